@@ -11,22 +11,33 @@ import (
 
 // Secret holds bytes that no formatting verb, JSON encoder or logger shows.
 // The zero value is empty.
-type Secret struct{ b []byte }
+//
+// The bytes stand behind a closure: fmt reaches into unexported fields of an
+// enclosing struct without calling their methods, and shows a func's address.
+type Secret struct{ reveal func() []byte }
 
 // New copies b into a Secret.
-func New(b []byte) Secret { return Secret{append([]byte(nil), b...)} }
+func New(b []byte) Secret { return FromString(string(b)) }
 
 // FromString makes a Secret of s's bytes.
-func FromString(s string) Secret { return Secret{[]byte(s)} }
+func FromString(s string) Secret {
+	b := []byte(s)
+	return Secret{func() []byte { return b }}
+}
 
 // Reveal returns the bytes themselves, for a cryptographic function only.
-func (s Secret) Reveal() []byte { return s.b }
+func (s Secret) Reveal() []byte {
+	if s.reveal == nil {
+		return nil
+	}
+	return s.reveal()
+}
 
 // IsZero says whether there is no secret.
-func (s Secret) IsZero() bool { return len(s.b) == 0 }
+func (s Secret) IsZero() bool { return len(s.Reveal()) == 0 }
 
 // Equal compares in time that depends on the lengths only.
-func (s Secret) Equal(o Secret) bool { return subtle.ConstantTimeCompare(s.b, o.b) == 1 }
+func (s Secret) Equal(o Secret) bool { return subtle.ConstantTimeCompare(s.Reveal(), o.Reveal()) == 1 }
 
 const shown = "<secret>"
 
