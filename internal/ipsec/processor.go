@@ -1,0 +1,360 @@
+package ipsec
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+)
+
+// Errors of installation.
+var (
+	ErrSPIInUse  = errors.New("ipsec: an SA with this SPI is installed")
+	ErrDirection = errors.New("ipsec: SA parameters have the wrong direction")
+)
+
+// Processor joins SAD and SPD. Outbound, Inbound and the readers (SAs, Stats,
+// Policies) may run in any number of goroutines and take no lock. The writers
+// (Install, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound,
+// SetPolicies) must run one at a time; they disturb no reader.
+type Processor struct {
+	random   io.Reader
+	serial   uint64 // of the last outbound SA; the writers'
+	inbound  sad
+	outbound sad
+	policy   atomic.Pointer[policyState]
+	flows    [flowCacheSize]atomic.Pointer[cachedFlow]
+
+	sealed, opened, bypassed, acquired atomic.Uint64
+	drops                              [dropCount]atomic.Uint64
+}
+
+// policyState is an SPD with the outbound SAs of each of its lines.
+type policyState struct {
+	spd   *SPD
+	lines []lineState
+	byTag map[uint32][]int
+}
+
+// lineState holds the outbound SAs of a policy line, the newest first.
+type lineState struct{ sas atomic.Pointer[[]*SA] }
+
+func (l *lineState) load() []*SA {
+	if list := l.sas.Load(); list != nil {
+		return *list
+	}
+	return nil
+}
+
+// NewProcessor makes a Processor without SAs and policies. random is read by
+// the writers only.
+func NewProcessor(random io.Reader) *Processor {
+	p := &Processor{random: random}
+	p.SetPolicies(nil)
+	return p
+}
+
+// SetPolicies replaces the SPD. SAs stay; they serve the new lines that have
+// their Tag and meet their selector.
+func (p *Processor) SetPolicies(entries []PolicyEntry) {
+	s := &policyState{spd: NewSPD(entries), lines: make([]lineState, len(entries)), byTag: map[uint32][]int{}}
+	for i, e := range entries {
+		if e.Permit {
+			s.byTag[e.Tag] = append(s.byTag[e.Tag], i)
+		}
+	}
+	sas := p.outbound.all(nil)
+	slices.SortFunc(sas, func(a, b *SA) int { return cmp.Compare(a.serial, b.serial) })
+	for _, sa := range sas {
+		s.attach(sa, prepend)
+	}
+	p.policy.Store(s)
+}
+
+// attach changes the list of every line that sa serves.
+func (s *policyState) attach(sa *SA, change func(*SA, []*SA) []*SA) {
+	for _, i := range s.byTag[sa.params.Tag] {
+		if !s.spd.entries[i].Selector.Overlaps(sa.params.Selector) {
+			continue
+		}
+		list := change(sa, s.lines[i].load())
+		s.lines[i].sas.Store(&list)
+	}
+}
+
+// Policies returns the entries of the SPD in order.
+func (p *Processor) Policies() []PolicyEntry { return p.policy.Load().spd.Entries() }
+
+// Install installs a pair of SAs, the inbound one first, so that the peer's
+// answer finds it. On an error neither is installed.
+func (p *Processor) Install(in, out SAParams) (inSA, outSA *SA, err error) {
+	if inSA, err = p.InstallInbound(in); err != nil {
+		return nil, nil, err
+	}
+	if outSA, err = p.InstallOutbound(out); err != nil {
+		p.RemoveInbound(in.SPI)
+		return nil, nil, err
+	}
+	return inSA, outSA, nil
+}
+
+// InstallInbound installs an inbound SA, whose SPI must be free.
+func (p *Processor) InstallInbound(params SAParams) (*SA, error) {
+	if params.Direction != Inbound {
+		return nil, ErrDirection
+	}
+	if p.inbound.bySPI(params.SPI) != nil {
+		return nil, ErrSPIInUse
+	}
+	sa, err := NewSA(params, p.random)
+	if err != nil {
+		return nil, err
+	}
+	p.inbound.add(sa)
+	return sa, nil
+}
+
+// InstallOutbound installs an outbound SA. Packets use it from now on rather
+// than older ones with the same Tag that cover them too.
+func (p *Processor) InstallOutbound(params SAParams) (*SA, error) {
+	if params.Direction != Outbound {
+		return nil, ErrDirection
+	}
+	if p.outbound.byPeer(params.SPI, params.Remote) != nil {
+		return nil, ErrSPIInUse
+	}
+	sa, err := NewSA(params, p.random)
+	if err != nil {
+		return nil, err
+	}
+	p.serial++
+	sa.serial = p.serial
+	p.outbound.add(sa)
+	p.policy.Load().attach(sa, prepend)
+	return sa, nil
+}
+
+// RemoveInbound removes the inbound SA and returns it, nil if there is none.
+func (p *Processor) RemoveInbound(spi uint32) *SA {
+	sa := p.inbound.bySPI(spi)
+	if sa != nil {
+		p.inbound.remove(sa)
+	}
+	return sa
+}
+
+// RemoveOutbound removes the outbound SA and returns it, nil if there is none.
+func (p *Processor) RemoveOutbound(spi uint32, remote netip.Addr) *SA {
+	sa := p.outbound.byPeer(spi, remote)
+	if sa != nil {
+		p.policy.Load().attach(sa, without)
+		p.outbound.remove(sa)
+	}
+	return sa
+}
+
+// FindInbound returns the inbound SA with this SPI, or nil.
+func (p *Processor) FindInbound(spi uint32) *SA { return p.inbound.bySPI(spi) }
+
+// FindOutbound returns the outbound SA to remote with this SPI, or nil.
+func (p *Processor) FindOutbound(spi uint32, remote netip.Addr) *SA {
+	return p.outbound.byPeer(spi, remote)
+}
+
+// SAs returns every SA, inbound ones first, in no order of time.
+func (p *Processor) SAs() []*SA { return p.outbound.all(p.inbound.all(nil)) }
+
+// Stats is a snapshot of the Processor's counters. Drops counts those of all
+// SAs too, removed ones included.
+type Stats struct {
+	Sealed, Opened, Bypassed, Acquired uint64
+	Drops                              [DropCount]uint64
+}
+
+// Stats reads the counters one by one.
+func (p *Processor) Stats() Stats {
+	s := Stats{Sealed: p.sealed.Load(), Opened: p.opened.Load(), Bypassed: p.bypassed.Load(), Acquired: p.acquired.Load()}
+	for i := range p.drops {
+		s.Drops[i] = p.drops[i].Load()
+	}
+	return s
+}
+
+// CountDrop counts a drop that happened around the Processor, in a queue or a
+// socket. sa may be nil.
+func (p *Processor) CountDrop(sa *SA, d Drop) {
+	p.drops[d].Add(1)
+	if sa != nil {
+		sa.CountDrop(d)
+	}
+}
+
+// Action is what is to become of a packet that leaves this side.
+type Action uint8
+
+// Actions.
+const (
+	Sealed  Action = iota // send OutResult.Packet to the SA's peer
+	Acquire               // keep the packet and ask for an SA for OutResult.Entry
+	Bypass                // not for IPsec
+	Dropped
+)
+
+var actionNames = [...]string{"sealed", "acquire", "bypass", "dropped"}
+
+// String returns the action in lower case.
+func (a Action) String() string {
+	if int(a) >= len(actionNames) {
+		return "unknown"
+	}
+	return actionNames[a]
+}
+
+// OutResult is the fate of an outbound packet. Packet is dst with the ESP
+// packet behind it. SoftLimit is true once in an SA's life, when it nears its
+// end in kilobytes or sequence numbers.
+type OutResult struct {
+	Action    Action
+	Packet    []byte
+	SA        *SA         // with Sealed, and with Dropped once an SA was chosen
+	Entry     PolicyEntry // with Sealed and Acquire
+	Flow      Flow
+	Drop      Drop // with Dropped
+	SoftLimit bool
+}
+
+// Outbound decides on an IP packet that leaves this side, and seals it if an
+// SA is there. The sealed packet is appended to dst, as SA.Seal does it.
+func (p *Processor) Outbound(dst, packet []byte) OutResult {
+	h, drop := parseIP(packet)
+	if drop != DropNone {
+		return p.dropOut(OutResult{Flow: h.flow}, drop)
+	}
+	policy, line := p.lookup(h.flow)
+	if line < 0 {
+		p.bypassed.Add(1)
+		return OutResult{Action: Bypass, Flow: h.flow}
+	}
+	r := OutResult{Entry: policy.spd.entries[line], Flow: h.flow}
+	r.SA = policy.lines[line].serving(h.flow)
+	if r.SA == nil {
+		p.acquired.Add(1)
+		r.Action = Acquire
+		return r
+	}
+	out, err := r.SA.seal(dst, packet, h)
+	r.SoftLimit = r.SA.SoftLimitReached()
+	if err != nil {
+		return p.dropOut(r, asDrop(err))
+	}
+	p.sealed.Add(1)
+	r.Action, r.Packet = Sealed, out
+	return r
+}
+
+// serving returns the newest SA that covers the flow.
+func (l *lineState) serving(f Flow) *SA {
+	for _, sa := range l.load() {
+		if sa.params.Selector.Matches(f) {
+			return sa
+		}
+	}
+	return nil
+}
+
+func (p *Processor) dropOut(r OutResult, d Drop) OutResult {
+	p.drops[d].Add(1)
+	r.Action, r.Drop = Dropped, d
+	return r
+}
+
+func asDrop(err error) Drop {
+	if d, ok := err.(Drop); ok {
+		return d
+	}
+	return DropMalformed
+}
+
+// ClearTextDrop judges a packet that came in clear: DropClearTextRequired if
+// the policy wants its flow, seen from the other side, under IPsec.
+func (p *Processor) ClearTextDrop(f Flow) Drop {
+	if _, line := p.lookup(f.Reverse()); line >= 0 {
+		return DropClearTextRequired
+	}
+	return DropNone
+}
+
+// InResult is the fate of an inbound ESP packet. Packet is dst with the inner
+// packet behind it; it is nil with a Drop. PeerMoved says that an authentic
+// packet came from another address or port than the SA's: the NAT gave the
+// peer a new mapping.
+type InResult struct {
+	Packet    []byte
+	SA        *SA // nil with DropTruncated and DropUnknownSPI
+	SPI       uint32
+	Flow      Flow // of the inner packet, as the peer sent it
+	Drop      Drop
+	PeerMoved bool
+	SoftLimit bool
+}
+
+// Inbound opens an ESP packet, from SPI to ICV, that came from one address to
+// another; the ports are those of UDP, and 0 with raw ESP. An invalid to is
+// not compared with the SA's address. The inner packet is appended to dst, as
+// SA.Open does it, and lies within the SA's selector.
+func (p *Processor) Inbound(dst, esp []byte, from, to netip.AddrPort) InResult {
+	if len(esp) < headerLen {
+		return p.dropIn(InResult{}, DropTruncated)
+	}
+	r := InResult{SPI: binary.BigEndian.Uint32(esp)}
+	r.SA = p.inbound.bySPI(r.SPI)
+	if r.SA == nil {
+		return p.dropIn(r, DropUnknownSPI)
+	}
+	if d := r.SA.checkArrival(from, to); d != DropNone {
+		return p.dropInSA(r, d)
+	}
+	out, err := r.SA.Open(dst, esp)
+	r.SoftLimit = r.SA.SoftLimitReached()
+	if err != nil {
+		return p.dropIn(r, asDrop(err))
+	}
+	params := &r.SA.params
+	r.PeerMoved = params.UDPEncap && (from.Addr() != params.Remote || from.Port() != params.RemotePort)
+	flow, drop := ParseFlow(out[len(dst):])
+	r.Flow = flow
+	if drop != DropNone {
+		return p.dropInSA(r, drop)
+	}
+	if !params.Selector.Matches(flow.Reverse()) {
+		return p.dropInSA(r, DropSelectorMismatch)
+	}
+	p.opened.Add(1)
+	r.Packet = out
+	return r
+}
+
+// checkArrival compares how a packet came with what was agreed.
+func (sa *SA) checkArrival(from, to netip.AddrPort) Drop {
+	if sa.params.UDPEncap != (from.Port() != 0) {
+		return DropWrongEncapsulation
+	}
+	if to.Addr().IsValid() && to.Addr() != sa.params.Local {
+		return DropWrongDestination
+	}
+	return DropNone
+}
+
+func (p *Processor) dropInSA(r InResult, d Drop) InResult {
+	r.SA.CountDrop(d)
+	return p.dropIn(r, d)
+}
+
+func (p *Processor) dropIn(r InResult, d Drop) InResult {
+	p.drops[d].Add(1)
+	r.Drop = d
+	return r
+}

@@ -1,0 +1,214 @@
+package ipsec
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/binary"
+	"io"
+	"math"
+	"runtime"
+	"sync/atomic"
+
+	"qmidle/internal/secret"
+)
+
+// SA is one security association, inbound or outbound. Its methods may be
+// called from any goroutine; Seal and Open let one packet at a time pass, so
+// spread load over SAs rather than over goroutines of one.
+type SA struct {
+	params SAParams // its keys are gone: the transforms hold them
+	serial uint64   // order of installation
+	suite
+
+	busy atomic.Bool // held during Seal and Open; the package has no mutex by its rules
+
+	seq    atomic.Uint32 // last number sent, or highest authenticated
+	replay replayWindow
+	ivs    ivGenerator
+	nonce  [gcmSaltLen + gcmIVLen]byte
+	icv    [64]byte
+
+	packets, bytes atomic.Uint64
+	softDone       atomic.Bool
+	softBytes      uint64
+	hardBytes      uint64
+	drops          [dropCount]atomic.Uint64
+}
+
+// NewSA makes an SA. random gives an outbound CBC SA the key of its IVs and
+// is not read otherwise. Errors are *ParamError, or random's.
+func NewSA(p SAParams, random io.Reader) (*SA, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	s, err := newSuite(&p)
+	if err != nil {
+		return nil, err
+	}
+	if p.ReplayWindow == 0 {
+		p.ReplayWindow = DefaultReplayWindow
+	}
+	if !s.authenticated() || p.ReplayWindow < 0 {
+		p.ReplayWindow = ReplayOff
+	}
+	p.EncKey, p.AuthKey = secret.Secret{}, secret.Secret{}
+	sa := &SA{params: p, suite: s}
+	sa.setLife(p.LifeKilobytes)
+	copy(sa.nonce[:], s.salt[:])
+	if p.Direction == Inbound {
+		sa.replay = newReplayWindow(p.ReplayWindow)
+		return sa, nil
+	}
+	if s.cbc != nil {
+		return sa, sa.ivs.init(random)
+	}
+	return sa, nil
+}
+
+// setLife puts the soft limit 256 kilobytes before the hard one, as IOS has
+// it, or a tenth where that is more: 256 kilobytes pass in no time today.
+func (sa *SA) setLife(kilobytes uint32) {
+	sa.softBytes, sa.hardBytes = math.MaxUint64, math.MaxUint64
+	if kilobytes == 0 {
+		return
+	}
+	margin := max(256, uint64(kilobytes)/10)
+	sa.hardBytes = uint64(kilobytes) * 1024
+	sa.softBytes = sa.hardBytes - min(margin*1024, sa.hardBytes)
+}
+
+// Params returns what the SA was made of, without the keys.
+func (sa *SA) Params() SAParams { return sa.params }
+
+// SPI returns the security parameters index.
+func (sa *SA) SPI() uint32 { return sa.params.SPI }
+
+// Counters is a snapshot of an SA's counters. Bytes are those of inner
+// packets. Sequence is the last number sent, or the highest authenticated.
+type Counters struct {
+	Packets, Bytes uint64
+	Sequence       uint32
+	Drops          [DropCount]uint64
+}
+
+// Errors is the sum of the drops.
+func (c Counters) Errors() uint64 {
+	var sum uint64
+	for _, n := range c.Drops {
+		sum += n
+	}
+	return sum
+}
+
+// Counters reads the counters. They are read one by one: under load they may
+// be some packets apart.
+func (sa *SA) Counters() Counters {
+	c := Counters{Packets: sa.packets.Load(), Bytes: sa.bytes.Load(), Sequence: sa.seq.Load()}
+	for i := range sa.drops {
+		c.Drops[i] = sa.drops[i].Load()
+	}
+	return c
+}
+
+// RemainingBytes returns how many octets of inner packets may still pass, and
+// false where the SA has no limit.
+func (sa *SA) RemainingBytes() (uint64, bool) {
+	if sa.hardBytes == math.MaxUint64 {
+		return 0, false
+	}
+	return sa.hardBytes - min(sa.bytes.Load(), sa.hardBytes), true
+}
+
+// SoftLimitReached says once, and never again, that the SA is nearly used up,
+// in kilobytes or in sequence numbers, and wants a successor.
+func (sa *SA) SoftLimitReached() bool {
+	if sa.bytes.Load() < sa.softBytes && sa.seq.Load() < softSequence {
+		return false
+	}
+	return !sa.softDone.Load() && sa.softDone.CompareAndSwap(false, true)
+}
+
+// softSequence leaves a sixteenth of the sequence numbers for the rekeying.
+const softSequence = math.MaxUint32 - math.MaxUint32/16
+
+// CountDrop counts a drop that happened outside of Seal and Open.
+func (sa *SA) CountDrop(d Drop) { sa.drops[d].Add(1) }
+
+// HeaderLen is the octets before the ciphertext: SPI, sequence number and IV.
+func (sa *SA) HeaderLen() int { return headerLen + sa.ivLen }
+
+// EncapsulatedLen is the length on the wire, with the outer IP header and UDP
+// header, of an inner packet of n octets.
+func (sa *SA) EncapsulatedLen(n int) int {
+	if sa.params.Mode == Transport {
+		n -= sa.outerIPLen()
+	}
+	return sa.outerLen() + sa.espLen(max(0, n))
+}
+
+// PlaintextMTU is the largest inner packet whose encapsulation fits pathMTU.
+func (sa *SA) PlaintextMTU(pathMTU int) int {
+	n := sa.maxPayload(pathMTU - sa.outerLen())
+	if sa.params.Mode == Transport {
+		n += sa.outerIPLen()
+	}
+	return n
+}
+
+func (sa *SA) outerIPLen() int {
+	if sa.params.Remote.Is4() {
+		return 20
+	}
+	return 40
+}
+
+func (sa *SA) outerLen() int {
+	if sa.params.UDPEncap {
+		return sa.outerIPLen() + 8
+	}
+	return sa.outerIPLen()
+}
+
+func (sa *SA) acquire() {
+	for !sa.busy.CompareAndSwap(false, true) {
+		runtime.Gosched()
+	}
+}
+
+func (sa *SA) release() { sa.busy.Store(false) }
+
+func (sa *SA) drop(d Drop) error {
+	sa.drops[d].Add(1)
+	return d
+}
+
+func (sa *SA) count(innerLen int) {
+	sa.packets.Add(1)
+	sa.bytes.Add(uint64(innerLen))
+}
+
+// ivGenerator makes unpredictable IVs for CBC without allocating and without
+// a read of randomness for each: a counter under AES with a key of its own,
+// the first method of SP 800-38A appendix C.
+type ivGenerator struct {
+	block   cipher.Block
+	counter [aes.BlockSize]byte
+	out     [aes.BlockSize]byte
+}
+
+func (g *ivGenerator) init(random io.Reader) error {
+	var key [16]byte
+	if _, err := io.ReadFull(random, key[:]); err != nil {
+		return err
+	}
+	block, err := aes.NewCipher(key[:])
+	g.block = block
+	return err
+}
+
+// fill writes an IV of at most 16 octets.
+func (g *ivGenerator) fill(iv []byte) {
+	binary.BigEndian.PutUint64(g.counter[8:], binary.BigEndian.Uint64(g.counter[8:])+1)
+	g.block.Encrypt(g.out[:], g.counter[:])
+	copy(iv, g.out[:])
+}
