@@ -1,0 +1,328 @@
+package trace
+
+// Role is the letter that IOS prints in brackets: (N), (I) or (R).
+type Role uint8
+
+// Roles. RoleNone is a datagram that belongs to no SA yet.
+const (
+	RoleNone Role = iota
+	RoleInitiator
+	RoleResponder
+)
+
+// String returns IOS's letter.
+func (r Role) String() string { return name(roleNames[:], r) }
+
+var roleNames = [...]string{"N", "I", "R"}
+
+// ShowState is the state of an ISAKMP SA in `show crypto isakmp sa`.
+type ShowState uint8
+
+// The states of `show crypto isakmp sa`.
+const (
+	NewSA ShowState = iota // no SA yet; printed in packet lines only
+	MMNoState
+	MMSASetup
+	MMKeyExch
+	MMKeyAuth
+	AGNoState
+	AGInitExch
+	AGAuth
+	QMIdle
+	ConfXauth
+	ConfAddr
+)
+
+var showStateNames = [...]string{"NEW SA", "MM_NO_STATE", "MM_SA_SETUP", "MM_KEY_EXCH", "MM_KEY_AUTH",
+	"AG_NO_STATE", "AG_INIT_EXCH", "AG_AUTH", "QM_IDLE", "CONF_XAUTH", "CONF_ADDR"}
+
+// String returns IOS's name of the state, without the padding of debug lines.
+func (s ShowState) String() string { return name(showStateNames[:], s) }
+
+// State is the engine's internal state of a phase 1 SA or of a quick mode, the
+// one of the "Old State = ... New State = ..." lines.
+type State uint8
+
+// Phase 1 states, then quick mode's.
+const (
+	StateReady State = iota
+	StateIMM1
+	StateIMM2
+	StateIMM3
+	StateIMM4
+	StateIMM5
+	StateIMM6
+	StateRMM1
+	StateRMM2
+	StateRMM3
+	StateRMM4
+	StateRMM5
+	StateIAM1
+	StateRAM2
+	StateRAMAAAAwait
+	StateP1Complete
+	StateDestSA
+	StateQMReady
+	StateQMIQM1
+	StateQMSPIStarve
+	StateQMRQM2
+	StateQMPhase2Complete
+)
+
+var stateNames = [...]string{"IKE_READY", "IKE_I_MM1", "IKE_I_MM2", "IKE_I_MM3", "IKE_I_MM4", "IKE_I_MM5", "IKE_I_MM6",
+	"IKE_R_MM1", "IKE_R_MM2", "IKE_R_MM3", "IKE_R_MM4", "IKE_R_MM5", "IKE_I_AM1", "IKE_R_AM2", "IKE_R_AM_AAA_AWAIT",
+	"IKE_P1_COMPLETE", "IKE_DEST_SA",
+	"IKE_QM_READY", "IKE_QM_I_QM1", "IKE_QM_SPI_STARVE", "IKE_QM_R_QM2", "IKE_QM_PHASE2_COMPLETE"}
+
+// String returns IOS's name of the state.
+func (s State) String() string { return name(stateNames[:], s) }
+
+// Source says who caused a transition.
+type Source uint8
+
+// Sources of transitions.
+const (
+	FromPeer Source = iota
+	FromIPsec
+	FromTimer
+	Internal
+)
+
+var sourceNames = [...]string{"IKE_MESG_FROM_PEER", "IKE_MESG_FROM_IPSEC", "IKE_MESG_FROM_TIMER", "IKE_MESG_INTERNAL"}
+
+// String returns IOS's name of the source.
+func (s Source) String() string { return name(sourceNames[:], s) }
+
+// Input is what caused a transition.
+type Input uint8
+
+// Inputs of transitions.
+const (
+	InputMMExch Input = iota
+	InputAMExch
+	InputQMExch
+	InputInfoNotify
+	InputInfoDelete
+	InputKeepAlive
+	InputSARequestMM
+	InputSARequestAM
+	InputSPIReply
+	InputInitQM
+	InputProcessMainMode
+	InputProcessComplete
+	InputProcessError
+	InputPhase1Complete
+	InputPhase1Delete
+	InputTimerIMAlive
+	InputTimerPeersAlive
+	InputPhase2Delete
+)
+
+var inputNames = [...]string{"IKE_MM_EXCH", "IKE_AM_EXCH", "IKE_QM_EXCH", "IKE_INFO_NOTIFY", "IKE_INFO_DELETE",
+	"IKE_MESG_KEEP_ALIVE", "IKE_SA_REQ_MM", "IKE_SA_REQ_AM", "IKE_SPI_REPLY", "IKE_INIT_QM", "IKE_PROCESS_MAIN_MODE",
+	"IKE_PROCESS_COMPLETE", "IKE_PROCESS_ERROR", "IKE_PHASE1_COMPLETE", "IKE_PHASE1_DEL", "IKE_TIMER_IM_ALIVE",
+	"IKE_TIMER_PEERS_ALIVE", "IKE_PHASE2_DEL"}
+
+// String returns IOS's name of the input.
+func (i Input) String() string { return name(inputNames[:], i) }
+
+// IKEAttr names what a phase 1 policy compares, in IOS's order.
+type IKEAttr uint8
+
+// What a phase 1 policy compares.
+const (
+	IKEAttrNone IKEAttr = iota
+	IKEAttrEncryption
+	IKEAttrKeyLength
+	IKEAttrHash
+	IKEAttrGroup
+	IKEAttrAuth
+	IKEAttrLife
+	IKEAttrUnknown // an attribute or value that cannot be part of any policy
+)
+
+var ikeAttrNames = [...]string{"none", "encryption", "key length", "hash", "group", "authentication", "life", "unknown"}
+
+func (a IKEAttr) String() string { return name(ikeAttrNames[:], a) }
+
+// IPsecAttr names what a phase 2 transform comparison looks at.
+type IPsecAttr uint8
+
+// What a phase 2 comparison looks at.
+const (
+	IPsecAttrNone IPsecAttr = iota
+	IPsecAttrProtocol
+	IPsecAttrTransform
+	IPsecAttrKeyLength
+	IPsecAttrAuth
+	IPsecAttrMode
+	IPsecAttrGroup
+	IPsecAttrLife
+	IPsecAttrProxy
+	IPsecAttrUnknown
+)
+
+var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "unknown"}
+
+func (a IPsecAttr) String() string { return name(ipsecAttrNames[:], a) }
+
+// Reason says why an ISAKMP SA ends. Every teardown carries one.
+type Reason uint8
+
+// Reasons of an ISAKMP SA's end.
+const (
+	ReasonNone Reason = iota // IOS: "No reason", a delete from the peer
+	ReasonPolicyNotAccepted
+	ReasonRetransmission
+	ReasonPeerDead
+	ReasonLifetime
+	ReasonUserCommand
+	ReasonInitialContact
+	ReasonFatalInformational
+	ReasonNoKey
+	ReasonMalformed
+	ReasonAuthFailed
+	ReasonEvicted
+	ReasonShutdown
+	ReasonInternal
+)
+
+var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
+	"P1 errcounter exceeded (PEERS_ALIVE_TIMER)", "IKE SA Lifetime Exceeded", "BY user command", "Receive initial contact",
+	"Recevied fatal informational", "No pre-shared key with peer", "PAYLOAD_MALFORMED", "Authentication failed",
+	"half-open SA evicted", "gateway is stopping", "internal error"}
+
+// String returns IOS's words where it has some (its spelling included).
+func (r Reason) String() string { return name(reasonNames[:], r) }
+
+// NodeReason says why a phase 2 node (an exchange under a message ID) ends.
+type NodeReason uint8
+
+// Reasons of a node's end.
+const (
+	NodeNoError NodeReason = iota
+	NodeQMDone
+	NodeInformational
+	NodeIKEDeleted
+	NodeQMRejected
+	NodeDeleteLarval
+	NodeRetransmission
+)
+
+var nodeReasonNames = [...]string{"No Error", "QM done (await)", "Informational (in) state 1", "IKE deleted", "QM rejected",
+	"Delete Larval", "Phase 2 err count exceeded"}
+
+// String returns IOS's words.
+func (r NodeReason) String() string { return name(nodeReasonNames[:], r) }
+
+// ErrorCount is what an SA's error counter counted.
+type ErrorCount uint8
+
+// What an error counter counts.
+const (
+	ErrorRetransmitPhase1 ErrorCount = iota
+	ErrorRetransmitPhase2
+	ErrorPayloadMalformed
+	ErrorConstructFail
+	ErrorNoProposal
+	ErrorAuth
+)
+
+var errorCountNames = [...]string{"retransmit phase 1", "retransmit phase 2", "PAYLOAD_MALFORMED", "construct_fail_ag_init",
+	"NO_PROPOSAL_CHOSEN", "authentication"}
+
+// String returns IOS's words.
+func (c ErrorCount) String() string { return name(errorCountNames[:], c) }
+
+// Drop says why a datagram was dropped. The list is closed: each value is a
+// counter of `show crypto isakmp statistics`.
+type Drop uint8
+
+// Reasons for dropping a datagram.
+const (
+	DropTruncated         Drop = iota // shorter than an ISAKMP header
+	DropHeader                        // version, length or cookie of the header
+	DropMalformed                     // a payload does not parse
+	DropUnexpectedPayload             // a payload that the exchange's row does not list, or twice
+	DropMissingPayload                // a payload that the row needs
+	DropNoSA                          // cookies of no SA, and no first message
+	DropWrongAddress                  // right cookies from an address that may not use them
+	DropNotEncrypted                  // clear where the exchange must be encrypted
+	DropEncrypted                     // encrypted where no key exists yet
+	DropBadHash                       // HASH of quick or informational mode differs
+	DropExchange                      // an exchange type that is not spoken
+	DropVersion                       // IKEv2 or another major version
+	DropDuplicate                     // a retransmission; answered from the last reply
+	DropState                         // valid, but not for this state
+	DropLimit                         // a bound on half-open SAs or nodes was hit
+	DropUnauthenticated               // an informational message outside authentication
+	DropPublicValue                   // a KE value that validation refuses
+	DropNonce                         // a nonce of a wrong length
+	DropBlockSize                     // ciphertext that is no multiple of the block
+	DropIdentity                      // an identity that no key or map allows
+	DropTooLarge                      // larger than the receive bound
+	DropNotEnabled                    // crypto isakmp is off, or no crypto map is applied
+	DropMessageID                     // message ID of 0 or reused
+	DropCommit                        // commit bit, which is not supported
+	DropReplay                        // DPD sequence or a finished message ID again
+	NumDrops
+)
+
+var dropNames = [...]string{"truncated", "bad header", "malformed payload", "unexpected payload", "missing payload", "no SA",
+	"wrong address", "not encrypted", "encrypted without key", "hash mismatch", "exchange not supported",
+	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
+	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay"}
+
+func (d Drop) String() string { return name(dropNames[:], d) }
+
+// NATTVersion is a NAT traversal vendor ID that was built or chosen.
+type NATTVersion uint8
+
+// NAT traversal versions, worst first, so that the greater wins.
+const (
+	NATTNone NATTVersion = iota
+	NATTDraft02
+	NATTDraft02n
+	NATTDraft03
+	NATTDraft07
+	NATTRFC3947
+)
+
+var nattNames = [...]string{"none", "draft-02", "draft-02n", "draft-03", "draft-07", "rfc3947"}
+
+func (v NATTVersion) String() string { return name(nattNames[:], v) }
+
+// RefKind says which subsystem holds a peer structure.
+type RefKind uint8
+
+// Holders of a peer structure.
+const (
+	RefIKE RefKind = iota
+	RefIPsec
+)
+
+var refKindNames = [...]string{"IKE", "IPSEC"}
+
+func (k RefKind) String() string { return name(refKindNames[:], k) }
+
+// RefUser is the function that IOS names in its reference lines.
+type RefUser uint8
+
+// Users of peer structures.
+const (
+	ForProcessBlock RefUser = iota
+	ForInitiator
+	ForCreateTransforms
+	ForMarkSADeleted
+)
+
+var refUserNames = [...]string{"crypto_isakmp_process_block", "isakmp_initiator", "create_transforms", "isadb_mark_sa_deleted()"}
+
+func (u RefUser) String() string { return name(refUserNames[:], u) }
+
+func name[E ~uint8](names []string, e E) string {
+	if int(e) < len(names) {
+		return names[e]
+	}
+	return "unknown"
+}
