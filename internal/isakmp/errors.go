@@ -123,7 +123,7 @@ func (e *Error) detail() string {
 	case KindCount:
 		return fmt.Sprintf("%s is %d, there are %d", e.Field, e.Got, e.Want)
 	case KindTooMany:
-		return fmt.Sprintf("more than %d of %s", e.Want, e.Field)
+		return fmt.Sprintf("more than %d %ss", e.Want, e.Field)
 	case KindMisplaced:
 		return fmt.Sprintf("%s payload (%d) where it may not stand", PayloadType(e.Got), e.Got)
 	default:

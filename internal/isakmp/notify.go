@@ -87,7 +87,7 @@ func ParseDelete(p Payload) (Delete, error) {
 		return Delete{}, err
 	}
 	if count > MaxDeleteSPIs {
-		return Delete{}, tooMany(p.Type, FieldSPICount, p.bodyOffset()+6, MaxDeleteSPIs)
+		return Delete{}, tooMany(p.Type, FieldSPI, p.bodyOffset()+6, MaxDeleteSPIs)
 	}
 	spis := p.Body[8:]
 	if rest := len(spis) % spiLen; rest != 0 {
