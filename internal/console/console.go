@@ -1,0 +1,78 @@
+package console
+
+import (
+	"strings"
+
+	"qmidle/internal/config"
+)
+
+// Console runs exec commands against one router. It keeps no state of its own.
+type Console struct{ router Router }
+
+// New returns a console of a router.
+func New(r Router) *Console { return &Console{r} }
+
+// Result is what a command yields. Output ends in a newline unless it is
+// empty. JSON is nil after an error; else it is one of this package's View
+// types, whose members keep their names.
+type Result struct {
+	Output string
+	JSON   any
+	Err    error // a *SyntaxError for a line that is no command
+}
+
+// View is the result of a command: a value for encoding/json, and its text.
+type View interface {
+	// Text is what IOS prints, lines ended by newlines.
+	Text() string
+}
+
+// Run runs one line. An empty line and a comment yield an empty Result. A ping
+// returns after its last answer or time-out; every other command at once.
+func (c *Console) Run(line string) Result {
+	words := split(line)
+	if len(words) == 0 || strings.HasPrefix(words[0].Text, "!") {
+		return Result{}
+	}
+	match, syntax := config.Parse(commands, line, words)
+	if syntax != nil {
+		return Result{Err: newSyntaxError(line, words, syntax)}
+	}
+	call := &call{router: c.router}
+	if p := match.Path[len(match.Path)-1].Do(call, match.Args); p != nil {
+		return Result{Err: refusal(p)}
+	}
+	return Result{Output: call.view.Text(), JSON: call.view}
+}
+
+// Help returns what `?` shows after a part of a line.
+func (c *Console) Help(line string) ([]config.Choice, error) {
+	choices, err := config.Help(commands, line)
+	if err != nil {
+		return nil, newSyntaxError(line, split(line), err)
+	}
+	return choices, nil
+}
+
+// Complete returns what the tab key makes of a line's last word, and false
+// where nothing or more than one thing fits.
+func (c *Console) Complete(line string) (string, bool) {
+	return config.Complete(commands, line)
+}
+
+// Prompt is what stands before a line on a terminal.
+func (c *Console) Prompt() string { return c.router.Hostname() + "#" }
+
+// split cuts a line into words.
+func split(line string) []config.Token {
+	var words []config.Token
+	col := 0
+	for _, word := range strings.FieldsFunc(line, blank) {
+		col += strings.Index(line[col:], word)
+		words = append(words, config.Token{Text: word, Col: col})
+		col += len(word)
+	}
+	return words
+}
+
+func blank(r rune) bool { return r == ' ' || r == '\t' }

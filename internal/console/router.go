@@ -1,0 +1,104 @@
+package console
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/ike"
+	"qmidle/internal/trace"
+)
+
+// Router is what the console sees of a gateway. Each method returns a snapshot
+// that stays as it is; the console calls none of them from another goroutine.
+type Router interface {
+	Now() time.Time
+	Config() *config.Config
+	Hostname() string
+	Started() time.Time
+
+	ISAKMPSAs() []ike.ISAKMPSA
+	IPsecSAs() []ike.IPsecSA
+	Connections() []*ike.Connection
+	Statistics() ike.Statistics
+
+	// SACounters returns the counters of a pair of IPsec SAs.
+	SACounters(inSPI, outSPI uint32) Counters
+	// PolicyCounters returns those of one line of the access list of the
+	// connection with this tag. They outlive rekeying.
+	PolicyCounters(tag uint32, line int) Counters
+
+	// PeersWithHistory lists the peers whose events were recorded.
+	PeersWithHistory() []netip.Addr
+	// History returns the recorded events of a peer, oldest first; of all
+	// peers, sorted by time, for the invalid address.
+	History(peer netip.Addr) []trace.Record
+
+	// Debug returns the debug switches, which the console sets.
+	Debug() *Debug
+	// ClearISAKMP deletes the ISAKMP SA with this conn-id, or all for 0. An
+	// unknown conn-id is an error.
+	ClearISAKMP(conn uint32) error
+	// ClearIPsec deletes all IPsec SAs.
+	ClearIPsec()
+	// Ping sends echo requests one after the other and returns when the last
+	// is answered or given up.
+	Ping(PingRequest) (PingResult, error)
+	Version() VersionInfo
+}
+
+// Counters count packets, and bytes of inner packets.
+type Counters struct {
+	EncapsPackets, EncapsBytes uint64
+	DecapsPackets, DecapsBytes uint64
+	SendErrors, RecvErrors     uint64
+	// ReplayDrops and AuthDrops are parts of RecvErrors.
+	ReplayDrops, AuthDrops uint64
+	// PathMTU is that of the outer packets; 0 when not known, which is shown
+	// as Ethernet's 1500.
+	PathMTU int
+}
+
+// Debug is the debug switches.
+type Debug struct {
+	ISAKMP bool
+	IPsec  bool
+	Engine bool
+}
+
+// PingRequest is a number of ICMP echo requests.
+type PingRequest struct {
+	Target  netip.Addr
+	Source  netip.Addr // invalid: the router chooses
+	Count   int
+	Size    int           // of the IP packet, in bytes
+	Timeout time.Duration // of one request
+}
+
+// PingOutcome is what became of one echo request.
+type PingOutcome uint8
+
+// Outcomes.
+const (
+	PingTimeout     PingOutcome = iota // nothing came back
+	PingReply                          // an echo reply
+	PingUnreachable                    // ICMP destination unreachable
+)
+
+// PingProbe is one echo request. RTT counts with PingReply only.
+type PingProbe struct {
+	Outcome PingOutcome
+	RTT     time.Duration
+}
+
+// PingResult is a finished ping, its probes in the order of sending.
+type PingResult struct{ Probes []PingProbe }
+
+// VersionInfo says which program this is.
+type VersionInfo struct {
+	Version    string // of the release
+	Commit     string // "" when not known
+	GoVersion  string // such as go1.26.0
+	Platform   string // such as linux/amd64
+	ConfigFile string // "" when there is none
+}
