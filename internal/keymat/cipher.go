@@ -58,7 +58,10 @@ func aesKeyLen(keyBits uint16) (octets int, ok bool) {
 
 // Cipher is phase 1's cipher with its key. It holds no IV, so one Cipher serves
 // every exchange of an ISAKMP SA, and may be used by several goroutines.
-type Cipher struct{ block cipher.Block }
+//
+// The block stands behind a closure, which fmt cannot look into from wherever
+// the Cipher is kept.
+type Cipher struct{ block func() cipher.Block }
 
 // NewCipher returns cipher e with key, whose length must be one of e's. DES
 // parity bits are ignored.
@@ -67,7 +70,7 @@ func NewCipher(e isakmp.EncryptionAlgorithm, key []byte) (*Cipher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("phase 1 cipher %d: %w", e, err)
 	}
-	return &Cipher{block}, nil
+	return &Cipher{func() cipher.Block { return block }}, nil
 }
 
 func newBlock(e isakmp.EncryptionAlgorithm, key []byte) (cipher.Block, error) {
@@ -83,18 +86,18 @@ func newBlock(e isakmp.EncryptionAlgorithm, key []byte) (cipher.Block, error) {
 }
 
 // BlockSize returns the octets of a block and of an IV.
-func (c *Cipher) BlockSize() int { return c.block.BlockSize() }
+func (c *Cipher) BlockSize() int { return c.block().BlockSize() }
 
 // Encrypt encrypts data in place in CBC mode. iv is one block and stays as it
 // is. It panics when data is not whole blocks.
 func (c *Cipher) Encrypt(iv, data []byte) {
-	cipher.NewCBCEncrypter(c.block, iv).CryptBlocks(data, data)
+	cipher.NewCBCEncrypter(c.block(), iv).CryptBlocks(data, data)
 }
 
 // Decrypt decrypts data in place in CBC mode. iv is one block and stays as it
 // is. It panics when data is not whole blocks: check what came from the wire.
 func (c *Cipher) Decrypt(iv, data []byte) {
-	cipher.NewCBCDecrypter(c.block, iv).CryptBlocks(data, data)
+	cipher.NewCBCDecrypter(c.block(), iv).CryptBlocks(data, data)
 }
 
 // Format implements fmt.Formatter and shows nothing of the key.

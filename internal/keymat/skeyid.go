@@ -10,9 +10,9 @@ import (
 // Skeyid holds the four secrets of an ISAKMP SA (RFC 2409 section 5), each as
 // long as the PRF's output.
 //
-// It prints nothing of them, but fmt does not ask a value that stands in an
-// unexported field how to print: keep a *Skeyid there, of which fmt shows the
-// address.
+// It prints nothing of them, except where fmt cannot ask it: fmt calls no method
+// of what stands in an unexported field. Keep a *Skeyid there, of which %v, %+v
+// and %#v show the address; %s and %q, which fit no struct, would still print it.
 type Skeyid struct {
 	Base []byte // SKEYID: the key of HASH_I and HASH_R
 	D    []byte // SKEYID_d: phase 2 keys come from it
