@@ -1,0 +1,118 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// maxSize is far above any router's configuration.
+const maxSize = 4 << 20
+
+// Load reads a configuration. file is the name that diagnostics show. The
+// diagnostics hold the errors, the warnings and the count of the lines that
+// have nothing to do with VPN; the Config is nil when Diagnostics.Err is not.
+func Load(file string, text []byte) (*Config, Diagnostics) {
+	e := NewEditor(New())
+	e.file = file
+	e.read(text)
+	ds := e.diags
+	if ds.Err() == nil || len(ds.Of(Error)) < maxErrors {
+		ds = append(ds, e.Check()...)
+	}
+	if e.foreign > 0 {
+		ds = append(ds, e.diagnostic(Note, CodeSkipped, skippedMessage(e.foreign), mark{}))
+	}
+	ds.sort()
+	if ds.Err() != nil {
+		return nil, ds
+	}
+	return e.cfg, ds
+}
+
+func skippedMessage(n int) string {
+	if n == 1 {
+		return "1 line that has nothing to do with VPN was skipped"
+	}
+	return fmt.Sprintf("%d lines that have nothing to do with VPN were skipped", n)
+}
+
+// read applies every line of a file.
+func (e *Editor) read(text []byte) {
+	if len(text) > maxSize {
+		e.report(Error, CodeInvalid, fmt.Sprintf("the file has %d bytes, more than any configuration", len(text)), mark{})
+		return
+	}
+	if i := bytes.IndexByte(text, 0); i >= 0 {
+		line := 1 + bytes.Count(text[:i], []byte("\n"))
+		e.report(Error, CodeInvalid, "the file is not text: it has a byte 0x00", mark{line: line})
+		return
+	}
+	var banner string // the delimiter that ends a banner
+	for raw := range bytes.Lines(text) {
+		line := strings.TrimRight(string(raw), "\r\n")
+		if banner != "" {
+			e.line++
+			e.foreign++
+			if strings.Contains(line, banner) {
+				banner = ""
+			}
+			continue
+		}
+		if noise(line) {
+			e.line++
+			continue
+		}
+		if e.ended && !comment(line) {
+			e.line++
+			e.text = line
+			e.report(Error, CodeInvalid, "a line after `end`", mark{line: e.line})
+			return
+		}
+		e.apply(line)
+		banner = bannerDelimiter(line)
+		if len(e.diags.Of(Error)) >= maxErrors {
+			e.report(Error, CodeInvalid, fmt.Sprintf("stopped after %d errors", maxErrors), mark{line: e.line})
+			return
+		}
+	}
+	if banner != "" {
+		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", banner), mark{line: e.line})
+	}
+}
+
+// noise is what a terminal shows around a configuration: IOS's own heading and
+// the prompt with the command that asked for it.
+func noise(line string) bool {
+	line = strings.TrimSpace(line)
+	for _, heading := range []string{"Building configuration...", "Current configuration :", "Using ", "--More--"} {
+		if strings.HasPrefix(line, heading) {
+			return true
+		}
+	}
+	prompt, command, ok := strings.Cut(line, "#")
+	if !ok || prompt == "" || strings.ContainsAny(prompt, " \t!") {
+		return false
+	}
+	words := strings.Fields(command)
+	return len(words) == 0 || strings.HasPrefix("show", words[0]) && len(words[0]) >= 2 || strings.HasPrefix("more", words[0])
+}
+
+// bannerDelimiter returns the text that ends the banner which a line opens, or
+// "" for any other line and for a banner of one line. A running configuration
+// writes the delimiter ETX as `^C`.
+func bannerDelimiter(line string) string {
+	words := lex(line)
+	if len(words) < 3 || !strings.EqualFold(words[0].Text, "banner") {
+		return ""
+	}
+	body := line[words[2].Col:]
+	delimiter := body[:1]
+	if strings.HasPrefix(body, "^C") {
+		delimiter = "^C"
+	}
+	if strings.Contains(body[len(delimiter):], delimiter) {
+		return ""
+	}
+	return delimiter
+}

@@ -1,0 +1,275 @@
+package config
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// node is a row of the configuration grammar.
+type node = Node[*Editor]
+
+var globalMode = mode{name: "Global configuration", prompt: "config", nodes: slices.Concat(
+	[]*node{
+		{Text: "access-list", Help: "Add an access list entry", Next: numberedACL},
+		{Text: "crypto", Help: "Encryption module", Next: []*node{
+			{Text: "isakmp", Help: "Configure ISAKMP policy", Next: isakmpNodes},
+			{Text: "ipsec", Help: "Configure IPSEC policy", Next: ipsecNodes},
+			{Text: "map", Help: "Enter a crypto map", Next: cryptoMapNodes},
+			{Text: "dynamic-map", Help: "Specify a dynamic crypto map template", Unsupported: "a dynamic crypto map", Block: true},
+			{Text: "keyring", Help: "Key ring commands", Unsupported: "a keyring", Block: true},
+			{Text: "pki", Help: "Public Key components", Unsupported: "PKI", Block: true},
+			{Text: "ca", Help: "Certification authority", Unsupported: "PKI", Block: true},
+			{Text: "key", Help: "Long term key operations", Unsupported: "RSA and EC keys", Block: true},
+			{Text: "identity", Help: "Enter a crypto identity list", Unsupported: "a crypto identity list", Block: true},
+			{Text: "engine", Help: "Crypto engine", Unsupported: "choosing a crypto engine"},
+			{Text: "logging", Help: "Logging messages", Unsupported: "crypto logging"},
+			{Text: "call", Help: "Configure Crypto Call Admission Control", Unsupported: "call admission control"},
+			{Text: "gdoi", Help: "Configure GDOI policy", Unsupported: "GDOI", Block: true},
+			{Text: "ikev2", Help: "Configure IKEv2 options", Unsupported: "IKEv2", Block: true},
+			{Text: "xauth", Help: "X-Auth parameters", Unsupported: "XAUTH"},
+		}},
+		{Text: "hostname", Help: "Set system's network name", No: noHostname, Next: []*node{
+			{Kind: Host, Text: "WORD", Arg: "name", Help: "This system's network name", Do: setHostname},
+		}},
+		{Text: "interface", Help: "Select an interface to configure", Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "name", Help: "IOS or Linux interface name", Do: enterInterface, No: noInterface, Next: []*node{
+				{Kind: Word, Text: "N/N", Arg: "number", Help: "Interface number", Do: enterInterface, No: noInterface},
+			}},
+		}},
+		{Text: "ip", Help: "Global IP configuration subcommands", Open: true, Next: []*node{
+			{Text: "access-list", Help: "Named access-list", Next: namedACL},
+			{Text: "domain", Help: "IP DNS Resolver", Open: true, Next: domainName("name")},
+			{Text: "domain-name", Help: "Define the default domain name", No: noDomainName, Next: domainWord},
+			{Text: "local", Help: "Specify local options", Open: true, Next: []*node{
+				{Text: "pool", Help: "IP Local address pool lists", Unsupported: "a local address pool"},
+			}},
+			{Text: "route", Help: "Establish static routes", Next: routeNodes},
+			{Text: "vrf", Help: "Configure an IP VPN Routing/Forwarding instance", Unsupported: "a VRF", Block: true},
+			// Words that only resemble the ones above.
+			{Text: "domain-list", Foreign: true},
+			{Text: "domain-lookup", Foreign: true},
+			{Text: "mroute", Foreign: true},
+			{Text: "routing", Foreign: true},
+			{Text: "router", Foreign: true},
+			{Text: "nat", Foreign: true},
+		}},
+		{Text: "qmidle", Help: "What IOS has no command for", Next: []*node{
+			{Text: "retransmission", Help: "Retransmission of IKE messages", No: noRetransmission, Next: []*node{
+				{Text: "interval", Help: "Time between two sendings", Next: []*node{
+					{Kind: Number, Lo: 1, Hi: 60, Arg: "interval", Help: "Seconds", Next: []*node{
+						{Text: "tries", Help: "Number of retransmissions", Next: []*node{
+							{Kind: Number, Lo: 1, Hi: 20, Arg: "tries", Help: "Retransmissions before giving up", Do: setRetransmission},
+						}},
+					}},
+				}},
+			}},
+		}},
+		{Text: "service", Help: "Modify use of network based services", Open: true, Next: []*node{
+			{Text: "timestamps", Help: "Timestamp debug/log messages", Do: setTimestamps, No: noTimestamps, Next: []*node{
+				{Text: "debug", Help: "Timestamp debug messages", Do: setTimestamps, Next: []*node{
+					{Text: "datetime", Arg: "form", Lo: uint64(TimestampsDatetime), Help: "Timestamp with date and time", Do: setTimestamps, Next: timestampOptions},
+					{Text: "uptime", Arg: "form", Lo: uint64(TimestampsUptime), Help: "Timestamp with system uptime", Do: setTimestamps},
+				}},
+				{Text: "log", Foreign: true},
+			}},
+		}},
+		{Text: "version", Help: "Version of IOS that wrote the file", No: noVersion, Next: []*node{
+			{Kind: Rest, Text: "LINE", Arg: "version", Help: "Version", Do: setVersion},
+		}},
+		{Text: "vrf", Help: "VRF commands", Next: []*node{
+			{Text: "definition", Help: "VRF definition", Unsupported: "a VRF", Block: true},
+		}},
+	},
+	foreignNodes(foreignLines, false),
+	foreignNodes(foreignBlocks, true),
+)}
+
+// foreignNodes are the commands outside VPN.
+func foreignNodes(words string, block bool) []*node {
+	var nodes []*node
+	for _, word := range strings.Fields(words) {
+		nodes = append(nodes, &node{Text: word, Foreign: true, Block: block})
+	}
+	return nodes
+}
+
+var timestampOptions = loop([]*node{
+	{Text: "msec", Arg: "msec", Help: "Include milliseconds in timestamp", Do: setTimestamps},
+	{Text: "localtime", Arg: "localtime", Help: "Use local time zone for timestamps", Do: setTimestamps},
+	{Text: "show-timezone", Arg: "show-timezone", Help: "Add time zone information to timestamp", Do: setTimestamps},
+	{Text: "year", Arg: "year", Help: "Include year in timestamp", Do: setTimestamps},
+})
+
+// loop lets the nodes follow each other in any order.
+func loop(nodes []*node) []*node {
+	for _, n := range nodes {
+		n.Next = nodes
+	}
+	return nodes
+}
+
+var domainWord = []*node{{Kind: Host, Text: "WORD", Arg: "domain", Help: "Default domain name", Do: setDomainName}}
+
+func domainName(keyword string) []*node {
+	return []*node{{Text: keyword, Help: "Define the default domain name", No: noDomainName, Next: domainWord}}
+}
+
+var routeNodes = []*node{
+	{Text: "vrf", Help: "Configure static route for a VRF", Unsupported: "a route in a VRF"},
+	{Kind: Address, Text: "A.B.C.D", Arg: "prefix", Help: "Destination prefix", Next: []*node{
+		{Kind: Netmask, Text: "A.B.C.D", Arg: "mask", Help: "Destination prefix mask", No: noRoute, Next: []*node{
+			{Text: "dhcp", Help: "Default gateway obtained from DHCP", Unsupported: "a route whose gateway comes from DHCP", Scope: ScopeAlways},
+			{Kind: Address, Text: "A.B.C.D", Arg: "nexthop", Help: "Forwarding router's address", Do: addRoute, Next: routeOptions},
+			{Kind: Word, Text: "WORD", Arg: "interface", Help: "Interface name", Do: addRoute, Next: slices.Concat(routeNextHop, routeOptions)},
+		}},
+	}},
+}
+
+var routeNextHop = []*node{
+	{Kind: Address, Text: "A.B.C.D", Arg: "nexthop", Help: "Forwarding router's address", Do: addRoute, Next: routeOptions},
+}
+
+var routeOptions = loop([]*node{
+	{Kind: Number, Lo: 1, Hi: 255, Arg: "distance", Help: "Distance metric for this route", Do: addRoute},
+	{Text: "name", Help: "Specify name of the next hop"},
+	{Text: "tag", Help: "Set tag for this route"},
+	{Text: "permanent", Help: "Permanent route", Unsupported: "a permanent route", Scope: ScopeAlways},
+	{Text: "track", Help: "Install route depending on tracked item", Unsupported: "a tracked route", Scope: ScopeAlways},
+})
+
+func init() {
+	for _, n := range routeOptions {
+		switch n.Text {
+		case "name":
+			n.Next = []*node{{Kind: Word, Text: "WORD", Arg: "name", Help: "Name of the next hop", Do: addRoute, Next: routeOptions}}
+		case "tag":
+			n.Next = []*node{{Kind: Number, Lo: 1, Hi: 4294967295, Arg: "tag", Help: "Tag value", Do: addRoute, Next: routeOptions}}
+		}
+	}
+}
+
+func setHostname(e *Editor, a Args) *Problem {
+	e.cfg.Hostname = a.Text("name")
+	return nil
+}
+
+func noHostname(e *Editor, _ Args) *Problem {
+	e.cfg.Hostname = New().Hostname
+	return nil
+}
+
+func setVersion(e *Editor, a Args) *Problem {
+	e.cfg.Version = a.Text("version")
+	return nil
+}
+
+func noVersion(e *Editor, _ Args) *Problem {
+	e.cfg.Version = ""
+	return nil
+}
+
+func setDomainName(e *Editor, a Args) *Problem {
+	e.cfg.DomainName = a.Text("domain")
+	return nil
+}
+
+func noDomainName(e *Editor, _ Args) *Problem {
+	e.cfg.DomainName = ""
+	return nil
+}
+
+func setTimestamps(e *Editor, a Args) *Problem {
+	e.cfg.TimestampsDebug = Timestamps{
+		Form:         TimestampForm(a.Number("form")),
+		Msec:         a.Has("msec"),
+		Localtime:    a.Has("localtime"),
+		ShowTimezone: a.Has("show-timezone"),
+		Year:         a.Has("year"),
+	}
+	if !a.Has("form") {
+		e.cfg.TimestampsDebug.Form = TimestampsUptime
+	}
+	return nil
+}
+
+func noTimestamps(e *Editor, _ Args) *Problem {
+	e.cfg.TimestampsDebug = Timestamps{}
+	return nil
+}
+
+func setRetransmission(e *Editor, a Args) *Problem {
+	e.cfg.ISAKMP.Retransmission = Retransmission{Interval: seconds(a, "interval"), Tries: int(a.Number("tries"))}
+	return nil
+}
+
+func noRetransmission(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.Retransmission = defaultRetransmission
+	return nil
+}
+
+// addRoute reads `ip route`. A route to the same prefix through the same hop is
+// replaced, as in IOS.
+func addRoute(e *Editor, a Args) *Problem {
+	r, p := route(a)
+	if p != nil {
+		return p
+	}
+	same := func(o Route) bool {
+		return o.Prefix == r.Prefix && o.NextHop == r.NextHop && o.Interface == r.Interface
+	}
+	if i := slices.IndexFunc(e.cfg.Routes, same); i >= 0 {
+		e.cfg.Routes[i] = r
+		return nil
+	}
+	e.cfg.Routes = append(e.cfg.Routes, r)
+	return nil
+}
+
+func route(a Args) (Route, *Problem) {
+	prefix, p := prefixOf(a, "prefix", "mask")
+	if p != nil {
+		return Route{}, p
+	}
+	r := Route{Prefix: prefix, NextHop: a.Addr("nexthop"), Distance: 1, Name: a.Text("name"), Tag: uint32(a.Number("tag"))}
+	if a.Has("distance") {
+		r.Distance = uint8(a.Number("distance"))
+	}
+	if a.Has("interface") {
+		long, _, ok := InterfaceName(a.Text("interface"))
+		if !ok {
+			return Route{}, &Problem{Code: CodeInvalid, Arg: "interface", Message: "neither a next hop nor an interface"}
+		}
+		r.Interface = long
+	}
+	return r, nil
+}
+
+// prefixOf reads a network that has no host bits, as IOS's routes want it.
+func prefixOf(a Args, addr, netmask string) (netip.Prefix, *Problem) {
+	bits, _ := maskBits(a.Addr(netmask))
+	prefix := netip.PrefixFrom(a.Addr(addr), bits)
+	if prefix != prefix.Masked() {
+		return prefix, &Problem{Code: CodeValue, Arg: netmask, Message: "%Inconsistent address and mask",
+			Hint: "the network is " + prefix.Masked().Addr().String() + " " + mask(bits).String()}
+	}
+	return prefix, nil
+}
+
+func noRoute(e *Editor, a Args) *Problem {
+	prefix, p := prefixOf(a, "prefix", "mask")
+	if p != nil {
+		return p
+	}
+	long, _, _ := InterfaceName(a.Text("interface"))
+	before := len(e.cfg.Routes)
+	e.cfg.Routes = slices.DeleteFunc(e.cfg.Routes, func(r Route) bool {
+		return r.Prefix == prefix &&
+			(!a.Has("nexthop") || r.NextHop == a.Addr("nexthop")) &&
+			(!a.Has("interface") || r.Interface == long)
+	})
+	if len(e.cfg.Routes) == before {
+		return &Problem{Code: CodeReference, Arg: "prefix", Message: "%No matching route to delete"}
+	}
+	return nil
+}

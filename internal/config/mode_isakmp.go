@@ -1,0 +1,346 @@
+package config
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/secret"
+)
+
+// isakmpNodes follow `crypto isakmp`.
+var isakmpNodes = []*node{
+	{Text: "aggressive-mode", Help: "Aggressive mode negotiation", Next: []*node{
+		{Text: "disable", Help: "Refuse aggressive mode", Do: setAggressiveMode(false), No: setAggressiveMode(true)},
+	}},
+	{Text: "client", Help: "Client configuration", Next: []*node{
+		{Text: "configuration", Help: "Configuration of clients", Next: []*node{
+			{Text: "address-pool", Help: "Address pool for clients", Unsupported: "mode configuration of clients"},
+			{Text: "browser-proxy", Help: "Browser proxy for clients", Unsupported: "mode configuration of clients", Block: true},
+			{Text: "group", Help: "Group profile", Unsupported: "a client configuration group", Block: true},
+		}},
+		{Text: "firewall", Help: "Firewall policies for clients", Unsupported: "mode configuration of clients"},
+	}},
+	{Text: "default", Help: "ISAKMP default policy", Next: []*node{
+		{Text: "policy", Help: "IOS's own policies, when none is configured", Do: setDefaultPolicy(true), No: setDefaultPolicy(false), Reset: setDefaultPolicy(true)},
+	}},
+	{Text: "diagnose", Help: "Diagnostics", Unsupported: "ISAKMP diagnostics"},
+	{Text: "enable", Help: "Enable ISAKMP", Do: setEnabled(true), No: setEnabled(false), Reset: setEnabled(true)},
+	{Text: "fragmentation", Help: "IKE fragmentation", Unsupported: "IKE fragmentation"},
+	{Text: "identity", Help: "Identity sent to the peer", No: setIdentity(IdentityAddress), Next: []*node{
+		{Text: "address", Help: "IP address of the interface", Do: setIdentity(IdentityAddress)},
+		{Text: "dn", Help: "Distinguished name of the certificate", Unsupported: "the identity of a certificate's name", Scope: ScopeAlways},
+		{Text: "hostname", Help: "Host name and domain name", Do: setIdentity(IdentityHostname)},
+	}},
+	{Text: "invalid-spi-recovery", Help: "Initiate IKE on receipt of an unknown SPI", Unsupported: "invalid SPI recovery"},
+	{Text: "keepalive", Help: "Dead peer detection", No: noKeepalive, Next: []*node{
+		{Kind: Number, Lo: 10, Hi: 3600, Arg: "interval", Help: "Seconds between keepalives", Do: setKeepalive, Next: slices.Concat([]*node{
+			{Kind: Number, Lo: 2, Hi: 60, Arg: "retry", Help: "Seconds between retries", Do: setKeepalive, Next: keepaliveKind},
+		}, keepaliveKind)},
+	}},
+	{Text: "key", Help: "Set pre-shared key for remote peer", No: noKey, Next: []*node{
+		{Text: "0", Help: "An UNENCRYPTED key follows", Next: []*node{keyWord}},
+		{Text: "6", Help: "An ENCRYPTED key follows", Unsupported: "an encrypted key (type 6)", Scope: ScopeAlways},
+		keyWord,
+	}},
+	{Text: "nat", Help: "NAT traversal", Next: []*node{
+		{Text: "keepalive", Help: "NAT keepalive interval", No: noNATKeepalive, Next: []*node{
+			{Kind: Number, Lo: 5, Hi: 3600, Arg: "interval", Help: "Seconds between keepalives", Do: setNATKeepalive},
+		}},
+	}},
+	{Text: "peer", Help: "Set peer policy", Unsupported: "an ISAKMP peer", Block: true},
+	{Text: "policy", Help: "Set policy for an ISAKMP protection suite", No: noPolicies, Next: []*node{
+		{Kind: Number, Lo: 1, Hi: 10000, Arg: "priority", Help: "Priority of protection suite", Do: enterPolicy, No: noPolicy},
+	}},
+	{Text: "profile", Help: "Define ISAKMP profiles", Unsupported: "an ISAKMP profile", Block: true},
+	{Text: "xauth", Help: "Extended authentication", Unsupported: "XAUTH"},
+}
+
+var keepaliveKind = []*node{
+	{Text: "on-demand", Help: "Send keepalives when there is doubt", Do: setKeepalive},
+	{Text: "periodic", Arg: "periodic", Help: "Send keepalives always", Do: setKeepalive},
+}
+
+var keyWord = &node{Kind: Word, Text: "WORD", Arg: "key", Help: "The UNENCRYPTED pre-shared key", Secret: true, Next: []*node{
+	{Text: "address", Help: "Define the shared key with an IP address", Next: []*node{
+		{Text: "ipv6", Help: "Define the shared key with an IPv6 address", Unsupported: "a key of an IPv6 peer"},
+		{Kind: Address, Text: "A.B.C.D", Arg: "address", Help: "Peer IP address; 0.0.0.0 for any", Do: setKey, Next: slices.Concat([]*node{
+			{Kind: Netmask, Text: "A.B.C.D", Arg: "mask", Help: "Peer IP subnet mask", Do: setKey, Next: noXauth},
+		}, noXauth)},
+	}},
+	{Text: "hostname", Help: "Define the shared key with a host name", Next: []*node{
+		{Kind: Host, Text: "WORD", Arg: "hostname", Help: "Peer host name", Do: setKey, Next: noXauth},
+	}},
+}}
+
+var noXauth = []*node{{Text: "no-xauth", Arg: "no-xauth", Help: "No extended authentication of this peer", Do: setKey}}
+
+var policyMode = mode{name: "ISAKMP policy", prompt: "config-isakmp", nodes: []*node{
+	{Text: "authentication", Help: "Set authentication method for protection suite", No: resetPolicy("authentication"), Next: []*node{
+		{Text: "ecdsa-sig", Help: "ECDSA Signature", Unsupported: "authentication by ECDSA signature", Scope: ScopeAlways},
+		{Text: "pre-share", Lo: uint64(isakmp.AuthPSK), Arg: "authentication", Help: "Pre-Shared Key", Do: setPolicy},
+		{Text: "rsa-encr", Lo: uint64(isakmp.AuthRSAEnc), Arg: "authentication", Help: "Rivest-Shamir-Adleman Encryption", Do: setPolicy},
+		{Text: "rsa-sig", Lo: uint64(isakmp.AuthRSASig), Arg: "authentication", Help: "Rivest-Shamir-Adleman Signature", Do: setPolicy},
+	}},
+	{Text: "encryption", Help: "Set encryption algorithm for protection suite", No: resetPolicy("encryption"), Next: []*node{
+		{Text: "3des", Lo: uint64(isakmp.Encr3DESCBC), Arg: "encryption", Help: "Three key triple DES", Do: setPolicy},
+		{Text: "aes", Lo: uint64(isakmp.EncrAESCBC), Arg: "encryption", Help: "AES - Advanced Encryption Standard", Do: setPolicy, Next: []*node{
+			{Text: "128", Lo: 128, Arg: "bits", Help: "128 bit keys", Do: setPolicy},
+			{Text: "192", Lo: 192, Arg: "bits", Help: "192 bit keys", Do: setPolicy},
+			{Text: "256", Lo: 256, Arg: "bits", Help: "256 bit keys", Do: setPolicy},
+		}},
+		{Text: "des", Lo: uint64(isakmp.EncrDESCBC), Arg: "encryption", Help: "DES - Data Encryption Standard (56 bit keys)", Do: setPolicy},
+	}},
+	{Text: "group", Help: "Set the Diffie-Hellman group", No: resetPolicy("group"), Next: policyGroups()},
+	{Text: "hash", Help: "Set hash algorithm for protection suite", No: resetPolicy("hash"), Next: []*node{
+		{Text: "md5", Lo: uint64(isakmp.HashMD5), Arg: "hash", Help: "Message Digest 5", Do: setPolicy},
+		{Text: "sha", Lo: uint64(isakmp.HashSHA1), Arg: "hash", Help: "Secure Hash Standard", Do: setPolicy},
+		{Text: "sha256", Lo: uint64(isakmp.HashSHA256), Arg: "hash", Help: "Secure Hash Standard 2 (256 bit)", Do: setPolicy},
+		{Text: "sha384", Lo: uint64(isakmp.HashSHA384), Arg: "hash", Help: "Secure Hash Standard 2 (384 bit)", Do: setPolicy},
+		{Text: "sha512", Lo: uint64(isakmp.HashSHA512), Arg: "hash", Help: "Secure Hash Standard 2 (512 bit)", Do: setPolicy},
+	}},
+	{Text: "lifetime", Help: "Set lifetime for ISAKMP security association", No: resetPolicy("lifetime"), Next: []*node{
+		{Kind: Number, Lo: 60, Hi: 86400, Arg: "lifetime", Help: "Lifetime in seconds", Do: setPolicy},
+	}},
+}}
+
+// groups are the Diffie-Hellman groups that IOS has, with its descriptions.
+var groups = []struct {
+	group isakmp.Group
+	help  string
+}{
+	{isakmp.GroupMODP768, "768 bit"},
+	{isakmp.GroupMODP1024, "1024 bit"},
+	{isakmp.GroupMODP1536, "1536 bit"},
+	{isakmp.GroupMODP2048, "2048 bit"},
+	{isakmp.GroupMODP3072, "3072 bit"},
+	{isakmp.GroupMODP4096, "4096 bit"},
+	{isakmp.GroupECP256, "256 bit ecp"},
+	{isakmp.GroupECP384, "384 bit ecp"},
+	{isakmp.GroupECP521, "521 bit ecp"},
+	{isakmp.GroupMODP2048S256, "2048 bit, 256 bit subgroup"},
+}
+
+func policyGroups() []*node {
+	var nodes []*node
+	for _, g := range groups {
+		nodes = append(nodes, &node{Text: strconv.Itoa(int(g.group)), Lo: uint64(g.group), Arg: "group", Help: "Diffie-Hellman group " + strconv.Itoa(int(g.group)) + " (" + g.help + ")", Do: setPolicy})
+	}
+	return nodes
+}
+
+func seconds(a Args, name string) time.Duration {
+	return time.Duration(a.Number(name)) * time.Second
+}
+
+func setAggressiveMode(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.ISAKMP.AggressiveMode = on
+		return nil
+	}
+}
+
+func setDefaultPolicy(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.ISAKMP.DefaultPolicy = on
+		return nil
+	}
+}
+
+func setEnabled(on bool) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		e.cfg.ISAKMP.Enabled = on
+		e.remember("isakmp enable", a, "")
+		return nil
+	}
+}
+
+func setIdentity(id IdentityType) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		e.cfg.ISAKMP.Identity = id
+		e.remember("isakmp identity", a, "")
+		return nil
+	}
+}
+
+func setKeepalive(e *Editor, a Args) *Problem {
+	k := &Keepalive{Interval: seconds(a, "interval"), Retry: 2 * time.Second, Periodic: a.Has("periodic")}
+	if a.Has("retry") {
+		k.Retry = seconds(a, "retry")
+	}
+	e.cfg.ISAKMP.Keepalive = k
+	return nil
+}
+
+func noKeepalive(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.Keepalive = nil
+	return nil
+}
+
+func setNATKeepalive(e *Editor, a Args) *Problem {
+	e.cfg.ISAKMP.NATKeepalive = seconds(a, "interval")
+	return nil
+}
+
+func noNATKeepalive(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.NATKeepalive = 0
+	return nil
+}
+
+// setKey reads `crypto isakmp key`. A second, different key for the same peer is
+// refused, as in IOS.
+func setKey(e *Editor, a Args) *Problem {
+	k, p := presharedKey(a)
+	if p != nil {
+		return p
+	}
+	keys := e.cfg.ISAKMP.Keys
+	i := slices.IndexFunc(keys, k.samePeer)
+	switch {
+	case i < 0:
+		e.cfg.ISAKMP.Keys = append(keys, k)
+	case !keys[i].Key.Equal(k.Key):
+		return &Problem{Code: CodeValue, Arg: "key", Message: "A pre-shared key for " + k.peer() + " already exists!",
+			Hint: "remove the other with `no crypto isakmp key` first"}
+	default:
+		keys[i] = k
+	}
+	return nil
+}
+
+func presharedKey(a Args) (PresharedKey, *Problem) {
+	k := PresharedKey{Hostname: a.Text("hostname"), Key: secret.FromString(a.Text("key")), NoXauth: a.Has("no-xauth")}
+	if len(a.Text("key")) > 128 {
+		return k, &Problem{Code: CodeValue, Arg: "key", Message: "the key is longer than 128 characters"}
+	}
+	if !a.Has("address") {
+		return k, nil
+	}
+	k.Mask = 32
+	if a.Addr("address").IsUnspecified() {
+		k.Mask = 0
+	}
+	if a.Has("mask") {
+		k.Mask, _ = maskBits(a.Addr("mask"))
+	}
+	k.Addr = netip.PrefixFrom(a.Addr("address"), k.Mask).Masked().Addr()
+	return k, nil
+}
+
+func (k PresharedKey) samePeer(o PresharedKey) bool {
+	return k.Addr == o.Addr && k.Mask == o.Mask && k.Hostname == o.Hostname
+}
+
+// peer names the key's peers as IOS does.
+func (k PresharedKey) peer() string {
+	if k.Hostname != "" {
+		return "hostname " + k.Hostname
+	}
+	return "address mask " + k.Addr.String() + " " + mask(k.Mask).String()
+}
+
+func noKey(e *Editor, a Args) *Problem {
+	k, p := presharedKey(a)
+	if p != nil {
+		return p
+	}
+	if !a.Has("address") && !a.Has("hostname") {
+		return &Problem{Code: CodeIncomplete, Message: "% Incomplete command.", Hint: "name the key and its peer"}
+	}
+	before := len(e.cfg.ISAKMP.Keys)
+	e.cfg.ISAKMP.Keys = slices.DeleteFunc(e.cfg.ISAKMP.Keys, k.samePeer)
+	if len(e.cfg.ISAKMP.Keys) == before {
+		return &Problem{Code: CodeReference, Message: "there is no key for " + k.peer()}
+	}
+	return nil
+}
+
+func policyMark(priority int) string { return "isakmp policy " + strconv.Itoa(priority) }
+
+func enterPolicy(e *Editor, a Args) *Problem {
+	priority := int(a.Number("priority"))
+	e.enter(&policyMode)
+	e.policy = priority
+	if e.currentPolicy() != nil {
+		return nil
+	}
+	e.remember(policyMark(priority), a, "priority")
+	e.cfg.ISAKMP.Policies = append(e.cfg.ISAKMP.Policies, newPolicy(priority))
+	slices.SortFunc(e.cfg.ISAKMP.Policies, func(a, b Policy) int { return cmp.Compare(a.Priority, b.Priority) })
+	return nil
+}
+
+func noPolicy(e *Editor, a Args) *Problem {
+	before := len(e.cfg.ISAKMP.Policies)
+	e.cfg.ISAKMP.Policies = slices.DeleteFunc(e.cfg.ISAKMP.Policies, func(p Policy) bool {
+		return p.Priority == int(a.Number("priority"))
+	})
+	if len(e.cfg.ISAKMP.Policies) == before {
+		return &Problem{Code: CodeReference, Arg: "priority", Message: "there is no policy of this priority"}
+	}
+	e.enter(nil)
+	return nil
+}
+
+func noPolicies(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.Policies = nil
+	e.enter(nil)
+	return nil
+}
+
+// currentPolicy is the policy that the mode edits, nil when there is none yet.
+func (e *Editor) currentPolicy() *Policy {
+	for i := range e.cfg.ISAKMP.Policies {
+		if e.cfg.ISAKMP.Policies[i].Priority == e.policy {
+			return &e.cfg.ISAKMP.Policies[i]
+		}
+	}
+	return nil
+}
+
+// setPolicy carries out a line of a policy: its one argument says which value.
+func setPolicy(e *Editor, a Args) *Problem {
+	p := e.currentPolicy()
+	what, value := a[0].Name, a[0].Number
+	switch what {
+	case "authentication":
+		p.Auth = isakmp.AuthMethod(value)
+	case "encryption":
+		p.Encryption, p.KeyBits = isakmp.EncryptionAlgorithm(value), uint16(a.Number("bits"))
+		if p.Encryption == isakmp.EncrAESCBC && p.KeyBits == 0 {
+			p.KeyBits = 128
+		}
+	case "group":
+		p.Group = isakmp.Group(value)
+	case "hash":
+		p.Hash = isakmp.HashAlgorithm(value)
+	case "lifetime":
+		p.Lifetime = uint32(value)
+	}
+	e.remember(policyMark(p.Priority)+" "+what, a, what)
+	return nil
+}
+
+// resetPolicy puts IOS's default back.
+func resetPolicy(what string) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		p, fresh := e.currentPolicy(), newPolicy(e.policy)
+		switch what {
+		case "authentication":
+			p.Auth = fresh.Auth
+		case "encryption":
+			p.Encryption, p.KeyBits = fresh.Encryption, fresh.KeyBits
+		case "group":
+			p.Group = fresh.Group
+		case "hash":
+			p.Hash = fresh.Hash
+		case "lifetime":
+			p.Lifetime = fresh.Lifetime
+		}
+		delete(e.marks, policyMark(e.policy)+" "+what)
+		return nil
+	}
+}

@@ -1,0 +1,319 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"qmidle/internal/isakmp"
+)
+
+// Check resolves the references between the parts and says what is wrong with
+// the configuration as a whole. It is to be called after the last line.
+func (e *Editor) Check() Diagnostics {
+	e.diags = nil
+	e.checkUnsupported()
+	e.checkPolicies()
+	e.checkTransformSets()
+	e.checkInterfaces()
+	for _, m := range e.cfg.CryptoMaps {
+		e.checkMap(m)
+	}
+	e.diags.sort()
+	return e.diags
+}
+
+// find reports at the place where a part of the model was written. A part that
+// was not written in this file has no line.
+func (e *Editor) find(s Severity, code Code, key, hint, format string, args ...any) {
+	e.report(s, code, fmt.Sprintf(format, args...), e.marks[key])
+	e.diags[len(e.diags)-1].Hint = hint
+}
+
+// checkUnsupported warns about what IOS knows and this does not yet, and stops
+// where it is in use.
+func (e *Editor) checkUnsupported() {
+	type seen struct{ feature, owner string }
+	told := map[seen]bool{}
+	for _, u := range e.uses {
+		key := seen{u.feature, u.owner}
+		if u.owner != "" && told[key] {
+			continue
+		}
+		told[key] = true
+		if e.inUse(u) {
+			e.report(Error, CodeUnsupported, u.feature+" is known to IOS but not supported yet, and this line puts it to use", u.at)
+		} else {
+			e.report(Warning, CodeUnsupported, u.feature+" is known to IOS but not supported yet; this has no effect", u.at)
+		}
+	}
+}
+
+func (e *Editor) inUse(u use) bool {
+	switch u.scope {
+	case ScopeAlways:
+		return true
+	case ScopeMap:
+		return e.applied(u.owner)
+	case ScopeInterface:
+		i := e.cfg.Interface(u.owner)
+		return i != nil && i.CryptoMap != ""
+	case ScopeACL:
+		for _, m := range e.cfg.CryptoMaps {
+			if slices.ContainsFunc(m.Entries, func(c *CryptoMapEntry) bool { return c.ACL == u.owner }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// applied says whether an interface has the crypto map.
+func (e *Editor) applied(name string) bool {
+	return slices.ContainsFunc(e.cfg.Interfaces, func(i *Interface) bool { return i.CryptoMap == name })
+}
+
+// anyApplied says whether the gateway has anything to do.
+func (e *Editor) anyApplied() bool {
+	return slices.ContainsFunc(e.cfg.Interfaces, func(i *Interface) bool { return i.CryptoMap != "" })
+}
+
+func (e *Editor) checkPolicies() {
+	usable := false
+	for _, p := range e.cfg.ISAKMP.Policies {
+		e.checkWeakPolicy(p)
+		if p.Auth == isakmp.AuthPSK {
+			usable = true
+			continue
+		}
+		key := policyMark(p.Priority) + " authentication"
+		if _, written := e.marks[key]; !written {
+			key = policyMark(p.Priority)
+		}
+		e.find(Warning, CodeUnsupported, key, "write `authentication pre-share` below the policy",
+			"policy %d authenticates by %s, which is not supported yet: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
+	}
+	if !e.anyApplied() {
+		return
+	}
+	switch {
+	case !e.cfg.ISAKMP.Enabled:
+		e.find(Warning, CodeDisabled, "isakmp enable", "write `crypto isakmp enable`", "a crypto map is applied and ISAKMP is off: no tunnel can come up")
+	case len(e.cfg.ISAKMP.Policies) == 0 && e.cfg.ISAKMP.DefaultPolicy:
+		e.find(Warning, CodeWeak, "", "write a `crypto isakmp policy`", "no ISAKMP policy is configured: IOS's own apply, with MD5, SHA-1, 3DES, AES-128 and groups 2 and 5")
+	case !usable:
+		e.find(Error, CodeUnsupported, "", "write a `crypto isakmp policy` with `authentication pre-share`", "a crypto map is applied and no ISAKMP policy can be used")
+	}
+	if e.cfg.ISAKMP.Identity == IdentityHostname && e.cfg.DomainName == "" {
+		e.find(Warning, CodeReference, "isakmp identity", "write `ip domain name`", "the identity is %q alone: there is no domain name", e.cfg.Hostname)
+	}
+}
+
+func (e *Editor) checkInterfaces() {
+	owner := map[netip.Addr]*Interface{}
+	for _, i := range e.cfg.Interfaces {
+		for _, a := range i.Addresses {
+			if other := owner[a.Addr()]; other != nil {
+				e.find(Error, CodeValue, interfaceMark(i.Name)+" address "+a.Addr().String(), "", "%s is %s's address already", a.Addr(), other.Name)
+			}
+			owner[a.Addr()] = i
+		}
+		if i.CryptoMap == "" {
+			continue
+		}
+		key := interfaceMark(i.Name) + " map"
+		if e.cfg.CryptoMap(i.CryptoMap) == nil && !e.outside(i.CryptoMap) {
+			e.find(Error, CodeReference, key, similar("crypto map", i.CryptoMap, names(e.cfg.CryptoMaps)), "there is no crypto map %s", i.CryptoMap)
+		}
+		if i.Shutdown {
+			e.find(Warning, CodeDisabled, key, "write `no shutdown`", "the crypto map is on an interface that is shut down")
+		}
+		if len(i.Addresses) == 0 && !i.Linux() {
+			e.find(Warning, CodeReference, key, "bind it with `--interface "+i.Short+"=NAME`", "%s has no `ip address` by which to find the Linux interface", i.Name)
+		}
+	}
+}
+
+// outside says whether a crypto map has entries that are all unsupported.
+func (e *Editor) outside(name string) bool {
+	return slices.ContainsFunc(e.uses, func(u use) bool { return u.scope == ScopeMap && u.owner == name })
+}
+
+func names(maps []*CryptoMap) []string {
+	var all []string
+	for _, m := range maps {
+		all = append(all, m.Name)
+	}
+	return all
+}
+
+// similar is the hint for a name that does not exist.
+func similar(what, name string, all []string) string {
+	for _, other := range all {
+		if strings.EqualFold(other, name) || distance(strings.ToLower(other), strings.ToLower(name)) < 2 {
+			return "did you mean `" + other + "`? names are case-sensitive"
+		}
+	}
+	if len(all) == 0 {
+		return "no " + what + " is configured"
+	}
+	return "there is " + strings.Join(all, ", ")
+}
+
+func (e *Editor) checkMap(m *CryptoMap) {
+	applied := e.applied(m.Name)
+	if !applied {
+		e.find(Warning, CodeUnused, mapMark(m.Name), "write `crypto map "+m.Name+"` below the interface that faces the peers", "the crypto map %s is on no interface: it protects nothing", m.Name)
+	}
+	for _, c := range m.Entries {
+		key := entryMark(m.Name, c.Seq)
+		e.resolve(c, key)
+		if !c.Complete() {
+			e.find(Warning, CodeDisabled, key, "", "entry %d of %s stays disabled: it has no %s", c.Seq, m.Name, missing(c))
+		}
+		if applied {
+			e.checkPeers(c, key)
+		}
+		if c.AccessList != nil {
+			e.checkSelectors(c, key)
+		}
+	}
+}
+
+func missing(c *CryptoMapEntry) string {
+	var all []string
+	if len(c.Peers) == 0 {
+		all = append(all, "`set peer`")
+	}
+	if len(c.TransformSets) == 0 {
+		all = append(all, "`set transform-set`")
+	}
+	if c.ACL == "" {
+		all = append(all, "`match address`")
+	}
+	return strings.Join(all, ", no ")
+}
+
+// resolve finds the transform sets and the access list of an entry.
+func (e *Editor) resolve(c *CryptoMapEntry, key string) {
+	c.Sets, c.AccessList = nil, nil
+	for _, name := range c.TransformSets {
+		t := e.cfg.TransformSet(name)
+		if t == nil {
+			e.find(Error, CodeReference, key+" set "+name, similar("transform set", name, setNames(e.cfg.TransformSets)), "ERROR: transform set with tag %q does not exist.", name)
+			continue
+		}
+		c.Sets = append(c.Sets, t)
+	}
+	if c.ACL == "" {
+		return
+	}
+	c.AccessList = e.cfg.AccessList(c.ACL)
+	switch {
+	case c.AccessList != nil:
+	case e.isStandard(c.ACL):
+		e.find(Error, CodeReference, key+" list", "a crypto map needs an extended list, <100-199>, <2000-2699> or a name", "%%ERROR: Standard IP Access list cannot be associated with crypto map")
+	case e.hasUse(ScopeACL, c.ACL):
+	default:
+		e.find(Error, CodeReference, key+" list", similar("extended access list", c.ACL, listNames(e.cfg.AccessLists)), "there is no access list %s", c.ACL)
+	}
+}
+
+func (e *Editor) isStandard(name string) bool {
+	n, err := strconv.Atoi(name)
+	return e.standard[name] || err == nil && !extendedNumber(n)
+}
+
+func (e *Editor) hasUse(s Scope, owner string) bool {
+	return slices.ContainsFunc(e.uses, func(u use) bool { return u.scope == s && u.owner == owner })
+}
+
+func setNames(sets []*TransformSet) []string {
+	var all []string
+	for _, t := range sets {
+		all = append(all, t.Name)
+	}
+	return all
+}
+
+func listNames(lists []*AccessList) []string {
+	var all []string
+	for _, l := range lists {
+		all = append(all, l.Name)
+	}
+	return all
+}
+
+// checkPeers looks for the key of each peer, and for a peer that is this
+// gateway itself.
+func (e *Editor) checkPeers(c *CryptoMapEntry, key string) {
+	for _, p := range c.Peers {
+		at := key + " peer " + p.String()
+		for _, i := range e.cfg.Interfaces {
+			if slices.ContainsFunc(i.Addresses, func(a netip.Prefix) bool { return a.Addr() == p.Addr }) {
+				e.find(Error, CodeValue, at, "name the other gateway's address", "%s is this gateway's own address, on %s", p, i.Name)
+			}
+		}
+		if !e.hasKey(p) {
+			e.find(Warning, CodeReference, at, "write `crypto isakmp key KEY "+keyPeer(p)+"`", "there is no pre-shared key for %s", p)
+		}
+	}
+}
+
+// hasKey says whether a pre-shared key may serve a peer. A host name may resolve
+// to any address.
+func (e *Editor) hasKey(p Peer) bool {
+	return slices.ContainsFunc(e.cfg.ISAKMP.Keys, func(k PresharedKey) bool {
+		if p.Host != "" {
+			return k.Hostname == p.Host || k.Addr.IsValid()
+		}
+		return k.Addr.IsValid() && k.Prefix().Contains(p.Addr)
+	})
+}
+
+func keyPeer(p Peer) string {
+	if p.Host != "" {
+		return "hostname " + p.Host
+	}
+	return "address " + p.Addr.String()
+}
+
+// checkSelectors looks for what a quick mode identity cannot carry (RFC 2407
+// section 4.6.2): it has one protocol, one port and one contiguous subnet.
+func (e *Editor) checkSelectors(c *CryptoMapEntry, key string) {
+	permits := 0
+	for _, x := range c.AccessList.Entries {
+		if !x.Permit {
+			continue
+		}
+		permits++
+		at := aclEntryMark(c.ACL, x.Seq)
+		if why := unfit(x); why != "" {
+			e.find(Error, CodeValue, at, "quick mode proposes one protocol, one port and one subnet for each side", "%s cannot protect traffic: %s", x, why)
+		}
+		if x.Src.Any() && x.Dst.Any() && x.Protocol == 0 {
+			e.find(Warning, CodeValue, at, "name the two networks instead", "`permit ip any any` for a crypto map sends all traffic into the tunnel, and drops what arrives without it")
+		}
+	}
+	if permits == 0 {
+		e.find(Warning, CodeDisabled, key+" list", "", "access list %s permits nothing, so the entry protects nothing", c.ACL)
+	}
+}
+
+func unfit(x *ACLEntry) string {
+	_, src := x.Src.Prefix()
+	_, dst := x.Dst.Prefix()
+	switch {
+	case !src || !dst:
+		return "a wildcard with holes is no subnet"
+	case x.SrcPort.Op > PortEq || x.DstPort.Op > PortEq:
+		return "it compares a port by other than `eq`"
+	case x.Established:
+		return "`established` is no property of a flow"
+	case x.ICMP.HasType:
+		return "it names an ICMP type"
+	}
+	return ""
+}
