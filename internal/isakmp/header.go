@@ -38,8 +38,12 @@ type Header struct {
 	Length      uint32 // of the whole message in bytes, header included
 }
 
-// Encrypted reports whether what follows the header is encrypted.
-func (h Header) Encrypted() bool { return h.Flags&FlagEncryption != 0 }
+// Encrypted reports whether what follows the header is encrypted. A fragment
+// never is by itself, even if its header has the flag: racoon copies the
+// header of the message that it cuts.
+func (h Header) Encrypted() bool {
+	return h.Flags&FlagEncryption != 0 && h.NextPayload != PayloadFragment
+}
 
 // ParseHeader reads the header of datagram, which must be the whole UDP
 // payload without the non-ESP marker. The error is an *Error: the datagram is

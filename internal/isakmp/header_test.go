@@ -19,6 +19,9 @@ func TestParseHeader(t *testing.T) {
 	if !got.Encrypted() {
 		t.Error("Encrypted is false with the flag set")
 	}
+	if (Header{NextPayload: PayloadFragment, Flags: FlagEncryption}).Encrypted() {
+		t.Error("Encrypted is true for a fragment")
+	}
 	if b := got.AppendTo([]byte{9}); !bytes.Equal(b, append([]byte{9}, datagram[:HeaderLen]...)) {
 		t.Errorf("AppendTo = %x", b)
 	}

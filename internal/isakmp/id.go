@@ -59,7 +59,8 @@ func AppendID(dst []byte, id ID) []byte {
 	return append(dst, id.Data...)
 }
 
-// AddrID is the ID of a single address, with neither protocol nor port.
+// AddrID is the ID of a single address, which must be valid, with neither
+// protocol nor port.
 func AddrID(addr netip.Addr) ID {
 	addr = addr.Unmap()
 	t := IDIPv6Addr
@@ -69,8 +70,8 @@ func AddrID(addr netip.Addr) ID {
 	return ID{Type: t, Data: addr.AsSlice()}
 }
 
-// PrefixID is the ID of a subnet, with neither protocol nor port. It has the
-// subnet form for a host's prefix too: AddrID gives the other.
+// PrefixID is the ID of a subnet, which must be valid, with neither protocol
+// nor port. It has the subnet form for a host's prefix too: AddrID gives the other.
 func PrefixID(prefix netip.Prefix) ID {
 	prefix = prefix.Masked()
 	data := prefix.Addr().AsSlice()

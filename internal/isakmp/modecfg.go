@@ -2,7 +2,8 @@ package isakmp
 
 import "encoding/binary"
 
-// ConfigType is the type of an attributes payload (draft-ietf-ipsec-isakmp-mode-cfg-05 section 3.2).
+// ConfigType is the type of an attributes payload (draft-dukes-ike-mode-cfg-02
+// section 3.3).
 type ConfigType uint8
 
 // Attributes payload types.
@@ -13,9 +14,8 @@ const (
 	ConfigAck     ConfigType = 4
 )
 
-// Mode config attributes (draft-ietf-ipsec-isakmp-mode-cfg-05 section 3.4),
-// those of XAUTH (draft-ietf-ipsec-isakmp-xauth-06 section 6.1) and Cisco
-// Unity's.
+// Mode config attributes (draft-dukes-ike-mode-cfg-02 section 3.4), those of
+// XAUTH (draft-beaulieu-ike-xauth-02 section 6.2) and Cisco Unity's.
 const (
 	ConfigIP4Address    AttributeType = 1
 	ConfigIP4Netmask    AttributeType = 2
@@ -55,8 +55,22 @@ const (
 	UnityDDNSHostname   AttributeType = 28682
 )
 
+// Values of the XAUTH-TYPE attribute (draft-beaulieu-ike-xauth-02 section 6.3).
+const (
+	XAUTHGeneric    uint16 = 0
+	XAUTHRadiusCHAP uint16 = 1
+	XAUTHOTP        uint16 = 2
+	XAUTHSKey       uint16 = 3
+)
+
+// Values of the XAUTH-STATUS attribute (draft-beaulieu-ike-xauth-02 section 6.2).
+const (
+	XAUTHFail uint16 = 0
+	XAUTHOK   uint16 = 1
+)
+
 // Attributes is the body of an attributes payload, which carries mode config
-// and XAUTH (draft-ietf-ipsec-isakmp-mode-cfg-05 section 3.2).
+// and XAUTH (draft-dukes-ike-mode-cfg-02 section 3.2).
 type Attributes struct {
 	Type       ConfigType
 	Identifier uint16

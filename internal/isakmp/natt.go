@@ -48,7 +48,8 @@ type NATTNumbers struct {
 	UDPTransport Encapsulation
 }
 
-// NATT returns the numbers that the peers use once both have sent v. It is
+// NATT returns the numbers that the peers use once both have sent v (RFC 3947
+// sections 5.1 and 9; sections 3.2, 5.1 and 5.2 of the drafts). It is
 // false for a vendor ID that does not announce RFC 3947 or a draft of it, and
 // for drafts 00 and 01, which neither change ports nor carry ESP as later ones do.
 func (v VendorID) NATT() (NATTNumbers, bool) {

@@ -20,7 +20,7 @@ var payloadTypeNames = map[PayloadType]string{
 	PayloadNATDDraft: "NAT-D (draft)", PayloadNATOADraft: "NAT-OA (draft)", PayloadFragment: "FRAGMENT",
 }
 
-// String is the short name of RFC 2408 section 3.1 or RFC 3947 section 8.
+// String is the short name of RFC 2408 section 3.1 or RFC 3947 section 9.
 func (t PayloadType) String() string { return name(payloadTypeNames, t, "type") }
 
 var exchangeTypeNames = map[ExchangeType]string{
@@ -151,3 +151,43 @@ var configTypeNames = map[ConfigType]string{
 
 // String is the type's name in the mode config draft.
 func (t ConfigType) String() string { return name(configTypeNames, t, "configuration type") }
+
+var phase1AttributeNames = map[AttributeType]string{
+	AttrEncryption: "encryption algorithm", AttrHash: "hash algorithm", AttrAuthMethod: "authentication method",
+	AttrGroup: "group description", AttrGroupType: "group type", AttrGroupPrime: "group prime",
+	AttrGroupGenerator: "group generator", AttrLifeType: "life type", AttrLifeDuration: "life duration",
+	AttrPRF: "PRF", AttrKeyLength: "key length", AttrFieldSize: "field size", AttrGroupOrder: "group order",
+}
+
+// Phase1Name is the type's name in RFC 2409 appendix A.
+func (t AttributeType) Phase1Name() string { return name(phase1AttributeNames, t, "attribute") }
+
+var phase2AttributeNames = map[AttributeType]string{
+	IPsecAttrLifeType: "life type", IPsecAttrLifeDuration: "life duration", IPsecAttrGroup: "group description",
+	IPsecAttrEncapsulation: "encapsulation mode", IPsecAttrAuth: "authentication algorithm",
+	IPsecAttrKeyLength: "key length", IPsecAttrKeyRounds: "key rounds",
+	IPsecAttrCompressDict: "compression dictionary size", IPsecAttrCompressAlg: "private compression algorithm",
+	IPsecAttrECNTunnel: "ECN tunnel", IPsecAttrESN: "extended sequence numbers",
+}
+
+// Phase2Name is the type's name in RFC 2407 section 4.5.
+func (t AttributeType) Phase2Name() string { return name(phase2AttributeNames, t, "attribute") }
+
+var configAttributeNames = map[AttributeType]string{
+	ConfigIP4Address: "INTERNAL-IP4-ADDRESS", ConfigIP4Netmask: "INTERNAL-IP4-NETMASK", ConfigIP4DNS: "INTERNAL-IP4-DNS",
+	ConfigIP4NBNS: "INTERNAL-IP4-NBNS", ConfigAddressExpiry: "INTERNAL-ADDRESS-EXPIRY", ConfigIP4DHCP: "INTERNAL-IP4-DHCP",
+	ConfigApplication: "APPLICATION-VERSION", ConfigIP6Address: "INTERNAL-IP6-ADDRESS",
+	ConfigIP6Netmask: "INTERNAL-IP6-NETMASK", ConfigIP6DNS: "INTERNAL-IP6-DNS", ConfigIP6NBNS: "INTERNAL-IP6-NBNS",
+	ConfigIP6DHCP: "INTERNAL-IP6-DHCP", ConfigIP4Subnet: "INTERNAL-IP4-SUBNET", ConfigSupported: "SUPPORTED-ATTRIBUTES",
+	ConfigIP6Subnet: "INTERNAL-IP6-SUBNET",
+	XAUTHType:       "XAUTH-TYPE", XAUTHUserName: "XAUTH-USER-NAME", XAUTHUserPassword: "XAUTH-USER-PASSWORD",
+	XAUTHPasscode: "XAUTH-PASSCODE", XAUTHMessage: "XAUTH-MESSAGE", XAUTHChallenge: "XAUTH-CHALLENGE",
+	XAUTHDomain: "XAUTH-DOMAIN", XAUTHStatus: "XAUTH-STATUS", XAUTHNextPIN: "XAUTH-NEXT-PIN", XAUTHAnswer: "XAUTH-ANSWER",
+	UnityBanner: "UNITY-BANNER", UnitySavePassword: "UNITY-SAVE-PASSWORD", UnityDefaultDomain: "UNITY-DEFAULT-DOMAIN",
+	UnitySplitDNS: "UNITY-SPLIT-DNS", UnitySplitInclude: "UNITY-SPLIT-INCLUDE", UnityNATTPort: "UNITY-NATT-PORT",
+	UnityLocalLAN: "UNITY-LOCAL-LAN", UnityPFS: "UNITY-PFS", UnityFirewallType: "UNITY-FIREWALL-TYPE",
+	UnityBackupServers: "UNITY-BACKUP-SERVERS", UnityDDNSHostname: "UNITY-DDNS-HOSTNAME",
+}
+
+// ConfigName is the type's name in the mode config and XAUTH drafts.
+func (t AttributeType) ConfigName() string { return name(configAttributeNames, t, "attribute") }

@@ -30,3 +30,16 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestAttributeNames(t *testing.T) {
+	for _, tc := range []struct{ got, want string }{
+		{AttrEncryption.Phase1Name(), "encryption algorithm"}, {AttributeType(8).Phase1Name(), "attribute 8"},
+		{IPsecAttrEncapsulation.Phase2Name(), "encapsulation mode"}, {AttributeType(99).Phase2Name(), "attribute 99"},
+		{ConfigIP4Address.ConfigName(), "INTERNAL-IP4-ADDRESS"}, {XAUTHStatus.ConfigName(), "XAUTH-STATUS"},
+		{UnitySplitInclude.ConfigName(), "UNITY-SPLIT-INCLUDE"}, {AttributeType(16519).ConfigName(), "attribute 16519"},
+	} {
+		if tc.got != tc.want {
+			t.Errorf("%q, want %q", tc.got, tc.want)
+		}
+	}
+}

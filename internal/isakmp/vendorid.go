@@ -41,7 +41,7 @@ const (
 
 // The bytes of the vendor IDs that this implementation sends.
 const (
-	VIDXAUTH         = "\x09\x00\x26\x89\xdf\xd6\xb7\x12"                                 // draft-ietf-ipsec-isakmp-xauth-06 section 2
+	VIDXAUTH         = "\x09\x00\x26\x89\xdf\xd6\xb7\x12"                                 // draft-beaulieu-ike-xauth-02 section 4
 	VIDDPD           = "\xaf\xca\xd7\x13\x68\xa1\xf1\xc9\x6b\x86\x96\xfc\x77\x57\x01\x00" // RFC 3706 section 5.1, version 1.0
 	VIDUnity         = "\x12\xf5\xf2\x8c\x45\x71\x68\xa9\x70\x2d\x9f\xe2\x74\xcc\x01\x00" // Cisco Unity, version 1.0
 	VIDFragmentation = "\x40\x48\xb7\xd5\x6e\xbc\xe8\x85\x25\xe7\xde\x7f\x00\xd6\xc2\xd3" // MD5 of "FRAGMENTATION"
