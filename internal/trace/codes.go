@@ -84,5 +84,7 @@ const (
 	CodeISAKMPOnOff
 	CodeModeFailure
 	CodeSAPurged
+	CodeIOSVendorIDReceived
+	CodeCryptoOperation
 	NumCodes
 )

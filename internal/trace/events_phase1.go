@@ -79,6 +79,10 @@ type VendorIDReceived struct {
 	Bytes []byte
 }
 
+// IOSVendorIDReceived is a vendor ID by which the peer is taken for an IOS
+// router; it stands in the place of VendorIDReceived.
+type IOSVendorIDReceived struct{ Bytes []byte }
+
 // NATTVendorConstructed is a NAT-T vendor ID that goes into our message.
 type NATTVendorConstructed struct{ Version NATTVersion }
 
@@ -128,11 +132,13 @@ type IKETransformJudged struct {
 // enabled.
 type Phase1PolicyRefused struct{ DefaultWouldMatch bool }
 
-// ErrorCounted is an increment of an SA's error counter.
+// ErrorCounted is an increment of an SA's error counter. Node is the message ID
+// of what was retransmitted, 0 in phase 1.
 type ErrorCounted struct {
 	What    ErrorCount
 	Attempt uint8
 	Max     uint8
+	Node    uint32
 }
 
 // SKEYIDGenerated says that the SKEYID family exists.
@@ -212,6 +218,13 @@ type RequestAttached struct{}
 // RequestFailed is a request of IPsec that cannot begin.
 type RequestFailed struct{ Reason Reason }
 
+// CryptoOperation is one piece of work of the crypto engine. Conn is the number
+// of the engine's connection, where the operation has one.
+type CryptoOperation struct {
+	Op   CryptoOp
+	Conn uint32
+}
+
 // ISAKMPOnOff says that the first crypto map became active, or the last ended.
 type ISAKMPOnOff struct{ On bool }
 
@@ -229,6 +242,8 @@ func (*PayloadProcessed) Code() Code       { return CodePayloadProcessed }
 func (*PayloadMalformed) Code() Code       { return CodePayloadMalformed }
 func (*InternalPayload) Code() Code        { return CodeInternalPayload }
 func (*VendorIDReceived) Code() Code       { return CodeVendorIDReceived }
+func (*IOSVendorIDReceived) Code() Code    { return CodeIOSVendorIDReceived }
+func (*CryptoOperation) Code() Code        { return CodeCryptoOperation }
 func (*NATTVendorConstructed) Code() Code  { return CodeNATTVendorConstructed }
 func (*NATDetected) Code() Code            { return CodeNATDetected }
 func (*PortsFloated) Code() Code           { return CodePortsFloated }
@@ -305,6 +320,11 @@ func (e *VendorIDReceived) Fields(f *Fields) {
 	Enum(f, "vendor", &e.ID)
 	f.Bytes("bytes", &e.Bytes)
 }
+func (e *IOSVendorIDReceived) Fields(f *Fields) { f.Bytes("bytes", &e.Bytes) }
+func (e *CryptoOperation) Fields(f *Fields) {
+	Enum(f, "operation", &e.Op)
+	f.U32("conn", &e.Conn)
+}
 func (e *NATTVendorConstructed) Fields(f *Fields) { Enum(f, "version", &e.Version) }
 func (e *NATDetected) Fields(f *Fields) {
 	f.Bool("local_behind_nat", &e.LocalBehindNAT)
@@ -343,6 +363,7 @@ func (e *ErrorCounted) Fields(f *Fields) {
 	Enum(f, "what", &e.What)
 	f.U8("attempt", &e.Attempt)
 	f.U8("max", &e.Max)
+	f.U32("node", &e.Node)
 }
 func (*SKEYIDGenerated) Fields(*Fields) {}
 func (e *IDPayload) Fields(f *Fields) {

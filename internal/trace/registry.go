@@ -83,6 +83,8 @@ var registry = [NumCodes]struct {
 	CodeISAKMPOnOff:              {"isakmp_on_off", func() Event { return new(ISAKMPOnOff) }},
 	CodeModeFailure:              {"mode_failure", func() Event { return new(ModeFailure) }},
 	CodeSAPurged:                 {"sa_purged", func() Event { return new(SAPurged) }},
+	CodeIOSVendorIDReceived:      {"ios_vendor_id_received", func() Event { return new(IOSVendorIDReceived) }},
+	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".

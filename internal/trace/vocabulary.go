@@ -320,6 +320,27 @@ var refUserNames = [...]string{"crypto_isakmp_process_block", "isakmp_initiator"
 
 func (u RefUser) String() string { return name(refUserNames[:], u) }
 
+// CryptoOp is what the crypto engine does.
+type CryptoOp uint8
+
+// Work of the crypto engine.
+const (
+	CryptoGenerateParameter CryptoOp = iota // a DH key pair
+	CryptoDHPhase1                          // the shared secret of phase 1
+	CryptoCreateSKEYID
+	CryptoHMACContext // a PRF or HASH under SKEYID's keys
+	CryptoClearDH
+	CryptoValidateProposal
+	CryptoValidateProposalRequest
+	CryptoAllocateFlow // keys of an IPsec SA given to the data plane
+)
+
+var cryptoOpNames = [...]string{"generate alg parameter", "Dh phase 1", "create ISAKMP SKEYID", "generate hmac context",
+	"clear dh number", "validate proposal", "validate proposal request", "ipsec allocate flow"}
+
+// String returns IOS's words.
+func (o CryptoOp) String() string { return name(cryptoOpNames[:], o) }
+
 func name[E ~uint8](names []string, e E) string {
 	if int(e) < len(names) {
 		return names[e]

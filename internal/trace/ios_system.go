@@ -1,0 +1,76 @@
+package trace
+
+import "qmidle/internal/isakmp"
+
+// writeSystemMessage prints the %CRYPTO messages, which IOS logs whether or not
+// a debug is on. Most drops have none.
+func (w *iosWriter) writeSystemMessage(event Event) {
+	switch e := event.(type) {
+	case *PacketDropped:
+		w.packetDropped(e)
+	case *AuthenticationFailed:
+		w.system("%%CRYPTO-6-IKMP_AUTH_FAIL: Authentication method %d failed with host %s", e.Method, w.remote())
+	case *ModeFailure:
+		w.system("%%CRYPTO-6-IKMP_MODE_FAILURE: Processing of %s failed with peer at %s", modeWord(e.Exchange), w.remote())
+	case *ISAKMPOnOff:
+		state := "OFF"
+		if e.On {
+			state = "ON"
+		}
+		w.system("%%CRYPTO-6-ISAKMP_ON_OFF: ISAKMP is %s", state)
+	}
+}
+
+func (w *iosWriter) packetDropped(e *PacketDropped) {
+	switch e.Reason {
+	case DropHeader, DropMalformed, DropUnexpectedPayload, DropMissingPayload, DropBlockSize:
+		if w.rec.SA != 0 {
+			w.system("%%CRYPTO-4-IKMP_BAD_MESSAGE: IKE message from %s failed its sanity check or is malformed", w.remote())
+		}
+	case DropNoSA:
+		w.system("%%CRYPTO-4-IKMP_NO_SA: IKE message from %s has no SA and is not an initialization offer", w.remote())
+	case DropNotEncrypted:
+		w.system("%%CRYPTO-6-IKMP_NOT_ENCRYPTED: IKE packet from %s was not encrypted and it should've been.", w.remote())
+	case DropExchange:
+		w.system("%%CRYPTO-6-IKMP_UNK_EXCHANGE: IKE peer at %s sent a message with an unknown exchange %d", w.remote(), e.Exchange)
+	case DropState:
+		if e.Exchange == isakmp.ExchangeQuick {
+			w.system("%%CRYPTO-6-IKMP_SA_NOT_AUTH: Cannot accept Quick Mode exchange from %s if SA is not authenticated!", w.remote())
+		}
+	case DropLimit:
+		if w.rec.SA == 0 {
+			w.system("%%CRYPTO-4-IKE_DENY_SA_REQ: IKE denied an INCOMING SA request from %s to %s due to IKE SA LIMIT REACHED",
+				w.remote(), w.local())
+		}
+	}
+}
+
+func modeWord(t isakmp.ExchangeType) string {
+	switch t {
+	case isakmp.ExchangeIdentity:
+		return "Main Mode"
+	case isakmp.ExchangeAggressive:
+		return "Aggressive mode"
+	case isakmp.ExchangeQuick:
+		return "Quick mode"
+	case isakmp.ExchangeInformational:
+		return "Informational mode"
+	}
+	return t.String()
+}
+
+// writeEngine prints what `debug crypto engine` has for an event.
+func (w *iosWriter) writeEngine(event Event) {
+	e, ok := event.(*CryptoOperation)
+	if !ok {
+		return
+	}
+	switch e.Op {
+	case CryptoDHPhase1:
+		w.module("CRYPTO_ENGINE: Dh phase 1 status: 0")
+	case CryptoCreateSKEYID, CryptoHMACContext, CryptoClearDH:
+		w.module("CryptoEngine0: %s for conn id %d", e.Op, e.Conn)
+	default:
+		w.module("CryptoEngine0: %s", e.Op)
+	}
+}
