@@ -140,7 +140,7 @@ func publicValueError(g isakmp.Group, r PublicValueReason, pub []byte) error {
 }
 
 // KeyPair is an ephemeral key of one group. It prints nothing of its private
-// part.
+// part. Several goroutines may ask it for secrets, as long as none clears it.
 type KeyPair struct {
 	group   isakmp.Group
 	public  []byte

@@ -62,6 +62,7 @@ func (m *modpGroup) generate(rand io.Reader) ([]byte, dhPrivate, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	defer clear(x)
 	public := bigmod.NewNat().Exp(m.g, x, m.p).Bytes(m.p)
 	return public, &modpPrivate{m, secret.New(x)}, nil
 }

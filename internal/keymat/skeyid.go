@@ -34,6 +34,10 @@ func SkeyidSignatures(h isakmp.HashAlgorithm, ni, nr, gxy []byte) []byte {
 
 // SkeyidPublicKeyEncryption returns SKEYID for both modes of encrypted nonces:
 // prf(hash(Ni_b | Nr_b), CKY-I | CKY-R). ni and nr are the decrypted nonces.
+//
+// Some peers, IOS reportedly among them, leave the hash out. The difference
+// shows only while Ni_b | Nr_b is not longer than the hash's block, since HMAC
+// hashes a longer key itself.
 func SkeyidPublicKeyEncryption(h isakmp.HashAlgorithm, ni, nr []byte, ckyI, ckyR [8]byte) []byte {
 	return PRF(h, Hash(h, ni, nr), ckyI[:], ckyR[:])
 }

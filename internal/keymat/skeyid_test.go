@@ -245,3 +245,17 @@ func TestSkeyidClear(t *testing.T) {
 		checkBytes(t, "cleared", k, make([]byte, len(k)))
 	}
 }
+
+// TestLongNoncesHashThemselves holds SkeyidPublicKeyEncryption's docstring to
+// its word: beyond a block, leaving the hash out changes nothing.
+func TestLongNoncesHashThemselves(t *testing.T) {
+	ckyI, ckyR := string(testCookieI[:]), string(testCookieR[:])
+	for n, same := range map[int]bool{20: false, 32: false, 33: true, 40: true} {
+		nonce := bytes.Repeat([]byte{9}, n)
+		got := SkeyidPublicKeyEncryption(isakmp.HashSHA1, nonce, nonce, testCookieI, testCookieR)
+		unhashed := reference(isakmp.HashSHA1, string(nonce)+string(nonce), ckyI+ckyR)
+		if (string(got) == unhashed) != same {
+			t.Errorf("two nonces of %d octets: equal without the hash is not %v", n, same)
+		}
+	}
+}
