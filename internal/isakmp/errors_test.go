@@ -46,6 +46,8 @@ var malformed = []struct {
 		Error{KindVersion, PayloadNone, FieldVersion, 17, 0x20, 1}, "ISAKMP message, offset 17: version is 2.0, must be 1.x"},
 	{"header length", parseHeader, strings.Repeat("00", 16) + "01 10 02 00 00000000 0000001d",
 		Error{KindLength, PayloadNone, FieldLength, 24, 29, 28}, "ISAKMP message, offset 24: length is 29, must be 28"},
+	{"bytes after the message", parseHeader, strings.Repeat("00", 16) + "01 10 02 00 00000000 0000001c 00",
+		Error{KindLength, PayloadNone, FieldLength, 24, 28, 29}, ""},
 
 	{"chain into nothing", parseChain(PayloadKE), "0a000005 01", Error{KindTruncated, PayloadNonce, FieldPayload, 33, 0, 4},
 		"NONCE payload, offset 33: payload needs 4 bytes, 0 left"},
@@ -155,6 +157,8 @@ var malformed = []struct {
 		Error{KindUnsupported, PayloadNATOA, FieldAddressType, 32, 4, 0}, ""},
 	{"NAT-OA's reserved bytes", parseOne(PayloadNATOA, ParseNATOA), "01000900 01020304",
 		Error{KindReserved, PayloadNATOA, FieldReserved, 34, 9, 0}, ""},
+	{"NAT-OA's last reserved byte", parseOne(PayloadNATOA, ParseNATOA), "01000001 01020304",
+		Error{KindReserved, PayloadNATOA, FieldReserved, 35, 1, 0}, ""},
 	{"NAT-OA's address", parseOne(PayloadNATOA, ParseNATOA), "05000000 01020304", Error{KindLength, PayloadNATOA, FieldAddress, 36, 4, 16}, ""},
 
 	{"short attributes payload", parseOne(PayloadAttributes, ParseAttributes), "0100", Error{KindTruncated, PayloadAttributes, FieldBody, 32, 2, 4}, ""},

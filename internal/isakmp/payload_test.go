@@ -27,7 +27,7 @@ func TestParsePayloads(t *testing.T) {
 }
 
 func TestParsePayloadsAreViews(t *testing.T) {
-	body := unhex(t, "00000008 aabbccdd")
+	body := unhex(t, "0a000008 aabbccdd 00000008 11223344")
 	got, _, err := ParsePayloads(PayloadKE, body, false, nil)
 	if err != nil {
 		t.Fatal(err)
