@@ -24,7 +24,7 @@ func HashR(h isakmp.HashAlgorithm, skeyid, gxi, gxr []byte, ckyI, ckyR [8]byte, 
 // QuickHash1 returns HASH(1) of quick mode (RFC 2409 section 5.5): prf(SKEYID_a,
 // M-ID | rest). rest is all that follows the HASH payload, with the generic
 // headers and without the cipher's padding. A transaction exchange's HASH is the
-// same (draft-ietf-ipsec-isakmp-mode-cfg section 3.2).
+// same (draft-ietf-ipsec-isakmp-mode-cfg).
 func QuickHash1(h isakmp.HashAlgorithm, skeyidA []byte, messageID uint32, rest []byte) []byte {
 	return PRF(h, skeyidA, messageIDOctets(messageID), rest)
 }

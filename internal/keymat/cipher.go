@@ -13,7 +13,7 @@ import (
 // CipherKeyLen returns the octets of key that phase 1 cipher e takes when its
 // Key Length attribute said keyBits; keyBits is 0 where the attribute was
 // absent. A cipher of fixed length allows no attribute (RFC 2409 appendix A),
-// and AES without one is AES-128 (RFC 3602 section 5.1's default size). ok is
+// and AES without one is AES-128 (RFC 3602's default size). ok is
 // false for a cipher or a length that is not supported.
 func CipherKeyLen(e isakmp.EncryptionAlgorithm, keyBits uint16) (octets int, ok bool) {
 	switch e {

@@ -25,7 +25,7 @@ func KEYMAT(h isakmp.HashAlgorithm, skeyidD, gxyPFS []byte, protocol isakmp.Prot
 }
 
 // gcmSaltLen is the octets of salt that follow the key in KEYMAT (RFC 4106
-// section 8.1, RFC 4543 section 5.3).
+// section 8.1, and RFC 4543).
 const gcmSaltLen = 4
 
 // ESPKeyLens returns the octets of KEYMAT that an ESP SA takes: enc for the
