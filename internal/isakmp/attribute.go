@@ -46,6 +46,18 @@ func (a Attribute) Uint() (uint64, bool) {
 	return v, true
 }
 
+// ParseAttributeList reads the attributes that fill b, such as the data of a
+// RESPONDER-LIFETIME notification (RFC 2407 section 4.6.3.1); the values are
+// views. t is the type of the payload that holds b and offset where b starts in
+// the datagram, both for the error, which is an *Error.
+func ParseAttributeList(t PayloadType, b []byte, offset int) ([]Attribute, error) {
+	attributes, err := parseAttributes(t, b, offset)
+	if err != nil {
+		return nil, err
+	}
+	return attributes, nil
+}
+
 // parseAttributes reads the attributes that fill b, which starts at offset in
 // the datagram, inside a payload of type t.
 func parseAttributes(t PayloadType, b []byte, offset int) ([]Attribute, *Error) {
@@ -122,7 +134,15 @@ func attributesLen(attributes []Attribute) int {
 	return n
 }
 
-func appendAttributes(dst []byte, attributes []Attribute) []byte {
+// AppendAttributeList appends attributes in wire form to dst, as they stand in
+// a transform.
+func AppendAttributeList(dst []byte, attributes []Attribute) []byte {
+	return appendAttributes(dst, attributes)
+}
+
+// AppendAttributeList appends attributes to dst, one after the other. Of a
+// basic attribute's value the last two bytes count.
+func AppendAttributeList(dst []byte, attributes []Attribute) []byte {
 	for _, a := range attributes {
 		t := uint16(a.Type) &^ attributeFormat
 		if a.Basic {

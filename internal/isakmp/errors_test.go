@@ -130,6 +130,11 @@ var malformed = []struct {
 	{"notification's SPI", parseOne(PayloadNotify, ParseNotify), "00000001 0304000e 0102",
 		Error{KindTruncated, PayloadNotify, FieldSPI, 40, 2, 4}, ""},
 
+	{"half an attribute in a notification's data", func(b []byte) error {
+		_, err := ParseAttributeList(PayloadNotify, b, 40)
+		return err
+	}, "80010001 8002", Error{KindTruncated, PayloadNotify, FieldAttribute, 44, 2, 4}, ""},
+
 	{"short delete", parseOne(PayloadDelete, ParseDelete), "00000001 03", Error{KindTruncated, PayloadDelete, FieldBody, 32, 5, 8}, ""},
 	{"delete of another DOI", parseOne(PayloadDelete, ParseDelete), "00000002 03040001 01020304",
 		Error{KindUnsupported, PayloadDelete, FieldDOI, 32, 2, 0}, ""},

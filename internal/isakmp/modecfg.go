@@ -103,5 +103,5 @@ func ParseAttributes(p Payload) (Attributes, error) {
 func AppendAttributes(dst []byte, a Attributes) []byte {
 	dst = append(dst, byte(a.Type), 0)
 	dst = binary.BigEndian.AppendUint16(dst, a.Identifier)
-	return appendAttributes(dst, a.Attributes)
+	return AppendAttributeList(dst, a.Attributes)
 }

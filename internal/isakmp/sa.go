@@ -223,7 +223,7 @@ func appendProposal(dst []byte, p Proposal, next PayloadType) []byte {
 		}
 		dst = appendPayloadHeader(dst, next, 4+attributesLen(t.Attributes))
 		dst = append(dst, t.Number, t.ID, 0, 0)
-		dst = appendAttributes(dst, t.Attributes)
+		dst = AppendAttributeList(dst, t.Attributes)
 	}
 	return dst
 }

@@ -150,3 +150,18 @@ func TestAttributeUint(t *testing.T) {
 		}
 	}
 }
+
+func TestAttributeList(t *testing.T) {
+	// The data of RESPONDER-LIFETIME: 3600 seconds, 4608000 kilobytes.
+	data := unhex(t, "80010001 80020e10 80010002 00020004 00465000")
+	got, err := ParseAttributeList(PayloadNotify, data, 40)
+	if err != nil || len(got) != 4 {
+		t.Fatalf("%d attributes, %v", len(got), err)
+	}
+	if v, ok := got[3].Uint(); got[3].Type != IPsecAttrLifeDuration || v != 4608000 || !ok {
+		t.Errorf("%+v", got[3])
+	}
+	if b := AppendAttributeList([]byte{9}, got); !bytes.Equal(b, append([]byte{9}, data...)) {
+		t.Errorf("appended %x", b)
+	}
+}

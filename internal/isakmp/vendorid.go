@@ -3,8 +3,7 @@ package isakmp
 // VendorID is a vendor ID that this package knows (RFC 2408 section 3.16).
 type VendorID uint8
 
-// Vendor IDs. Cisco IOS's own is not among them: its bytes differ from peer to
-// peer and no part of them is published.
+// Vendor IDs.
 const (
 	VendorUnknown VendorID = iota
 	VendorXAUTH
@@ -37,6 +36,7 @@ const (
 	VendorOpenPGP
 	VendorTimestep
 	VendorCheckPoint
+	VendorGateway // this implementation's own
 )
 
 // The bytes of the vendor IDs that this implementation sends.
@@ -51,6 +51,10 @@ const (
 	VIDNATT02        = "\xcd\x60\x46\x43\x35\xdf\x21\xf8\x7c\xfd\xb2\xfc\x68\xb6\xa4\x48"
 	VIDNATT02n       = "\x90\xcb\x80\x91\x3e\xbb\x69\x6e\x08\x63\x81\xb5\xec\x42\x7b\x1f" // with the newline that many peers hash too
 )
+
+// VIDGateway is this implementation's own vendor ID: the first 16 octets of
+// SHA-256 of "qmidle IKEv1".
+const VIDGateway = "\xc7\x8c\xf3\x9a\x41\xa6\xce\xd4\x1e\xcb\x70\x7a\x2a\x74\x36\x30"
 
 // vendorIDs has the name and the bytes of each vendor ID. prefix marks those
 // that a version or flags may follow.
@@ -90,13 +94,15 @@ var vendorIDs = [...]struct {
 	VendorOpenPGP:                {"OpenPGP10171", "OpenPGP10171", false},
 	VendorTimestep:               {"TIMESTEP", "TIMESTEP", true},
 	VendorCheckPoint:             {"Check Point", "\xf4\xed\x19\xe0\xc1\x14\xeb\x51\x6f\xaa\xac\x0e\xe3\x7d\xaf\x28\x07\xb4\x38\x1f", true},
+	VendorGateway:                {"qmidle", VIDGateway, false},
+	VendorIOS:                    {name: "Cisco IOS"},
 }
 
 // LookupVendorID recognises the body of a vendor ID payload.
 func LookupVendorID(b []byte) VendorID {
 	for id := VendorUnknown + 1; int(id) < len(vendorIDs); id++ {
 		known := &vendorIDs[id]
-		if len(b) < len(known.bytes) || (len(b) > len(known.bytes) && !known.prefix) {
+		if known.bytes == "" || len(b) < len(known.bytes) || (len(b) > len(known.bytes) && !known.prefix) {
 			continue
 		}
 		if string(b[:len(known.bytes)]) == known.bytes {
