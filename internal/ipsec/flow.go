@@ -53,6 +53,7 @@ type ipHeader struct {
 	total   int // octets of the packet by its own header
 	payload int // offset of what the IP header carries, IPv6 extensions included in it
 	next    uint8
+	df      bool // routers must not fragment it; always so with IPv6
 }
 
 func parseIP(packet []byte) (ipHeader, Drop) {
@@ -86,7 +87,7 @@ func parseIPv4(packet []byte) (ipHeader, Drop) {
 	}
 	f.PortsUnknown = binary.BigEndian.Uint16(packet[6:])&0x1fff != 0
 	drop := f.readPorts(packet[header:total])
-	return ipHeader{f, total, header, packet[9]}, drop
+	return ipHeader{f, total, header, packet[9], packet[6]&0x40 != 0}, drop
 }
 
 func parseIPv6(packet []byte) (ipHeader, Drop) {
@@ -106,7 +107,7 @@ func parseIPv6(packet []byte) (ipHeader, Drop) {
 	if drop == DropNone {
 		drop = f.readPorts(rest)
 	}
-	return ipHeader{f, total, 40, packet[6]}, drop
+	return ipHeader{f, total, 40, packet[6], true}, drop
 }
 
 // skipExtensions walks the IPv6 extension headers (RFC 8200 section 4) to the

@@ -223,6 +223,7 @@ type OutResult struct {
 	Entry     PolicyEntry // with Sealed and Acquire
 	Flow      Flow
 	Drop      Drop // with Dropped
+	MTU       int  // with DropTooBig, the largest packet that fits
 	SoftLimit bool
 }
 
@@ -244,6 +245,11 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 		p.acquired.Add(1)
 		r.Action = Acquire
 		return r
+	}
+	if mtu := int(r.SA.plaintextMTU.Load()); h.df && mtu > 0 && h.total > mtu {
+		r.MTU = mtu
+		r.SA.CountDrop(DropTooBig)
+		return p.dropOut(r, DropTooBig)
 	}
 	out, err := r.SA.seal(dst, packet, h)
 	r.SoftLimit = r.SA.SoftLimitReached()

@@ -423,3 +423,31 @@ func TestClassifyUDP(t *testing.T) {
 		}
 	}
 }
+
+func TestTooBigForThePath(t *testing.T) {
+	hubEnd, spokeEnd := ends(t)
+	join(t, hubEnd, spokeEnd, 0x1001, 0x2001, "aes128-sha1")
+	sa := hubEnd.FindOutbound(0x1001, spoke)
+	fits, exceeds := ipv4Packet(1438), ipv4Packet(1439)
+	mayFragment := ipv4Packet(1439)
+	mayFragment[6] = 0
+	if r := hubEnd.Outbound(nil, exceeds); r.Action != Sealed {
+		t.Errorf("with an unknown path: %+v", r)
+	}
+	sa.SetPathMTU(1500)
+	for _, packet := range [][]byte{fits, mayFragment} {
+		if r := hubEnd.Outbound(nil, packet); r.Action != Sealed {
+			t.Errorf("%d octets: %v", len(packet), r.Drop)
+		}
+	}
+	if r := hubEnd.Outbound(nil, exceeds); r.Drop != DropTooBig || r.MTU != 1438 {
+		t.Errorf("%v, MTU %d", r.Drop, r.MTU)
+	}
+	if n := sa.Counters().Drops[DropTooBig]; n != 1 {
+		t.Errorf("counted %d", n)
+	}
+	sa.SetPathMTU(68)
+	if r := hubEnd.Outbound(nil, exceeds); r.MTU != 576 {
+		t.Errorf("MTU %d on a path that lies", r.MTU)
+	}
+}

@@ -28,6 +28,7 @@ type SA struct {
 	nonce  [gcmSaltLen + gcmIVLen]byte
 	icv    [64]byte
 
+	plaintextMTU   atomic.Int32 // 0: path not known
 	packets, bytes atomic.Uint64
 	softDone       atomic.Bool
 	softBytes      uint64
@@ -154,6 +155,21 @@ func (sa *SA) PlaintextMTU(pathMTU int) int {
 	}
 	return n
 }
+
+// SetPathMTU tells an outbound SA how large a packet the path to its peer
+// takes; 0 makes it forget. Packets that would exceed it and must not be
+// fragmented are then dropped with DropTooBig (RFC 4301 section 8.2).
+func (sa *SA) SetPathMTU(pathMTU int) {
+	n := 0
+	if pathMTU > 0 {
+		n = max(minPlaintextMTU, sa.PlaintextMTU(pathMTU))
+	}
+	sa.plaintextMTU.Store(int32(n))
+}
+
+// minPlaintextMTU is what IPv4 hosts may rely on (RFC 791 section 3.2): a
+// smaller report from the network is not believed.
+const minPlaintextMTU = 576
 
 func (sa *SA) outerIPLen() int {
 	if sa.params.Remote.Is4() {
