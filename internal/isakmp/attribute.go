@@ -135,13 +135,7 @@ func attributesLen(attributes []Attribute) int {
 }
 
 // AppendAttributeList appends attributes in wire form to dst, as they stand in
-// a transform.
-func AppendAttributeList(dst []byte, attributes []Attribute) []byte {
-	return appendAttributes(dst, attributes)
-}
-
-// AppendAttributeList appends attributes to dst, one after the other. Of a
-// basic attribute's value the last two bytes count.
+// a transform. Of a basic attribute's value the last two bytes count.
 func AppendAttributeList(dst []byte, attributes []Attribute) []byte {
 	for _, a := range attributes {
 		t := uint16(a.Type) &^ attributeFormat

@@ -3,7 +3,8 @@ package isakmp
 // VendorID is a vendor ID that this package knows (RFC 2408 section 3.16).
 type VendorID uint8
 
-// Vendor IDs.
+// Vendor IDs. Cisco IOS's own is not among them: its bytes differ from peer to
+// peer and no part of them is published.
 const (
 	VendorUnknown VendorID = iota
 	VendorXAUTH
@@ -95,14 +96,13 @@ var vendorIDs = [...]struct {
 	VendorTimestep:               {"TIMESTEP", "TIMESTEP", true},
 	VendorCheckPoint:             {"Check Point", "\xf4\xed\x19\xe0\xc1\x14\xeb\x51\x6f\xaa\xac\x0e\xe3\x7d\xaf\x28\x07\xb4\x38\x1f", true},
 	VendorGateway:                {"qmidle", VIDGateway, false},
-	VendorIOS:                    {name: "Cisco IOS"},
 }
 
 // LookupVendorID recognises the body of a vendor ID payload.
 func LookupVendorID(b []byte) VendorID {
 	for id := VendorUnknown + 1; int(id) < len(vendorIDs); id++ {
 		known := &vendorIDs[id]
-		if known.bytes == "" || len(b) < len(known.bytes) || (len(b) > len(known.bytes) && !known.prefix) {
+		if len(b) < len(known.bytes) || (len(b) > len(known.bytes) && !known.prefix) {
 			continue
 		}
 		if string(b[:len(known.bytes)]) == known.bytes {
