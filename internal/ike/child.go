@@ -1,0 +1,187 @@
+package ike
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/secret"
+	"qmidle/internal/trace"
+)
+
+// child is a pair of IPsec SAs. It outlives the ISAKMP SA that made it, as in
+// IOS.
+type child struct {
+	e             *Engine
+	local, remote netip.AddrPort // ports matter with NAT traversal only
+	conn          uint32         // Connection.Tag
+	line          int
+	localProxy    policy.Proxy
+	remoteProxy   policy.Proxy
+	suite         trace.IPsecSuite
+	pfs           isakmp.Group
+	lives         policy.Lives
+	in, out       ipsec.SAParams // keys are dropped once installed
+	inConn        uint32
+	outConn       uint32
+	created       time.Time
+	expires       time.Time
+	initiator     bool
+	installed     bool // inbound
+	ready         bool // outbound too
+	life          timer
+}
+
+func (c *child) pair() addrPair { return addrPair{c.local.Addr(), c.remote.Addr()} }
+
+// firstIPsecConn is where IOS begins to number IPsec SAs.
+const firstIPsecConn = 2000
+
+// makeChild derives the keys of both SAs (RFC 2409 section 5.5) and tells them.
+func (n *node) makeChild(shared []byte) {
+	s, e := n.s, n.s.e
+	c := &child{e: e, local: s.local, remote: s.remote, conn: n.conn.Tag, line: n.line,
+		localProxy: n.localProxy, remoteProxy: n.remoteProxy, suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
+		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
+		created: e.now, initiator: n.role == trace.RoleInitiator}
+	e.lastIPsecConn += 2
+	c.life.fire = c.lifeDue
+	c.in = n.saParams(ipsec.Inbound, n.inSPI, shared)
+	c.out = n.saParams(ipsec.Outbound, n.outSPI, shared)
+	clear(shared)
+	n.child = c
+	s.emit(&trace.IPsecSAsCreated{InboundSPI: n.inSPI, OutboundSPI: n.outSPI, LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy,
+		LifeSeconds: c.lives.Seconds, LifeKilobyte: c.lives.Kilobytes, PFS: c.pfs, InboundConn: c.inConn, OutboundConn: c.outConn})
+	s.emit(&trace.KeyEngineEvent{Messages: 2})
+}
+
+// saParams makes one direction's SA. Each direction's keys come from the SPI
+// that its receiver chose.
+func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAParams {
+	s := n.s
+	enc, auth, _ := keymat.ESPKeyLens(n.suite.Cipher, n.suite.KeyBits, n.suite.Auth)
+	keys := keymat.KEYMAT(s.suite.Hash, s.skeyid.D, shared, isakmp.ProtocolESP, [4]byte(spiOctets(spi)), n.nonceI, n.nonceR, enc+auth)
+	s.e.lastIPsecID++
+	p := ipsec.SAParams{
+		SPI: spi, Direction: d, Local: s.local.Addr(), Remote: s.remote.Addr(),
+		UDPEncap: policy.IsUDP(n.encap), LocalPort: s.local.Port(), RemotePort: s.remote.Port(),
+		Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth,
+		EncKey: secret.New(keys[:enc]), AuthKey: secret.New(keys[enc:]),
+		Selector: selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
+		LifeSeconds: n.lives.Seconds, LifeKilobytes: n.lives.Kilobytes, Tag: n.conn.Tag, ID: s.e.lastIPsecID,
+	}
+	if n.suite.Transport {
+		p.Mode = ipsec.Transport
+	}
+	clear(keys)
+	return p
+}
+
+// selector turns a pair of proxies into what ipsec matches. A protocol that
+// only one side names holds for both.
+func selector(local, remote policy.Proxy) ipsec.Selector {
+	sel := ipsec.Selector{
+		LocalNet:  ipsec.Range{Lo: local.Lo, Hi: local.Hi},
+		RemoteNet: ipsec.Range{Lo: remote.Lo, Hi: remote.Hi},
+		Protocol:  max(local.Protocol, remote.Protocol),
+	}
+	if local.Port != 0 {
+		sel.LocalPort = ipsec.PortRange{Lo: local.Port, Hi: local.Port}
+	}
+	if remote.Port != 0 {
+		sel.RemotePort = ipsec.PortRange{Lo: remote.Port, Hi: remote.Port}
+	}
+	return sel
+}
+
+func (e *Engine) installInbound(c *child) {
+	if c == nil || c.installed {
+		return
+	}
+	c.installed = true
+	e.children[c.in.SPI] = c
+	e.byEnds[c.pair()] = append(e.byEnds[c.pair()], c)
+	e.fx.Install = append(e.fx.Install, c.in)
+	c.in.EncKey, c.in.AuthKey = secret.Secret{}, secret.Secret{}
+	c.emit(&trace.IPsecSACreated{Inbound: true, Destination: c.local.Addr(), SPI: c.in.SPI, Suite: c.suite, Conn: c.inConn,
+		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
+	if c.lives.Seconds != 0 {
+		c.expires = e.now.Add(time.Duration(c.lives.Seconds) * time.Second)
+		e.timers.set(&c.life, c.expires)
+	}
+}
+
+func (e *Engine) installOutbound(c *child) {
+	if c == nil || c.ready {
+		return
+	}
+	c.ready = true
+	e.stats.Phase2Up++
+	e.fx.Install = append(e.fx.Install, c.out)
+	c.out.EncKey, c.out.AuthKey = secret.Secret{}, secret.Secret{}
+	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.SPI, Suite: c.suite, Conn: c.outConn,
+		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
+}
+
+// removeChild takes both SAs out of the data plane.
+func (e *Engine) removeChild(c *child, reason trace.Reason) {
+	if e.children[c.in.SPI] != c {
+		return
+	}
+	e.timers.clear(&c.life)
+	delete(e.children, c.in.SPI)
+	e.byEnds[c.pair()] = without(e.byEnds[c.pair()], c)
+	if len(e.byEnds[c.pair()]) == 0 {
+		delete(e.byEnds, c.pair())
+	}
+	e.fx.Remove = append(e.fx.Remove, RemovedSA{ipsec.Inbound, c.in.SPI, c.local.Addr(), c.remote.Addr(), c.in.ID})
+	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.SPI, Suite: c.suite, Conn: c.inConn, Reason: reason})
+	if !c.ready {
+		return
+	}
+	e.fx.Remove = append(e.fx.Remove, RemovedSA{ipsec.Outbound, c.out.SPI, c.local.Addr(), c.remote.Addr(), c.out.ID})
+	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.SPI, Suite: c.suite, Conn: c.outConn, Reason: reason})
+}
+
+func (c *child) emit(ev trace.Event) {
+	if c.e.cfg.Events == nil {
+		return
+	}
+	ctx := trace.Context{Local: c.local, Remote: c.remote}
+	if s := c.e.establishedWith(c.pair()); s != nil {
+		ctx = s.context()
+	}
+	c.e.emit(&ctx, ev)
+}
+
+// lifeDue ends the pair when its time is over, and tells the peer.
+func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }
+
+func (e *Engine) expireChild(c *child, reason trace.Reason) {
+	if s := e.establishedWith(c.pair()); s != nil {
+		s.sendDeleteESP(c.in.SPI)
+	}
+	e.removeChild(c, reason)
+}
+
+// KilobytesExpired ends the pair with an inbound SPI whose volume is used up.
+func (e *Engine) KilobytesExpired(now time.Time, inboundSPI uint32, fx *Effects) {
+	e.begin(now, fx)
+	if c := e.children[inboundSPI]; c != nil {
+		e.expireChild(c, trace.ReasonLifetime)
+	}
+}
+
+// establishedWith returns the newest ISAKMP SA that is up between two ends.
+func (e *Engine) establishedWith(p addrPair) *sa {
+	list := e.byAddrs[p]
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].up() {
+			return list[i]
+		}
+	}
+	return nil
+}

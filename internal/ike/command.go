@@ -1,0 +1,166 @@
+package ike
+
+import (
+	"net/netip"
+	"sort"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+func (c *Config) connection(tag uint32) *Connection {
+	for _, conn := range c.Connections {
+		if conn.Tag == tag {
+			return conn
+		}
+	}
+	return nil
+}
+
+// Acquire asks for IPsec SAs for traffic that waits. A request for what is
+// already under way is one with it.
+func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
+	e.begin(now, fx)
+	conn := e.cfg.connection(a.Connection)
+	if conn == nil || len(conn.Peers) == 0 || a.Line < 0 || a.Line >= len(conn.ACL) || !conn.ACL[a.Line].Permit {
+		fx.Failed = append(fx.Failed, FailedAcquire{a.Connection, a.Line})
+		return
+	}
+	pair := addrPair{conn.Local, conn.Peers[0]}
+	if e.underWay(pair, a) {
+		return
+	}
+	e.tellRequest(conn, a)
+	if s := e.establishedWith(pair); s != nil {
+		s.emit(&trace.QuickModeImmediate{})
+		s.startQuickMode(a)
+		return
+	}
+	for _, s := range e.byAddrs[pair] {
+		if !s.dead {
+			s.waiting = append(s.waiting, a)
+			s.emit(&trace.RequestAttached{})
+			return
+		}
+	}
+	e.startMainMode(conn.Local, conn.Peers[0], a)
+}
+
+// underWay says whether a request is waiting or being negotiated.
+func (e *Engine) underWay(pair addrPair, a Acquire) bool {
+	for _, s := range e.byAddrs[pair] {
+		for _, w := range s.waiting {
+			if w == a {
+				return true
+			}
+		}
+		for _, n := range s.nodes {
+			if !n.done && n.role == trace.RoleInitiator && n.conn.Tag == a.Connection && n.line == a.Line {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (e *Engine) tellRequest(conn *Connection, a Acquire) {
+	ctx := trace.Context{Local: netip.AddrPortFrom(conn.Local, 500), Remote: netip.AddrPortFrom(conn.Peers[0], 500)}
+	line := conn.ACL[a.Line]
+	for _, ts := range conn.TransformSets {
+		e.emit(&ctx, &trace.IPsecSARequested{Local: conn.Local, Remote: conn.Peers[0], LocalProxy: line.Local, RemoteProxy: line.Remote,
+			Suite:       trace.IPsecSuite{Transform: ts.Cipher, KeyBits: ts.KeyBits, Auth: ts.Auth, Encap: encapOf(ts)},
+			LifeSeconds: conn.Lives.Seconds, LifeKB: conn.Lives.Kilobytes})
+	}
+}
+
+// ClearISAKMP deletes ISAKMP SAs, telling the peers: the one with conn-id conn,
+// or all for 0. IPsec SAs stay, as in IOS. It returns how many there were.
+func (e *Engine) ClearISAKMP(now time.Time, conn uint32, fx *Effects) int {
+	e.begin(now, fx)
+	n := 0
+	for _, s := range e.sorted() {
+		if s.dead || (conn != 0 && s.conn != conn) {
+			continue
+		}
+		n++
+		s.sendDeleteISAKMP()
+		s.deleteSA(trace.ReasonUserCommand)
+	}
+	return n
+}
+
+// ClearIPsec deletes all IPsec SAs, telling the peers with whom an ISAKMP SA is
+// up. It returns how many pairs there were.
+func (e *Engine) ClearIPsec(now time.Time, fx *Effects) int {
+	e.begin(now, fx)
+	list := e.sortedChildren()
+	for _, c := range list {
+		e.expireChild(c, trace.ReasonUserCommand)
+	}
+	return len(list)
+}
+
+// Shutdown deletes everything, telling the peers.
+func (e *Engine) Shutdown(now time.Time, fx *Effects) {
+	e.begin(now, fx)
+	for _, c := range e.sortedChildren() {
+		e.expireChild(c, trace.ReasonShutdown)
+	}
+	for _, s := range e.sorted() {
+		if !s.dead {
+			s.sendDeleteISAKMP()
+			s.deleteSA(trace.ReasonShutdown)
+		}
+	}
+}
+
+func (e *Engine) sorted() []*sa {
+	var list []*sa
+	for _, l := range e.byAddrs {
+		list = append(list, l...)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].id < list[j].id })
+	return list
+}
+
+func (e *Engine) sortedChildren() []*child {
+	list := make([]*child, 0, len(e.children))
+	for _, c := range e.children {
+		list = append(list, c)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].inConn < list[j].inConn })
+	return list
+}
+
+// ISAKMPSAs lists the ISAKMP SAs, oldest first.
+func (e *Engine) ISAKMPSAs() []ISAKMPSA {
+	list := make([]ISAKMPSA, 0, len(e.byAddrs))
+	for _, s := range e.sorted() {
+		list = append(list, ISAKMPSA{ID: s.id, Conn: s.conn, Local: s.local, Remote: s.remote, Role: s.role, State: s.state,
+			Show: s.show, Dead: s.dead, DeadReason: s.reason, Policy: s.suite, PeerIdentity: s.peerID,
+			Established: s.established, Expires: s.expires, NATT: s.behindNAT(), DPD: s.peerDPD && e.cfg.Keepalive != nil,
+			InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR})
+	}
+	return list
+}
+
+// IPsecSAs lists the pairs of IPsec SAs, oldest first.
+func (e *Engine) IPsecSAs() []IPsecSA {
+	list := make([]IPsecSA, 0, len(e.children))
+	for _, c := range e.sortedChildren() {
+		list = append(list, IPsecSA{Connection: c.conn, Line: c.line, Local: c.local, Remote: c.remote,
+			LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.SPI, OutSPI: c.out.SPI,
+			InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
+			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.ID, OutID: c.out.ID})
+	}
+	return list
+}
+
+func encapOf(ts policy.TransformSet) isakmp.Encapsulation {
+	if ts.Transport {
+		return isakmp.EncapTransport
+	}
+	return isakmp.EncapTunnel
+}

@@ -1,0 +1,119 @@
+package ike
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/secret"
+	"qmidle/internal/trace"
+)
+
+// Config is all that an engine knows from outside. It is not changed while the
+// engine runs; Reconfigure replaces it.
+type Config struct {
+	// Policies are compared in this order: by priority, best first.
+	Policies []policy.IKE
+	// DefaultPolicy accepts policy.Default after all others.
+	DefaultPolicy bool
+	Connections   []*Connection
+	// Keys finds pre-shared keys.
+	Keys KeyStore
+	// Identity is what we present in main mode; zero is our address.
+	Identity policy.Identity
+	// NATT are the NAT traversal versions that we speak, best first.
+	NATT []trace.NATTVersion
+	// NATKeepalive is the interval of keepalives when we are behind a NAT; 0
+	// sends none (RFC 3948 section 4).
+	NATKeepalive time.Duration
+	// Keepalive configures dead peer detection; nil only answers.
+	Keepalive *Keepalive
+	// RetransmitInterval and RetransmitTries; 0 is IOS's 10 s and 5.
+	RetransmitInterval time.Duration
+	RetransmitTries    int
+	// MaxHalfOpen bounds the responder's SAs whose peer has not yet come back
+	// from its address with our cookie; 0 is DefaultMaxHalfOpen.
+	MaxHalfOpen int
+
+	// Rand feeds cookies, nonces, SPIs, message IDs and exponents.
+	Rand io.Reader
+	// Events takes every event; nil for none.
+	Events trace.Sink
+	// Traffic tells DPD when an SA last carried packets; nil for never.
+	Traffic Traffic
+	// DeferDH makes Diffie-Hellman a question that is answered by Answer. It
+	// is computed at once otherwise.
+	DeferDH bool
+}
+
+// Defaults of IOS.
+const (
+	DefaultRetransmitInterval = 10 * time.Second
+	DefaultRetransmitTries    = 5
+	DefaultMaxHalfOpen        = 4096
+)
+
+// Keepalive is `crypto isakmp keepalive`.
+type Keepalive struct {
+	Interval time.Duration
+	Retry    time.Duration
+	Periodic bool // else on demand: only when we send and hear nothing
+}
+
+// KeyStore finds the pre-shared key for a peer's address.
+type KeyStore interface {
+	PresharedKey(local, remote netip.Addr) (secret.Secret, bool)
+}
+
+// Traffic tells when an SA, by our inbound SPI, last carried a packet.
+type Traffic interface {
+	LastPackets(inboundSPI uint32) (in, out time.Time)
+}
+
+// Connection is a crypto map entry bound to an interface.
+type Connection struct {
+	Tag           uint32 // the owner's number, unique
+	Map           string
+	Seq           int
+	Interface     string
+	Local         netip.Addr
+	Peers         []netip.Addr
+	TransformSets []policy.TransformSet
+	PFS           isakmp.Group // GroupNone: not asked for
+	Lives         policy.Lives
+	ACL           []policy.ACLEntry // in order; the index names a line
+	ReplayWindow  int
+}
+
+// peers says whether a is one of c's peers.
+func (c *Connection) peers(a netip.Addr) bool {
+	for _, p := range c.Peers {
+		if p == a {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Config) interval() time.Duration {
+	if c.RetransmitInterval > 0 {
+		return c.RetransmitInterval
+	}
+	return DefaultRetransmitInterval
+}
+
+func (c *Config) tries() int {
+	if c.RetransmitTries > 0 {
+		return c.RetransmitTries
+	}
+	return DefaultRetransmitTries
+}
+
+func (c *Config) maxHalfOpen() int {
+	if c.MaxHalfOpen > 0 {
+		return c.MaxHalfOpen
+	}
+	return DefaultMaxHalfOpen
+}

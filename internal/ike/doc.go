@@ -1,0 +1,15 @@
+// Package ike is the IKEv1 engine: main mode, quick mode and informational
+// exchanges, retransmission, dead peer detection and NAT traversal, for many
+// peers.
+//
+// An Engine is handed inputs (a datagram, a passed deadline, a request of the
+// data plane, a command, an answer to a question) with the time, and returns
+// effects: datagrams to send, SAs to install or remove, questions to ask. What
+// it decides it tells as trace events. It has no goroutine, socket, clock, file
+// or logger; its only randomness is the reader that it is given. It must not
+// know what a configuration file looks like.
+//
+// It implements RFC 2408 and RFC 2409 for pre-shared keys, RFC 2407's phase 2
+// identities, RFC 3947 with its drafts 02, 03 and 07, and RFC 3706. The
+// exchanges are rows of one table (table.go); a file is named for its exchange.
+package ike

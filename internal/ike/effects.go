@@ -1,0 +1,68 @@
+package ike
+
+import (
+	"net/netip"
+
+	"qmidle/internal/ipsec"
+	"qmidle/internal/keymat"
+)
+
+// Datagram is a UDP payload between two endpoints. On port 4500 the driver
+// adds and strips the non-ESP marker (RFC 3948 section 2.2), except before a
+// NAT keepalive, which is one octet 0xFF.
+type Datagram struct {
+	Local, Remote netip.AddrPort
+	Data          []byte
+	Keepalive     bool
+}
+
+// Effects is what an input causes, in order within each list. The caller keeps
+// one and calls Reset between inputs.
+type Effects struct {
+	Send      []Datagram
+	Install   []ipsec.SAParams
+	Remove    []RemovedSA
+	Failed    []FailedAcquire
+	Questions []Question
+}
+
+// Reset empties fx and keeps its memory.
+func (fx *Effects) Reset() {
+	*fx = Effects{fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Failed[:0], fx.Questions[:0]}
+}
+
+// RemovedSA names one IPsec SA that ends. An inbound SA is known by our
+// address and SPI, an outbound one by the peer's.
+type RemovedSA struct {
+	Direction     ipsec.Direction
+	SPI           uint32
+	Local, Remote netip.Addr
+	ID            uint32 // SAParams.ID
+}
+
+// FailedAcquire says that a request came to nothing: its packets can go.
+type FailedAcquire struct {
+	Connection uint32
+	Line       int
+}
+
+// Acquire is the data plane's request for SAs: traffic matched line Line of
+// the access list of the connection with tag Connection.
+type Acquire struct {
+	Connection uint32
+	Line       int
+}
+
+// Question is work that may be slow: a Diffie-Hellman computation. Run may be
+// called on another goroutine; its result goes to Answer with the same ID.
+type Question struct {
+	ID  uint64
+	Run func() DHResult
+}
+
+// DHResult is what a Diffie-Hellman question yields.
+type DHResult struct {
+	KeyPair *keymat.KeyPair
+	Shared  []byte // nil when only a key pair was asked for
+	Err     error
+}

@@ -1,0 +1,132 @@
+package ike
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// Engine is the IKEv1 engine of one gateway. It is not safe for concurrent
+// use; every method that takes the time must be given times that do not go
+// back by more than a clock step would.
+type Engine struct {
+	cfg    Config
+	now    time.Time
+	fx     *Effects
+	timers timers
+	stats  Statistics
+	rec    trace.Record // reused for every event
+
+	byCookies map[cookiePair]*sa
+	byInitial map[initialKey]*sa // responder SAs by the peer's first message
+	byAddrs   map[addrPair][]*sa // oldest first
+	halfOpen  halfOpen
+	peers     map[peerKey]*peer
+	children  map[uint32]*child // by our inbound SPI
+	byEnds    map[addrPair][]*child
+
+	questions map[uint64]func(DHResult)
+
+	lastPeer, lastSA, lastConn, lastIPsecConn uint32
+	lastQuestion                              uint64
+	lastIPsecID                               uint32
+}
+
+type cookiePair struct{ i, r isakmp.Cookie }
+
+// addrPair is our address and a peer's, whatever the ports.
+type addrPair struct{ local, remote netip.Addr }
+
+// initialKey finds the SA that a retransmitted first message opened.
+type initialKey struct {
+	cookie isakmp.Cookie
+	remote netip.AddrPort
+}
+
+// New returns an engine without any SA.
+func New(cfg Config) *Engine {
+	return &Engine{
+		cfg:       cfg,
+		byCookies: make(map[cookiePair]*sa),
+		byInitial: make(map[initialKey]*sa),
+		byAddrs:   make(map[addrPair][]*sa),
+		byEnds:    make(map[addrPair][]*child),
+		peers:     make(map[peerKey]*peer),
+		children:  make(map[uint32]*child),
+		questions: make(map[uint64]func(DHResult)),
+	}
+}
+
+// begin notes the time and where effects go, for the length of one input.
+func (e *Engine) begin(now time.Time, fx *Effects) {
+	e.now, e.fx = now, fx
+}
+
+// NextDeadline returns when Timeout must be called; ok is false when nothing
+// waits.
+func (e *Engine) NextDeadline() (at time.Time, ok bool) {
+	if len(e.timers) == 0 {
+		return time.Time{}, false
+	}
+	return e.timers[0].at, true
+}
+
+// Timeout does what is due at now.
+func (e *Engine) Timeout(now time.Time, fx *Effects) {
+	e.begin(now, fx)
+	for t := e.timers.expired(now); t != nil; t = e.timers.expired(now) {
+		t.fire(now)
+	}
+}
+
+// Answer continues what waits for question id. An answer to a question of an
+// SA that has ended since is ignored.
+func (e *Engine) Answer(now time.Time, id uint64, r DHResult, fx *Effects) {
+	e.begin(now, fx)
+	resume := e.questions[id]
+	delete(e.questions, id)
+	if resume != nil {
+		resume(r)
+	}
+}
+
+// Statistics returns the counters.
+func (e *Engine) Statistics() Statistics { return e.stats }
+
+// emit tells an event in a context.
+func (e *Engine) emit(ctx *trace.Context, ev trace.Event) {
+	if e.cfg.Events == nil {
+		return
+	}
+	e.rec = trace.Record{Time: e.now, Context: *ctx, Event: ev}
+	e.cfg.Events.Record(&e.rec)
+	e.rec.Event = nil
+}
+
+// drop counts a datagram that is not used and tells why.
+func (e *Engine) drop(ctx *trace.Context, ev *trace.PacketDropped) {
+	e.stats.Dropped[ev.Reason]++
+	e.emit(ctx, ev)
+}
+
+// sendRaw gives a datagram to the network.
+func (e *Engine) sendRaw(local, remote netip.AddrPort, data []byte) {
+	e.stats.DatagramsOut++
+	e.fx.Send = append(e.fx.Send, Datagram{Local: local, Remote: remote, Data: data})
+}
+
+// random fills b from the configured reader. A reader that fails leaves zeros,
+// which the callers treat as a failure.
+func (e *Engine) random(b []byte) bool {
+	for n := 0; n < len(b); {
+		k, err := e.cfg.Rand.Read(b[n:])
+		if err != nil || k == 0 {
+			clear(b)
+			return false
+		}
+		n += k
+	}
+	return true
+}

@@ -1,0 +1,225 @@
+package ike
+
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/trace"
+)
+
+// info handles an informational message under an SA. Only one that the SA's
+// keys authenticate does anything (RFC 2409 section 5.7).
+func (m *message) info() {
+	s := m.s
+	if m.header.Flags&isakmp.FlagEncryption == 0 {
+		m.unprotectedInfo()
+		return
+	}
+	if !s.up() {
+		m.drop(trace.DropState)
+		return
+	}
+	if m.header.MessageID == 0 {
+		m.drop(trace.DropMessageID)
+		return
+	}
+	m.n = s.newNode(m.header.MessageID, trace.RoleResponder)
+	s.emit(&trace.PacketReceived{MessageID: m.n.id})
+	m.run(rowFor(isakmp.ExchangeInformational, s.role, 0, s.state))
+}
+
+// unprotectedInfo tells a notify that nobody authenticated, and does nothing.
+func (m *message) unprotectedInfo() {
+	m.e.stats.NotifyIgnored++
+	if m.parse(false) {
+		for _, p := range m.payloads {
+			if p.Type != isakmp.PayloadNotify {
+				continue
+			}
+			if n, err := isakmp.ParseNotify(p); err == nil {
+				c := m.context()
+				m.e.emit(&c, &trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), MessageID: m.header.MessageID})
+			}
+		}
+	}
+	m.drop(trace.DropUnauthenticated)
+}
+
+// informational handles the payloads of an authenticated message.
+func (m *message) informational() {
+	s, n := m.s, m.n
+	s.emit(&trace.NodeCreated{Node: n.id})
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash, MessageID: n.id})
+	hash, rest, ok := m.covered()
+	if !ok || !keymat.Equal(hash, keymat.InfoHash(s.suite.Hash, s.skeyid.A, n.id, rest)) {
+		m.badHash()
+		return
+	}
+	s.heard = m.e.now
+	for _, p := range m.payloads {
+		switch p.Type {
+		case isakmp.PayloadNotify:
+			m.notify(p)
+		case isakmp.PayloadDelete:
+			m.delete(p)
+		}
+		if s.dead {
+			return
+		}
+	}
+}
+
+// notify handles one authenticated notify.
+func (m *message) notify(p isakmp.Payload) {
+	s, n := m.s, m.n
+	x, err := isakmp.ParseNotify(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	s.emit(&trace.NotifyReceived{Type: x.Type, Protocol: x.Protocol, SPI: shortSPI(x.SPI), MessageID: n.id, Protected: true})
+	switch x.Type {
+	case isakmp.NotifyRUThere:
+		m.endInfo(trace.InputInfoNotify)
+		m.dpdRequest(x)
+		return
+	case isakmp.NotifyRUThereAck:
+		m.dpdAck(x)
+	case isakmp.NotifyInitialContact:
+		s.e.initialContact(s)
+	case isakmp.NotifyNoProposalChosen, isakmp.NotifyInvalidIDInfo, isakmp.NotifyInvalidKeyInfo,
+		isakmp.NotifyBadProposalSyntax, isakmp.NotifyAttrsNotSupported, isakmp.NotifyInvalidHashInfo, isakmp.NotifyPayloadMalformed:
+		s.quickRefused(x)
+	}
+	m.endInfo(trace.InputInfoNotify)
+}
+
+func (m *message) endInfo(input trace.Input) {
+	m.s.emit(&trace.NodeDeleted{Node: m.n.id, Reason: trace.NodeInformational})
+	m.s.same(trace.FromPeer, input)
+}
+
+// quickRefused ends the quick mode of ours that the peer refused: the one whose
+// SPI the notify names, else the only one under way.
+func (s *sa) quickRefused(x isakmp.Notify) {
+	var only *node
+	count := 0
+	for _, n := range s.sortedNodes() {
+		if n.done || n.role != trace.RoleInitiator {
+			continue
+		}
+		if shortSPI(x.SPI) == n.inSPI {
+			s.endRefused(n)
+			return
+		}
+		only, count = n, count+1
+	}
+	if count == 1 {
+		s.endRefused(only)
+	}
+}
+
+func (s *sa) endRefused(n *node) {
+	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
+	s.endNode(n, true, trace.NodeDeleteLarval)
+}
+
+// delete handles one authenticated DELETE. It can name only SAs with the peer
+// that sent it.
+func (m *message) delete(p isakmp.Payload) {
+	s, n := m.s, m.n
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadDelete, MessageID: n.id})
+	d, err := isakmp.ParseDelete(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	if d.Protocol == isakmp.ProtocolISAKMP {
+		m.deleteISAKMP(d)
+		return
+	}
+	s.emit(&trace.NotParanoid{})
+	s.emit(&trace.IPsecDeleteNotified{})
+	for _, spi := range d.SPIs {
+		c := s.e.childByOutbound(s.pair(), shortSPI(spi))
+		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, SPI: shortSPI(spi), Known: c != nil && d.Protocol == isakmp.ProtocolESP})
+		if c != nil && d.Protocol == isakmp.ProtocolESP {
+			s.e.removeChild(c, trace.ReasonNone)
+		}
+	}
+	m.endInfo(trace.InputInfoDelete)
+}
+
+func (m *message) deleteISAKMP(d isakmp.Delete) {
+	s := m.s
+	for _, spi := range d.SPIs {
+		named := s.e.byCookies[cookiesOf(spi)]
+		known := named != nil && named.pair() == s.pair()
+		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, Known: known})
+		if known && named != s {
+			named.deleteSA(trace.ReasonNone)
+		}
+		if named == s {
+			s.emit(&trace.NodeDeleted{Node: m.n.id, Reason: trace.NodeInformational})
+			s.deleteSA(trace.ReasonNone)
+		}
+	}
+}
+
+func cookiesOf(spi []byte) (p cookiePair) {
+	if len(spi) != 16 {
+		return cookiePair{}
+	}
+	copy(p.i[:], spi[:8])
+	copy(p.r[:], spi[8:])
+	return p
+}
+
+// childByOutbound finds the pair whose outbound SPI the peer, its owner, names.
+func (e *Engine) childByOutbound(ends addrPair, spi uint32) *child {
+	for _, c := range e.byEnds[ends] {
+		if c.out.SPI == spi {
+			return c
+		}
+	}
+	return nil
+}
+
+// sendInfo sends one payload in an informational exchange of its own.
+func (s *sa) sendInfo(t isakmp.PayloadType, body []byte, id uint32) {
+	b := s.startProtected(isakmp.ExchangeInformational, id)
+	b.Add(t, body)
+	iv := s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())
+	datagram := s.protected(b, &iv, func(rest []byte) []byte {
+		return keymat.InfoHash(s.suite.Hash, s.skeyid.A, id, rest)
+	})
+	s.send(datagram, id)
+	s.emit(&trace.NodePurged{Node: id})
+}
+
+// sendNotify sends an authenticated notify.
+func (s *sa) sendNotify(protocol isakmp.ProtocolID, spi []byte, t isakmp.NotifyType, data []byte) {
+	id := s.e.newMessageID()
+	s.emit(&trace.NodeCreated{Node: id})
+	s.emit(&trace.NotifySending{Type: t, Protocol: protocol, SPI: shortSPI(spi), MessageID: id})
+	s.sendInfo(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: protocol, SPI: spi, Type: t, Data: data}), id)
+}
+
+// sendDeleteESP tells the peer that our inbound SA is gone.
+func (s *sa) sendDeleteESP(spi uint32) {
+	s.sendDelete(isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolESP, SPIs: [][]byte{spiOctets(spi)}}, spi)
+}
+
+// sendDeleteISAKMP tells the peer that this SA is gone.
+func (s *sa) sendDeleteISAKMP() {
+	s.sendDelete(isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPIs: [][]byte{s.spi()}}, 0)
+}
+
+func (s *sa) sendDelete(d isakmp.Delete, spi uint32) {
+	if !s.up() {
+		return
+	}
+	id := s.e.newMessageID()
+	s.emit(&trace.NodeCreated{Node: id})
+	s.emit(&trace.DeleteSending{Protocol: d.Protocol, SPI: spi, MessageID: id})
+	s.sendInfo(isakmp.PayloadDelete, isakmp.AppendDelete(nil, d), id)
+}

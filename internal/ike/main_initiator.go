@@ -1,0 +1,201 @@
+package ike
+
+import (
+	"net/netip"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/trace"
+)
+
+// startMainMode opens a main mode with a peer for a waiting request.
+func (e *Engine) startMainMode(local, remote netip.Addr, a Acquire) {
+	from := netip.AddrPortFrom(local, isakmp.PortIKE)
+	to := netip.AddrPortFrom(remote, isakmp.PortIKE)
+	s := e.newSA(trace.RoleInitiator, from, to)
+	if !e.random(s.cookieI[:]) {
+		return
+	}
+	s.waiting = []Acquire{a}
+	e.byCookies[cookiePair{i: s.cookieI}] = s
+	e.lockPeer(s, trace.ForInitiator)
+	s.emit(&trace.NodeCreated{})
+	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
+	s.emit(&trace.AggressiveNotPossible{})
+	if _, ok := s.lookupKey(); !ok {
+		s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
+		s.deleteSA(trace.ReasonNoKey)
+		return
+	}
+	s.sendOffer()
+}
+
+// sendOffer sends message 1.
+func (s *sa) sendOffer() {
+	e := s.e
+	offer := e.cfg.offerIKE()
+	if len(offer.Proposals[0].Transforms) == 0 {
+		s.emit(&trace.RequestFailed{Reason: trace.ReasonPolicyNotAccepted})
+		s.deleteSA(trace.ReasonPolicyNotAccepted)
+		return
+	}
+	s.handshake.saiB = isakmp.AppendSA(nil, offer)
+	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
+	b.Add(isakmp.PayloadSA, s.handshake.saiB)
+	for _, v := range e.cfg.NATT {
+		b.Add(isakmp.PayloadVendorID, nattBytes(v))
+		s.emit(&trace.NATTVendorConstructed{Version: v})
+	}
+	s.move(trace.FromIPsec, trace.InputSARequestMM, trace.StateIMM1)
+	s.emit(&trace.MainModeBegun{})
+	s.sendPhase1(b.Bytes(1))
+	s.startRetransmission()
+}
+
+// mainMode2 takes the responder's choice, which must be one of our transforms
+// unchanged but for a lifetime.
+func (m *message) mainMode2() {
+	s := m.s
+	p, _ := m.find(isakmp.PayloadSA)
+	answer, err := isakmp.ParseSA(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	if len(answer.Proposals) != 1 || len(answer.Proposals[0].Transforms) != 1 {
+		m.dropPayload(trace.DropMalformed, isakmp.PayloadProposal, p.Offset)
+		return
+	}
+	if m.header.Responder.IsZero() {
+		m.drop(trace.DropHeader)
+		return
+	}
+	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM2)
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA})
+	ids := m.takeVendorIDs()
+	s.tellVendorIDs(ids)
+	_, haveKey := s.lookupKey()
+	if haveKey {
+		s.emit(&trace.LocalKeyFound{})
+	}
+	s.emit(&trace.ProfilesScanned{})
+	c, ok := s.chooseIKE(answer, haveKey)
+	if !ok {
+		// Message 2 is not authenticated: a forged one must not end the
+		// negotiation, so the true one is awaited until the tries are over.
+		s.countError(trace.ErrorNoProposal)
+		s.move(trace.Internal, trace.InputProcessError, trace.StateIMM1)
+		return
+	}
+	m.accept()
+	s.takeResponderCookie(m.header.Responder)
+	s.suite, s.agreed = c.suite, true
+	s.allocateConn()
+	s.tellVendorIDs(ids)
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	s.handshake.busy = true
+	s.e.dh(s.suite.Group, nil, nil, func(r DHResult) { s.mainMode3Send(r) })
+}
+
+func (s *sa) takeResponderCookie(c isakmp.Cookie) {
+	delete(s.e.byCookies, cookiePair{i: s.cookieI})
+	s.cookieR = c
+	s.e.byCookies[cookiePair{s.cookieI, s.cookieR}] = s
+}
+
+// mainMode3Send sends the initiator's public value and nonce.
+func (s *sa) mainMode3Send(r DHResult) {
+	h := s.handshake
+	if s.dead || h == nil {
+		return
+	}
+	h.busy = false
+	if r.Err != nil {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
+	h.keys = r.KeyPair
+	h.nonceI = make([]byte, nonceLen)
+	s.e.random(h.nonceI)
+	s.show = trace.MMSASetup
+	s.sendKeyExchange(h.nonceI)
+	s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM3)
+	s.startRetransmission()
+}
+
+// mainMode4 takes the responder's public value and nonce.
+func (m *message) mainMode4() {
+	s := m.s
+	if !m.takeKeyExchange(trace.StateIMM4) {
+		return
+	}
+	s.handshake.busy = true
+	s.e.dh(s.suite.Group, s.handshake.keys, s.handshake.peerPublic, func(r DHResult) { s.mainMode5Send(r) })
+}
+
+// mainMode5Send sends the initiator's identity and proof, floating to port
+// 4500 if there is a NAT.
+func (s *sa) mainMode5Send(r DHResult) {
+	h := s.handshake
+	if s.dead || h == nil {
+		return
+	}
+	h.busy = false
+	if r.Err != nil {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
+	if !s.deriveKeys(r.Shared) {
+		s.deleteSA(trace.ReasonNoKey)
+		return
+	}
+	s.tellVendorIDs(h.vendorIDs)
+	s.judgeNAT()
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	if s.behindNAT() {
+		s.float(isakmp.PortNATT, isakmp.PortNATT)
+	}
+	initial := !s.e.holdsSAWith(s)
+	if initial {
+		s.emit(&trace.InitialContactSent{})
+	}
+	s.show = trace.MMKeyExch
+	body := s.ourIdentity()
+	h.idI = body
+	hash := keymat.HashI(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, body)
+	s.sendIdentity(body, hash, initial)
+	s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM5)
+	s.startRetransmission()
+}
+
+// holdsSAWith says whether another SA with s's peer is up, of either phase.
+// INITIAL-CONTACT would make the peer drop those (RFC 2407 section 4.6.3.3).
+func (e *Engine) holdsSAWith(s *sa) bool {
+	for _, o := range e.byAddrs[s.pair()] {
+		if o != s && o.up() {
+			return true
+		}
+	}
+	return len(e.byEnds[s.pair()]) > 0
+}
+
+// mainMode6 authenticates the responder.
+func (m *message) mainMode6() {
+	s := m.s
+	if !m.takeIdentity(trace.StateIMM5) {
+		return
+	}
+	s.tellAuthenticated()
+	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM6)
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	s.finishPhase1(trace.RoleInitiator)
+}
+
+// expectedHash is HASH_I or HASH_R of the peer over its identity's body.
+func (s *sa) expectedHash(id []byte) []byte {
+	h := s.handshake
+	if s.role == trace.RoleResponder {
+		return keymat.HashI(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, id)
+	}
+	return keymat.HashR(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, id)
+}

@@ -1,0 +1,248 @@
+package ike
+
+import (
+	"bytes"
+	"net/netip"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/trace"
+)
+
+// first handles a message without a responder cookie: a new main mode, or the
+// retransmission of one's first message.
+func (m *message) first() {
+	h, e := m.header, m.e
+	if h.Exchange != isakmp.ExchangeIdentity {
+		if h.Exchange == isakmp.ExchangeInformational {
+			m.unprotectedInfo()
+			return
+		}
+		m.drop(trace.DropExchange)
+		return
+	}
+	if h.Flags&isakmp.FlagEncryption != 0 || h.MessageID != 0 {
+		m.drop(trace.DropHeader)
+		return
+	}
+	if !e.cfg.serves(m.local.Addr()) {
+		m.drop(trace.DropNotEnabled)
+		return
+	}
+	m.digest = digestOf(m.raw)
+	if s := e.byInitial[initialKey{h.Initiator, m.remote}]; s != nil {
+		m.s = s
+		if s.lastIn == m.digest {
+			s.duplicate()
+			return
+		}
+		m.drop(trace.DropState)
+		return
+	}
+	m.openResponder()
+}
+
+// openResponder makes the SA of a first message that parses; one that does not
+// leaves nothing behind.
+func (m *message) openResponder() {
+	r := rowFor(isakmp.ExchangeIdentity, trace.RoleResponder, 0, trace.StateReady)
+	m.row = r
+	if !m.parse(false) {
+		return
+	}
+	if reason, at, ok := r.check(m.payloads); !ok {
+		m.dropPayload(reason, at, 0)
+		return
+	}
+	p, _ := m.find(isakmp.PayloadSA)
+	if _, err := isakmp.ParseSA(p); err != nil {
+		m.malformed(err)
+		return
+	}
+	e := m.e
+	s := e.newSA(trace.RoleResponder, m.local, m.remote)
+	s.cookieI = m.header.Initiator
+	if !e.random(s.cookieR[:]) {
+		return
+	}
+	e.byCookies[cookiePair{s.cookieI, s.cookieR}] = s
+	e.byInitial[initialKey{s.cookieI, s.opened}] = s
+	e.halfOpen.add(s, e.cfg.maxHalfOpen())
+	c := trace.Context{Local: m.local, Remote: m.remote}
+	e.emit(&c, &trace.PacketReceived{})
+	m.s = s
+	e.lockPeer(s, trace.ForProcessBlock)
+	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
+	r.do(m)
+}
+
+// serves says whether a crypto map is applied where a message arrived.
+func (c *Config) serves(local netip.Addr) bool {
+	for _, conn := range c.Connections {
+		if conn.Local == local {
+			return true
+		}
+	}
+	return false
+}
+
+// mainMode1 answers the initiator's offer (RFC 2409 section 5, message 1).
+func (m *message) mainMode1() {
+	s, h := m.s, m.s.handshake
+	p, _ := m.find(isakmp.PayloadSA)
+	offer, err := isakmp.ParseSA(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	s.lastIn = m.digest
+	s.move(trace.FromPeer, trace.InputMMExch, trace.StateRMM1)
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA})
+	ids := m.takeVendorIDs()
+	s.tellVendorIDs(ids)
+	_, haveKey := s.lookupKey()
+	if haveKey {
+		s.emit(&trace.LocalKeyFound{})
+	}
+	s.emit(&trace.ProfilesScanned{})
+	c, ok := s.chooseIKE(offer, haveKey)
+	if !ok {
+		s.refusePhase1()
+		return
+	}
+	h.saiB = bytes.Clone(p.Body)
+	s.suite, s.agreed = c.suite, true
+	s.allocateConn()
+	s.tellVendorIDs(ids)
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	s.show = trace.MMSASetup
+	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
+	c.proposal.Transforms = []isakmp.Transform{c.transform}
+	b.Add(isakmp.PayloadSA, isakmp.AppendSA(nil, isakmp.SA{DOI: offer.DOI, Situation: offer.Situation, Proposals: []isakmp.Proposal{c.proposal}}))
+	if s.natt != trace.NATTNone {
+		b.Add(isakmp.PayloadVendorID, nattBytes(s.natt))
+		s.emit(&trace.NATTVendorConstructed{Version: s.natt})
+	}
+	s.sendPhase1(b.Bytes(1))
+	s.move(trace.Internal, trace.InputProcessComplete, trace.StateRMM2)
+	s.awaitFirstAnswer()
+}
+
+// awaitFirstAnswer lets a half-open SA end when its peer never comes back.
+// Message 2 is sent again for a duplicate of message 1 only: the source of
+// message 1 may be forged, and one datagram must not cause several.
+func (s *sa) awaitFirstAnswer() {
+	c := &s.e.cfg
+	s.attempts = c.tries()
+	s.e.timers.set(&s.retry, s.e.now.Add(c.interval()*timesTries(c)))
+}
+
+// refusePhase1 tells the peer that no offer is acceptable and ends the SA.
+func (s *sa) refusePhase1() {
+	s.emit(&trace.ErrorCounted{What: trace.ErrorConstructFail, Attempt: 1, Max: uint8(s.e.cfg.tries())})
+	b := s.builder(isakmp.ExchangeInformational, s.e.newMessageID(), 0)
+	b.Add(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec,
+		Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyNoProposalChosen}))
+	s.sendPhase1(b.Bytes(1))
+	s.deleteSA(trace.ReasonPolicyNotAccepted)
+}
+
+// mainMode3 takes the initiator's public value and nonce; both cost an
+// exponentiation, which only a peer that answers from its address gets.
+func (m *message) mainMode3() {
+	s := m.s
+	s.e.halfOpen.remove(s)
+	if !m.takeKeyExchange(trace.StateRMM3) {
+		return
+	}
+	s.handshake.busy = true
+	s.e.dh(s.suite.Group, nil, s.handshake.peerPublic, func(r DHResult) { s.mainMode4Send(r) })
+}
+
+// takeKeyExchange reads KE, NONCE, vendor IDs and NAT-D of messages 3 and 4,
+// validating the public value, and enters the given state.
+func (m *message) takeKeyExchange(state trace.State) bool {
+	s, h := m.s, m.s.handshake
+	ke, _ := m.find(isakmp.PayloadKE)
+	nonce, _ := m.find(isakmp.PayloadNonce)
+	if len(nonce.Body) < 8 || len(nonce.Body) > 256 {
+		m.dropPayload(trace.DropNonce, isakmp.PayloadNonce, nonce.Offset)
+		return false
+	}
+	if err := keymat.ValidatePublic(s.suite.Group, ke.Body); err != nil {
+		m.dropPayload(trace.DropPublicValue, isakmp.PayloadKE, ke.Offset)
+		return false
+	}
+	m.accept()
+	s.move(trace.FromPeer, trace.InputMMExch, state)
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadKE})
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadNonce})
+	h.peerPublic = bytes.Clone(ke.Body)
+	if s.role == trace.RoleResponder {
+		h.nonceI = bytes.Clone(nonce.Body)
+	} else {
+		h.nonceR = bytes.Clone(nonce.Body)
+	}
+	h.vendorIDs = cloneAll(m.takeVendorIDs())
+	h.natD = cloneAll(m.natDetection())
+	return true
+}
+
+func cloneAll(list [][]byte) [][]byte {
+	for i, b := range list {
+		list[i] = bytes.Clone(b)
+	}
+	return list
+}
+
+// mainMode4Send sends the responder's public value and nonce.
+func (s *sa) mainMode4Send(r DHResult) {
+	h := s.handshake
+	if s.dead || h == nil {
+		return
+	}
+	h.busy = false
+	if r.Err != nil {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
+	h.keys = r.KeyPair
+	h.nonceR = make([]byte, nonceLen)
+	s.e.random(h.nonceR)
+	if !s.deriveKeys(r.Shared) {
+		s.deleteSA(trace.ReasonNoKey)
+		return
+	}
+	s.tellVendorIDs(h.vendorIDs)
+	s.judgeNAT()
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	s.show = trace.MMKeyExch
+	s.sendKeyExchange(h.nonceR)
+	s.move(trace.Internal, trace.InputProcessComplete, trace.StateRMM4)
+	s.startRetransmission()
+}
+
+// sendKeyExchange sends message 3 or 4.
+func (s *sa) sendKeyExchange(nonce []byte) {
+	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
+	b.Add(isakmp.PayloadKE, s.handshake.keys.Public())
+	b.Add(isakmp.PayloadNonce, nonce)
+	addCapabilities(b)
+	s.addNATDetection(b)
+	s.sendPhase1(b.Bytes(1))
+}
+
+// mainMode5 authenticates the initiator and proves ourselves.
+func (m *message) mainMode5() {
+	s, h := m.s, m.s.handshake
+	if !m.takeIdentity(trace.StateRMM5) {
+		return
+	}
+	s.tellAuthenticated()
+	s.same(trace.Internal, trace.InputProcessMainMode)
+	body := s.ourIdentity()
+	h.idR = body
+	hash := keymat.HashR(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
+	s.sendIdentity(body, hash, false)
+	s.finishPhase1(trace.RoleResponder)
+}

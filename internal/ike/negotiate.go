@@ -1,0 +1,99 @@
+package ike
+
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/secret"
+	"qmidle/internal/trace"
+)
+
+// choice is a phase 1 transform that a policy accepts.
+type choice struct {
+	proposal  isakmp.Proposal
+	transform isakmp.Transform
+	suite     policy.IKE // with the lifetime that holds
+}
+
+// lookupKey finds the pre-shared key for the peer and tells what it found.
+func (s *sa) lookupKey() (secret.Secret, bool) {
+	key, ok := s.e.cfg.Keys.PresharedKey(s.local.Addr(), s.remote.Addr())
+	s.emit(&trace.KeyLookup{Peer: s.remote.Addr(), Found: ok})
+	return key, ok
+}
+
+// acceptable returns the policies to compare with, the built-in one last. It
+// is compared although it is off, because IOS shows it; on says whether it may
+// be accepted.
+func (c *Config) acceptable() (list []policy.IKE, on func(policy.IKE) bool) {
+	list = append(append(list, c.Policies...), policy.Default)
+	return list, func(p policy.IKE) bool { return c.DefaultPolicy || p.Priority != policy.Default.Priority }
+}
+
+// chooseIKE compares every transform with every policy, transform by
+// transform, and tells each comparison. A pre-shared key that is missing
+// refuses the method.
+func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
+	policies, on := s.e.cfg.acceptable()
+	defaultWould := false
+	for _, prop := range offer.Proposals {
+		if prop.Protocol != isakmp.ProtocolISAKMP {
+			continue
+		}
+		for i, t := range prop.Transforms {
+			next := uint8(isakmp.PayloadTransform)
+			if i == len(prop.Transforms)-1 {
+				next = 0
+			}
+			o := policy.ParseIKEOffer(t)
+			for _, p := range policies {
+				refusal, match := s.compareIKE(p, o, t, haveKey)
+				if match && !on(p) {
+					defaultWould, match = true, false
+				} else if !match {
+					s.emit(&trace.IKETransformRefused{Number: t.Number, Priority: p.Priority,
+						Attr: refusal.Attr, Offered: refusal.Offered, Wanted: refusal.Wanted})
+				}
+				s.emit(&trace.IKETransformJudged{Accepted: match, Next: next})
+				if match {
+					p.Lifetime = p.Life(o)
+					return choice{prop, t, p}, true
+				}
+			}
+		}
+	}
+	s.emit(&trace.Phase1PolicyRefused{DefaultWouldMatch: defaultWould})
+	return choice{}, false
+}
+
+func (s *sa) compareIKE(p policy.IKE, o policy.IKEOffer, t isakmp.Transform, haveKey bool) (policy.IKERefusal, bool) {
+	s.emit(&trace.IKETransformOffered{Number: t.Number, Priority: p.Priority, Attributes: wireAttributes(t)})
+	refusal, match := p.Match(o)
+	if match && t.ID != isakmp.TransformKeyIKE {
+		return policy.IKERefusal{Attr: trace.IKEAttrUnknown, Offered: uint32(t.ID)}, false
+	}
+	if match && p.Auth == isakmp.AuthPSK && !haveKey {
+		return policy.IKERefusal{Attr: trace.IKEAttrAuth, Offered: uint32(o.Auth)}, false
+	}
+	if match && !supported(p) {
+		return policy.IKERefusal{Attr: trace.IKEAttrAuth, Offered: uint32(o.Auth), Wanted: uint32(isakmp.AuthPSK)}, false
+	}
+	return refusal, match
+}
+
+// supported says whether the engine can run a policy that matched.
+func supported(p policy.IKE) bool { return p.Auth == isakmp.AuthPSK }
+
+// wireAttributes gives a transform's attributes in the form that events carry.
+func wireAttributes(t isakmp.Transform) []byte { return isakmp.AppendAttributeList(nil, t.Attributes) }
+
+// offerIKE is our phase 1 offer: every policy that we can run, in order, as the
+// transforms of one proposal. The built-in policy is never offered.
+func (c *Config) offerIKE() isakmp.SA {
+	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
+	for _, p := range c.Policies {
+		if supported(p) {
+			prop.Transforms = append(prop.Transforms, p.Transform(uint8(len(prop.Transforms)+1)))
+		}
+	}
+	return isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{prop}}
+}

@@ -1,0 +1,214 @@
+package ike
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"sort"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// node is one quick mode, under its message ID. IOS calls it so.
+type node struct {
+	id    uint32
+	s     *sa
+	role  trace.Role
+	state trace.State
+	iv    keymat.IV // the exchange's own chain
+
+	conn               *Connection
+	line               int
+	localProxy         policy.Proxy
+	remoteProxy        policy.Proxy
+	idI, idR           []byte // bodies as sent; nil when the peer sent none
+	nonceI, nonceR     []byte
+	keys               *keymat.KeyPair
+	peerPublic         []byte
+	pfs                isakmp.Group
+	chosen             isakmp.Proposal // responder: what the reply carries
+	inSPI, outSPI      uint32
+	suite              policy.TransformSet
+	encap              isakmp.Encapsulation
+	lives              policy.Lives
+	child              *child
+	lastIn             digest
+	lastOut            []byte
+	attempts, replays  int
+	done, failed, busy bool
+	retry              timer
+}
+
+// maxNodes bounds the quick modes of one SA at a time, and maxFinished the
+// message IDs that it remembers against replay.
+const (
+	maxNodes    = 64
+	maxFinished = 256
+)
+
+// newNode makes a node that is not yet among its SA's.
+func (s *sa) newNode(id uint32, role trace.Role) *node {
+	n := &node{id: id, s: s, role: role, state: trace.StateQMReady, line: -1,
+		iv: s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())}
+	n.retry.fire = n.retryDue
+	return n
+}
+
+func (s *sa) addNode(n *node) {
+	if s.nodes == nil {
+		s.nodes = make(map[uint32]*node)
+	}
+	s.nodes[n.id] = n
+}
+
+func (s *sa) sortedNodes() []*node {
+	list := make([]*node, 0, len(s.nodes))
+	for _, n := range s.nodes {
+		list = append(list, n)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].id < list[j].id })
+	return list
+}
+
+func (n *node) move(source trace.Source, input trace.Input, to trace.State) {
+	from := n.state
+	n.state = to
+	n.s.emit(&trace.Transition{Node: n.id, Source: source, Input: input, From: from, To: to})
+}
+
+// endNode tells a node's end. Its last reply is kept for purgeDelay, so that a
+// retransmission of the peer is still answered.
+func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
+	if n.done {
+		return
+	}
+	s.emit(&trace.NodeDeleted{Node: n.id, Error: failed, Reason: reason})
+	n.done, n.failed = true, failed
+	s.finished = append(s.finished, n.id)
+	if len(s.finished) > maxFinished {
+		s.finished = s.finished[1:]
+	}
+	n.forget()
+	if failed {
+		s.e.stats.Phase2Failed++
+		s.failNode(n)
+	}
+	if s.dead {
+		s.e.timers.clear(&n.retry)
+		delete(s.nodes, n.id)
+		return
+	}
+	s.e.timers.set(&n.retry, s.e.now.Add(purgeDelay))
+}
+
+// forget drops what only the negotiation needed.
+func (n *node) forget() {
+	if n.keys != nil {
+		n.keys.Clear()
+	}
+	n.keys, n.peerPublic, n.nonceI, n.nonceR, n.idI, n.idR = nil, nil, nil, nil, nil, nil
+	n.chosen = isakmp.Proposal{}
+}
+
+// failNode takes back what a failed quick mode had begun.
+func (s *sa) failNode(n *node) {
+	if n.child != nil && !n.child.ready {
+		s.e.removeChild(n.child, trace.ReasonNone)
+	}
+	if n.role == trace.RoleInitiator && n.conn != nil {
+		s.e.fx.Failed = append(s.e.fx.Failed, FailedAcquire{n.conn.Tag, n.line})
+	}
+}
+
+// retryDue is a node's timer: a retransmission, its end, or its purge.
+func (n *node) retryDue(now time.Time) {
+	s := n.s
+	if n.done {
+		s.emit(&trace.NodePurged{Node: n.id})
+		delete(s.nodes, n.id)
+		return
+	}
+	limit := s.e.cfg.tries()
+	if n.attempts >= limit {
+		s.endNode(n, true, trace.NodeRetransmission)
+		return
+	}
+	n.attempts++
+	s.e.stats.Retransmits++
+	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
+	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Attempt: uint8(n.attempts), Max: uint8(limit)})
+	s.send(n.lastOut, n.id)
+	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
+}
+
+// duplicate answers a retransmission within a node from its last reply.
+func (n *node) duplicate() {
+	s := n.s
+	s.e.stats.Dropped[trace.DropDuplicate]++
+	s.emit(&trace.DuplicateReceived{Node: n.id})
+	if n.lastOut == nil || n.replays >= maxReplays {
+		return
+	}
+	n.replays++
+	s.send(n.lastOut, n.id)
+}
+
+// newMessageID draws a message ID; it is not 0.
+func (e *Engine) newMessageID() uint32 {
+	for range 8 {
+		var b [4]byte
+		e.random(b[:])
+		if id := binary.BigEndian.Uint32(b[:]); id != 0 {
+			return id
+		}
+	}
+	return 1
+}
+
+// newSPI draws an inbound SPI that no SA of ours has (RFC 4303 section 2.1
+// reserves those below 256).
+func (e *Engine) newSPI() (uint32, bool) {
+	for range 64 {
+		var b [4]byte
+		e.random(b[:])
+		spi := binary.BigEndian.Uint32(b[:])
+		if _, taken := e.children[spi]; spi >= 256 && !taken {
+			return spi, true
+		}
+	}
+	return 0, false
+}
+
+// protected ends a message that begins with a HASH payload of zeros: hash
+// makes the hash from what follows it; then the message is encrypted.
+func (s *sa) protected(b *isakmp.Builder, iv *keymat.IV, hash func(rest []byte) []byte) []byte {
+	size := keymat.HashSize(s.suite.Hash)
+	all := b.Payloads()
+	copy(all[4:4+size], hash(all[4+size:]))
+	return s.seal(b.Bytes(s.cipher.BlockSize()), iv)
+}
+
+// startProtected starts such a message.
+func (s *sa) startProtected(x isakmp.ExchangeType, id uint32) *isakmp.Builder {
+	b := s.builder(x, id, isakmp.FlagEncryption)
+	b.Add(isakmp.PayloadHash, make([]byte, keymat.HashSize(s.suite.Hash)))
+	return b
+}
+
+// covered is what HASH(1) and HASH(2) cover of a received message: all behind
+// the HASH payload, which must come first, without padding.
+func (m *message) covered() (hash, rest []byte, ok bool) {
+	if len(m.payloads) == 0 || m.payloads[0].Type != isakmp.PayloadHash {
+		return nil, nil, false
+	}
+	return m.payloads[0].Body, m.body[len(m.payloads[0].Raw):m.used], true
+}
+
+func spiOctets(spi uint32) []byte { return binary.BigEndian.AppendUint32(nil, spi) }
+
+func hostProxy(a netip.Addr) policy.Proxy {
+	return policy.ProxyFromPrefix(netip.PrefixFrom(a, a.BitLen()), 0, 0)
+}

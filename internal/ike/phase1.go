@@ -1,0 +1,251 @@
+package ike
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/binary"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// nonceLen is IOS's nonce length in octets (RFC 2409 section 5: 8 to 256).
+const nonceLen = 20
+
+// builder starts a message of s.
+func (s *sa) builder(x isakmp.ExchangeType, id uint32, flags uint8) *isakmp.Builder {
+	return isakmp.NewBuilder(nil, isakmp.Header{Initiator: s.cookieI, Responder: s.cookieR,
+		Version: 0x10, Exchange: x, Flags: flags, MessageID: id})
+}
+
+// spi is the ISAKMP SPI of notifies: both cookies.
+func (s *sa) spi() []byte { return append(bytes.Clone(s.cookieI[:]), s.cookieR[:]...) }
+
+// sendPhase1 sends a message that a duplicate of the peer's last one asks for
+// again, and that a retransmission repeats.
+func (s *sa) sendPhase1(datagram []byte) {
+	s.lastOut = datagram
+	s.send(datagram, 0)
+}
+
+func (s *sa) send(datagram []byte, messageID uint32) {
+	s.emit(&trace.PacketSent{MessageID: messageID})
+	s.e.sendRaw(s.local, s.remote, datagram)
+}
+
+// seal encrypts a finished message in place and moves iv on.
+func (s *sa) seal(datagram []byte, iv *keymat.IV) []byte {
+	body := datagram[isakmp.HeaderLen:]
+	s.cipher.Encrypt(iv.Bytes(), body)
+	iv.Advance(body)
+	return datagram
+}
+
+// deriveKeys makes the SKEYID family, the cipher and the first IV from g^xy
+// (RFC 2409 section 5 and appendix B). It is false without a pre-shared key.
+func (s *sa) deriveKeys(shared []byte) bool {
+	key, ok := s.lookupKey()
+	if !ok {
+		return false
+	}
+	h := s.handshake
+	base := keymat.SkeyidPSK(s.suite.Hash, key.Reveal(), h.nonceI, h.nonceR)
+	s.skeyid = keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
+	n, ok := keymat.CipherKeyLen(s.suite.Encryption, s.suite.KeyBits)
+	if !ok {
+		return false
+	}
+	c, err := keymat.NewCipher(s.suite.Encryption, keymat.EncryptionKey(s.suite.Hash, s.suite.Encryption, n, s.skeyid.E))
+	if err != nil {
+		return false
+	}
+	s.cipher = c
+	gxi, gxr := h.peerPublic, h.keys.Public()
+	if s.role == trace.RoleInitiator {
+		gxi, gxr = gxr, gxi
+	}
+	s.iv = keymat.Phase1IV(s.suite.Hash, gxi, gxr, c.BlockSize())
+	clear(shared)
+	s.emit(&trace.SKEYIDGenerated{})
+	return true
+}
+
+// ourIdentity is the body of our identity payload, and tells it. Protocol and
+// port are UDP 500, or 0 once NAT traversal moved the ports (RFC 3947 section 4).
+func (s *sa) ourIdentity() []byte {
+	id := s.e.cfg.Identity
+	if id.Type == 0 {
+		id = policy.AddressIdentity(s.local.Addr())
+	}
+	s.emit(&trace.AuthenticatingAs{Method: s.suite.Auth, ID: id.Type})
+	p := isakmp.ID{Type: id.Type, Protocol: 17, Port: isakmp.PortIKE, Data: []byte(id.Data)}
+	if s.local.Port() == isakmp.PortNATT {
+		p.Port = 0
+	}
+	body := isakmp.AppendID(nil, p)
+	length := uint16(len(body) + 4)
+	s.emit(&trace.IDPayload{Sent: true, Next: isakmp.PayloadHash, Type: p.Type, Protocol: p.Protocol, Port: p.Port, Length: length, Data: p.Data})
+	s.emit(&trace.IDPayloadLength{Length: length})
+	return body
+}
+
+// sendIdentity sends message 5 or 6.
+func (s *sa) sendIdentity(body, hash []byte, initialContact bool) {
+	b := s.builder(isakmp.ExchangeIdentity, 0, isakmp.FlagEncryption)
+	b.Add(isakmp.PayloadID, body)
+	b.Add(isakmp.PayloadHash, hash)
+	if initialContact {
+		b.Add(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec,
+			Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyInitialContact}))
+	}
+	s.sendPhase1(s.seal(b.Bytes(s.cipher.BlockSize()), &s.iv))
+}
+
+// takeIdentity checks the peer's identity and proof of message 5 or 6. The IV
+// and the state go on only when both hold.
+func (m *message) takeIdentity(state trace.State) bool {
+	s := m.s
+	before := s.state
+	p, _ := m.find(isakmp.PayloadID)
+	id, err := isakmp.ParseID(p)
+	if err != nil {
+		m.malformed(err)
+		return false
+	}
+	if s.role == trace.RoleResponder {
+		s.move(trace.FromPeer, trace.InputMMExch, state)
+	}
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadID})
+	s.emit(&trace.IDPayload{Next: m.after(p), Type: id.Type, Protocol: id.Protocol, Port: id.Port,
+		Length: uint16(len(p.Raw)), Data: id.Data})
+	who, okID := policy.IdentityFromID(id)
+	s.emit(&trace.ProfileMatched{})
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash})
+	hash, _ := m.find(isakmp.PayloadHash)
+	if subtle.ConstantTimeCompare(hash.Body, s.expectedHash(p.Body)) != 1 {
+		s.emit(&trace.AuthenticationFailed{Method: s.suite.Auth})
+		m.dropPayload(trace.DropBadHash, isakmp.PayloadHash, hash.Offset)
+		m.countMalformed()
+		m.revert(before)
+		return false
+	}
+	if !okID {
+		m.dropPayload(trace.DropIdentity, isakmp.PayloadID, p.Offset)
+		m.revert(before)
+		return false
+	}
+	m.accept()
+	s.peerID = who
+	s.followPorts(m)
+	m.takePhase1Notifies()
+	return true
+}
+
+// revert goes back to where the message was awaited.
+func (m *message) revert(state trace.State) {
+	if m.s.state != state {
+		m.s.move(trace.Internal, trace.InputProcessError, state)
+	}
+}
+
+// after is the next payload field of p.
+func (m *message) after(p isakmp.Payload) isakmp.PayloadType {
+	if len(p.Raw) == 0 {
+		return isakmp.PayloadNone
+	}
+	return isakmp.PayloadType(p.Raw[0])
+}
+
+// takePhase1Notifies reads the notifies of message 5 or 6. The hash does not
+// cover them, so that INITIAL-CONTACT is only noted here; what it asks for is
+// done once authentication has succeeded, which it has when this runs, and the
+// message was decrypted with keys that only the peer has.
+func (m *message) takePhase1Notifies() {
+	s := m.s
+	for _, p := range m.payloads {
+		if p.Type != isakmp.PayloadNotify {
+			continue
+		}
+		n, err := isakmp.ParseNotify(p)
+		if err != nil {
+			continue
+		}
+		s.emit(&trace.InternalPayload{Number: 17})
+		s.emit(&trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), Protected: true})
+		if n.Type == isakmp.NotifyInitialContact {
+			s.handshake.initialGot = true
+		}
+	}
+}
+
+// shortSPI is an SPI as a number, 0 for a cookie pair.
+func shortSPI(b []byte) uint32 {
+	if len(b) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(b)
+}
+
+// tellAuthenticated acts on what the proven identity allows.
+func (s *sa) tellAuthenticated() {
+	s.emit(&trace.AuthStatus{})
+	if s.handshake.initialGot {
+		s.e.initialContact(s)
+		s.emit(&trace.AuthStatus{})
+	}
+	s.emit(&trace.Authenticated{})
+	s.emit(&trace.PeerInserted{})
+	if s.peerDPD && s.e.cfg.Keepalive != nil {
+		s.emit(&trace.DPDEnabled{})
+	}
+}
+
+// initialContact drops all other SAs with s's peer: it says that it has none
+// (RFC 2407 section 4.6.3.3).
+func (e *Engine) initialContact(s *sa) {
+	removed := uint16(0)
+	s.emit(&trace.InitialContactReceived{})
+	for _, o := range cloneList(e.byAddrs[s.pair()]) {
+		if o != s && o.up() && o.remote == s.remote {
+			o.deleteSA(trace.ReasonInitialContact)
+			removed++
+		}
+	}
+	for _, c := range cloneList(e.byEnds[s.pair()]) {
+		if c.remote == s.remote {
+			e.removeChild(c, trace.ReasonInitialContact)
+			removed++
+		}
+	}
+}
+
+func cloneList[T any](list []T) []T { return append([]T(nil), list...) }
+
+// finishPhase1 opens the SA for phase 2 and starts what waited for it.
+func (s *sa) finishPhase1(role trace.Role) {
+	e := s.e
+	s.established, s.heard = e.now, e.now
+	s.expires = e.now.Add(time.Duration(s.suite.Lifetime) * time.Second)
+	s.move(trace.Internal, trace.InputProcessComplete, trace.StateP1Complete)
+	s.show = trace.QMIdle
+	e.stats.Phase1Up++
+	e.timers.clear(&s.retry)
+	e.timers.set(&s.life, s.expires)
+	s.handshake.keys.Clear()
+	s.handshake = nil
+	s.errors, s.attempts = 0, 0
+	s.startDPD()
+	s.startNATKeepalive()
+	waiting := s.waiting
+	s.waiting = nil
+	if role == trace.RoleInitiator {
+		s.lastOut = nil
+	}
+	for _, a := range waiting {
+		s.startQuickMode(a)
+	}
+	s.same(trace.Internal, trace.InputPhase1Complete)
+}

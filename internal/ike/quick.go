@@ -1,0 +1,180 @@
+package ike
+
+import (
+	"encoding/binary"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// phase2 handles a quick mode message.
+func (m *message) phase2() {
+	s := m.s
+	if !s.up() {
+		m.drop(trace.DropState)
+		return
+	}
+	if m.header.MessageID == 0 {
+		m.drop(trace.DropMessageID)
+		return
+	}
+	m.digest = digestOf(m.raw)
+	n := s.nodes[m.header.MessageID]
+	if n != nil && n.lastIn == m.digest {
+		n.duplicate()
+		return
+	}
+	if n != nil && (n.done || n.busy) {
+		m.drop(trace.DropState)
+		return
+	}
+	if n == nil {
+		if contains32(s.finished, m.header.MessageID) {
+			m.drop(trace.DropReplay)
+			return
+		}
+		if len(s.nodes) >= maxNodes {
+			m.drop(trace.DropLimit)
+			return
+		}
+		n = s.newNode(m.header.MessageID, trace.RoleResponder)
+	}
+	m.n = n
+	s.emit(&trace.PacketReceived{MessageID: n.id})
+	m.run(rowFor(isakmp.ExchangeQuick, n.role, 0, n.state))
+}
+
+func contains32(list []uint32, x uint32) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}
+
+// acceptNode is accept for a quick mode message.
+func (m *message) acceptNode() {
+	n := m.n
+	n.lastIn = m.digest
+	n.replays, n.attempts = 0, 0
+	n.iv.Advance(m.nextIV.b[:m.nextIV.n])
+	m.s.heard = m.e.now
+	m.e.timers.clear(&n.retry)
+	if m.s.role == trace.RoleResponder {
+		// The peer has message 6: it need not be kept for a duplicate.
+		m.s.lastOut = nil
+	}
+}
+
+// badHash drops a message whose HASH differs.
+func (m *message) badHash() {
+	m.dropPayload(trace.DropBadHash, isakmp.PayloadHash, isakmp.HeaderLen)
+}
+
+// proxies reads the identities of a quick mode. Without any the SAs are for
+// the two endpoints (RFC 2409 section 5.5).
+func (m *message) proxies() (idI, idR []byte, i, r policy.Proxy, ok bool) {
+	var bodies [][]byte
+	var found []policy.Proxy
+	for _, p := range m.payloads {
+		if p.Type != isakmp.PayloadID {
+			continue
+		}
+		id, err := isakmp.ParseID(p)
+		if err != nil {
+			m.malformed(err)
+			return nil, nil, i, r, false
+		}
+		x, good := policy.ProxyFromID(id)
+		if !good {
+			m.dropPayload(trace.DropIdentity, p.Type, p.Offset)
+			return nil, nil, i, r, false
+		}
+		bodies, found = append(bodies, p.Body), append(found, x)
+	}
+	switch len(found) {
+	case 0:
+		i, r = hostProxy(m.s.remote.Addr()), hostProxy(m.s.local.Addr())
+		if m.n.role == trace.RoleInitiator {
+			i, r = r, i
+		}
+		return nil, nil, i, r, true
+	case 2:
+		return bodies[0], bodies[1], found[0], found[1], true
+	}
+	m.dropPayload(trace.DropMissingPayload, isakmp.PayloadID, 0)
+	return nil, nil, i, r, false
+}
+
+// tellQuickPayloads emits the lines that follow an accepted proposal.
+func (n *node) tellQuickPayloads(withKE bool, ids int) {
+	n.s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadNonce, MessageID: n.id})
+	if withKE {
+		n.s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadKE, MessageID: n.id})
+	}
+	for range ids {
+		n.s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadID, MessageID: n.id})
+	}
+}
+
+// takePFS reads the KE payload that PFS needs; ok is false when it is absent,
+// superfluous or invalid.
+func (m *message) takePFS(group isakmp.Group) (public []byte, ok bool) {
+	ke, found := m.find(isakmp.PayloadKE)
+	if group == isakmp.GroupNone {
+		if found {
+			m.dropPayload(trace.DropUnexpectedPayload, isakmp.PayloadKE, ke.Offset)
+		}
+		return nil, !found
+	}
+	if !found {
+		m.dropPayload(trace.DropMissingPayload, isakmp.PayloadKE, 0)
+		return nil, false
+	}
+	if err := keymat.ValidatePublic(group, ke.Body); err != nil {
+		m.dropPayload(trace.DropPublicValue, isakmp.PayloadKE, ke.Offset)
+		return nil, false
+	}
+	return append([]byte(nil), ke.Body...), true
+}
+
+// takeNonce reads the nonce, 8 to 256 octets (RFC 2409 section 5).
+func (m *message) takeNonce() (nonce []byte, ok bool) {
+	p, _ := m.find(isakmp.PayloadNonce)
+	if len(p.Body) < 8 || len(p.Body) > 256 {
+		m.dropPayload(trace.DropNonce, isakmp.PayloadNonce, p.Offset)
+		return nil, false
+	}
+	return append([]byte(nil), p.Body...), true
+}
+
+// encapsulation is the mode that an offer of ours names.
+func (s *sa) encapsulation(transport bool) isakmp.Encapsulation {
+	n, ok := numbers(s.natt)
+	if !s.behindNAT() || !ok {
+		if transport {
+			return isakmp.EncapTransport
+		}
+		return isakmp.EncapTunnel
+	}
+	if transport {
+		return n.UDPTransport
+	}
+	return n.UDPTunnel
+}
+
+// offeredSPI reads a proposal's SPI; ok is false for one that ESP reserves.
+func offeredSPI(p isakmp.Proposal) (spi uint32, ok bool) {
+	if len(p.SPI) != 4 {
+		return 0, false
+	}
+	spi = binary.BigEndian.Uint32(p.SPI)
+	return spi, spi >= 256
+}
+
+func (n *node) eventSuite() trace.IPsecSuite {
+	return trace.IPsecSuite{Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth, Encap: n.encap}
+}

@@ -1,0 +1,192 @@
+package ike
+
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// startQuickMode offers the connection's transform sets for one line of its
+// access list.
+func (s *sa) startQuickMode(a Acquire) {
+	e := s.e
+	conn := e.cfg.connection(a.Connection)
+	if conn == nil || a.Line < 0 || a.Line >= len(conn.ACL) {
+		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+		return
+	}
+	n := s.newNode(e.newMessageID(), trace.RoleInitiator)
+	var ok bool
+	if n.inSPI, ok = e.newSPI(); !ok {
+		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+		return
+	}
+	line := conn.ACL[a.Line]
+	n.conn, n.line, n.pfs = conn, a.Line, conn.PFS
+	n.localProxy, n.remoteProxy = line.Local, line.Remote
+	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
+	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))
+	n.nonceI = make([]byte, nonceLen)
+	e.random(n.nonceI)
+	s.addNode(n)
+	s.emit(&trace.QuickModeBegun{Node: n.id})
+	s.emit(&trace.InitiatorGetsSPI{SPI: n.inSPI})
+	if n.pfs == isakmp.GroupNone {
+		n.quickMode1Send(DHResult{})
+		return
+	}
+	n.busy = true
+	e.dh(n.pfs, nil, nil, n.quickMode1Send)
+}
+
+// quickMode1Send sends message 1: one proposal for each transform set.
+func (n *node) quickMode1Send(r DHResult) {
+	s := n.s
+	n.busy = false
+	if s.dead || n.done {
+		return
+	}
+	if r.Err != nil {
+		s.endNode(n, true, trace.NodeDeleteLarval)
+		return
+	}
+	n.keys = r.KeyPair
+	b := s.startProtected(isakmp.ExchangeQuick, n.id)
+	b.Add(isakmp.PayloadSA, isakmp.AppendSA(nil, n.offerESP()))
+	b.Add(isakmp.PayloadNonce, n.nonceI)
+	if n.keys != nil {
+		b.Add(isakmp.PayloadKE, n.keys.Public())
+	}
+	b.Add(isakmp.PayloadID, n.idI)
+	b.Add(isakmp.PayloadID, n.idR)
+	n.lastOut = s.protected(b, &n.iv, func(rest []byte) []byte {
+		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)
+	})
+	s.send(n.lastOut, n.id)
+	n.move(trace.Internal, trace.InputInitQM, trace.StateQMIQM1)
+	s.e.timers.set(&n.retry, s.e.now.Add(s.e.cfg.interval()))
+}
+
+func (n *node) offerESP() isakmp.SA {
+	offer := isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly}
+	for i, ts := range n.conn.TransformSets {
+		t := ts.Transform(1, n.s.encapsulation(ts.Transport), n.pfs, n.conn.Lives)
+		offer.Proposals = append(offer.Proposals, isakmp.Proposal{Number: uint8(i + 1), Protocol: isakmp.ProtocolESP,
+			SPI: spiOctets(n.inSPI), Transforms: []isakmp.Transform{t}})
+	}
+	return offer
+}
+
+// quickMode2 takes the responder's choice, makes the SAs and confirms.
+func (m *message) quickMode2() {
+	s, n := m.s, m.n
+	hash, rest, ok := m.covered()
+	if !ok || !keymat.Equal(hash, keymat.QuickHash2(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, rest)) {
+		m.badHash()
+		return
+	}
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash, MessageID: n.id})
+	p, _ := m.find(isakmp.PayloadSA)
+	answer, err := isakmp.ParseSA(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	_, idR, i, r, ok := m.proxies()
+	if !ok {
+		return
+	}
+	nonce, ok := m.takeNonce()
+	if !ok {
+		return
+	}
+	m.acceptNode()
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA, MessageID: n.id})
+	n.nonceR = nonce
+	if !n.takeChoice(answer) || !n.takeProxies(i, r, idR != nil) {
+		n.abandon()
+		return
+	}
+	if n.peerPublic, ok = m.takePFS(n.pfs); !ok {
+		n.abandon()
+		return
+	}
+	n.tellQuickPayloads(n.pfs != isakmp.GroupNone, 2)
+	if n.pfs == isakmp.GroupNone {
+		n.quickMode3Send(DHResult{})
+		return
+	}
+	n.busy = true
+	s.e.dh(n.pfs, n.keys, n.peerPublic, n.quickMode3Send)
+}
+
+// takeChoice checks that the answer is one of our proposals.
+func (n *node) takeChoice(answer isakmp.SA) bool {
+	s := n.s
+	if len(answer.Proposals) != 1 || len(answer.Proposals[0].Transforms) != 1 {
+		return false
+	}
+	prop := answer.Proposals[0]
+	t := prop.Transforms[0]
+	s.emit(&trace.IPsecProposalChecked{Number: prop.Number})
+	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
+	o := policy.ParseESPOffer(prop.Protocol, t)
+	ts, refusal, ok := s.matchESP(n.conn, o)
+	if ok && o.Group != n.pfs {
+		refusal, ok = policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(n.pfs)}, false
+	}
+	var spiOK bool
+	n.outSPI, spiOK = offeredSPI(prop)
+	if !ok || !spiOK {
+		s.emit(&trace.IPsecTransformRefused{Attr: refusal.Attr, Offered: refusal.Offered, Wanted: refusal.Wanted})
+		s.emit(&trace.IPsecTransformJudged{})
+		return false
+	}
+	s.emit(&trace.IPsecTransformJudged{Accepted: true})
+	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
+		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
+	n.suite, n.encap = ts, o.Encap
+	n.lives = n.conn.Lives.Shorter(o)
+	return true
+}
+
+// takeProxies checks the identities of the answer: they must be ours.
+func (n *node) takeProxies(i, r policy.Proxy, sent bool) bool {
+	if !sent || (policy.SameProxy(i, n.localProxy) && policy.SameProxy(r, n.remoteProxy)) {
+		return true
+	}
+	n.s.emit(&trace.IPsecTransformRefused{Attr: trace.IPsecAttrProxy})
+	return false
+}
+
+// abandon ends our quick mode because the answer is not acceptable.
+func (n *node) abandon() {
+	s := n.s
+	s.sendNotify(isakmp.ProtocolESP, spiOctets(n.inSPI), isakmp.NotifyNoProposalChosen, nil)
+	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
+	s.endNode(n, true, trace.NodeQMRejected)
+}
+
+// quickMode3Send installs both SAs and sends message 3.
+func (n *node) quickMode3Send(r DHResult) {
+	s := n.s
+	n.busy = false
+	if s.dead || n.done {
+		return
+	}
+	if r.Err != nil {
+		n.abandon()
+		return
+	}
+	n.makeChild(r.Shared)
+	s.e.installInbound(n.child)
+	s.e.installOutbound(n.child)
+	b := s.startProtected(isakmp.ExchangeQuick, n.id)
+	n.lastOut = s.protected(b, &n.iv, func([]byte) []byte {
+		return keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)
+	})
+	s.send(n.lastOut, n.id)
+	s.endNode(n, false, trace.NodeNoError)
+	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)
+}

@@ -1,0 +1,267 @@
+package ike
+
+import (
+	"bytes"
+	"net/netip"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// Numbers that IOS prints when IPsec refuses a proposal.
+const (
+	invalidProxy     = 32
+	invalidPFS       = 64
+	invalidTransform = 256
+)
+
+// quickMode1 answers the initiator's offer of IPsec SAs (RFC 2409 section 5.5).
+func (m *message) quickMode1() {
+	s, n := m.s, m.n
+	s.emit(&trace.NodeCreated{Node: n.id})
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash, MessageID: n.id})
+	hash, rest, ok := m.covered()
+	if !ok || !keymat.Equal(hash, keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)) {
+		m.badHash()
+		return
+	}
+	p, _ := m.find(isakmp.PayloadSA)
+	offer, err := isakmp.ParseSA(p)
+	if err != nil {
+		m.malformed(err)
+		return
+	}
+	idI, idR, remote, local, ok := m.proxies()
+	if !ok {
+		return
+	}
+	nonce, ok := m.takeNonce()
+	if !ok {
+		return
+	}
+	s.addNode(n)
+	m.acceptNode()
+	n.idI, n.idR = bytes.Clone(idI), bytes.Clone(idR)
+	n.localProxy, n.remoteProxy, n.nonceI = local, remote, nonce
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA, MessageID: n.id})
+	if !n.chooseESP(offer) {
+		n.reject()
+		return
+	}
+	if n.peerPublic, ok = m.takePFS(n.pfs); !ok {
+		n.reject()
+		return
+	}
+	ids := 0
+	if idI != nil {
+		ids = 2
+	}
+	n.tellQuickPayloads(n.pfs != isakmp.GroupNone, ids)
+	if n.inSPI, ok = s.e.newSPI(); !ok {
+		n.reject()
+		return
+	}
+	s.emit(&trace.SPIsRequested{})
+	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMSPIStarve)
+	s.emit(&trace.SPIsReceived{SPI: n.inSPI})
+	if n.pfs == isakmp.GroupNone {
+		n.quickMode2Send(DHResult{})
+		return
+	}
+	n.busy = true
+	s.e.dh(n.pfs, nil, n.peerPublic, n.quickMode2Send)
+}
+
+// chooseESP takes the first proposal that a connection with this peer allows,
+// and tells each comparison.
+func (n *node) chooseESP(offer isakmp.SA) bool {
+	s := n.s
+	for _, prop := range offer.Proposals {
+		s.emit(&trace.IPsecProposalChecked{Number: prop.Number})
+		if bundled(offer, prop.Number) || prop.Protocol != isakmp.ProtocolESP {
+			s.emit(&trace.IPsecTransformRefused{Attr: trace.IPsecAttrProtocol, Offered: uint32(prop.Protocol), Wanted: uint32(isakmp.ProtocolESP)})
+			continue
+		}
+		for _, t := range prop.Transforms {
+			if n.considerESP(prop, t) {
+				return true
+			}
+		}
+	}
+	s.emit(&trace.Phase2PolicyRefused{})
+	return false
+}
+
+// bundled says whether several protocols share a proposal number: all of them
+// together are then one offer (RFC 2408 section 4.2), which is not supported.
+func bundled(offer isakmp.SA, number uint8) bool {
+	count := 0
+	for _, p := range offer.Proposals {
+		if p.Number == number {
+			count++
+		}
+	}
+	return count > 1
+}
+
+// considerESP compares one transform with the transform sets of the connection
+// whose access list allows the proxies.
+func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
+	s := n.s
+	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
+	o := policy.ParseESPOffer(prop.Protocol, t)
+	outSPI, ok := offeredSPI(prop)
+	if o.Unknown != 0 || !ok {
+		s.emit(&trace.IPsecTransformRefused{Attr: trace.IPsecAttrUnknown, Offered: uint32(o.Unknown)})
+		s.emit(&trace.IPsecTransformJudged{})
+		return false
+	}
+	s.emit(&trace.IPsecTransformJudged{Accepted: true})
+	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
+		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
+	conn, line := s.e.cfg.connectionFor(s.local.Addr(), s.remote.Addr(), n.localProxy, n.remoteProxy)
+	if conn == nil {
+		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: trace.IPsecAttrProxy})
+		return false
+	}
+	ts, refusal, match := s.matchESP(conn, o)
+	if !match {
+		code := uint16(invalidTransform)
+		if refusal.Attr == trace.IPsecAttrGroup {
+			code = invalidPFS
+		}
+		n.invalidate(code, refusal)
+		return false
+	}
+	n.conn, n.line, n.suite, n.encap, n.pfs, n.outSPI = conn, line, ts, o.Encap, o.Group, outSPI
+	n.lives = conn.Lives.Shorter(o)
+	prop.Transforms = []isakmp.Transform{t}
+	n.chosen = cloneProposal(prop)
+	return true
+}
+
+func (n *node) invalidate(code uint16, r policy.ESPRefusal) {
+	n.s.emit(&trace.IPsecTransformRefused{Attr: r.Attr, Offered: r.Offered, Wanted: r.Wanted})
+	n.s.emit(&trace.IPsecProposalInvalidated{Error: code, Attr: r.Attr, Local: n.localProxy, Remote: n.remoteProxy})
+}
+
+// matchESP compares an offer with a connection's transform sets; the refusal is
+// that of the set which came closest.
+func (s *sa) matchESP(conn *Connection, o policy.ESPOffer) (ts policy.TransformSet, closest policy.ESPRefusal, ok bool) {
+	if want := s.encapsulation(policy.IsTransport(o.Encap)); o.Encap != want {
+		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrMode, Offered: uint32(o.Encap), Wanted: uint32(want)}, false
+	}
+	if o.Group != isakmp.GroupNone && !keymat.GroupSupported(o.Group) {
+		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(conn.PFS)}, false
+	}
+	for _, ts := range conn.TransformSets {
+		refusal, match := ts.Match(o, conn.PFS)
+		if match {
+			return ts, refusal, true
+		}
+		if refusal.Attr > closest.Attr {
+			closest = refusal
+		}
+	}
+	return ts, closest, false
+}
+
+// connectionFor finds the crypto map entry, in order, with this peer whose
+// access list allows the proxies, and the line that does.
+func (c *Config) connectionFor(local, remote netip.Addr, lp, rp policy.Proxy) (*Connection, int) {
+	for _, conn := range c.Connections {
+		if conn.Local != local || !conn.peers(remote) {
+			continue
+		}
+		if line, ok := policy.AllowingLine(conn.ACL, lp, rp); ok {
+			return conn, line
+		}
+	}
+	return nil, -1
+}
+
+// cloneProposal copies what points into the datagram.
+func cloneProposal(p isakmp.Proposal) isakmp.Proposal {
+	p.SPI = bytes.Clone(p.SPI)
+	t := p.Transforms[0]
+	attrs := make([]isakmp.Attribute, len(t.Attributes))
+	for i, a := range t.Attributes {
+		a.Value = bytes.Clone(a.Value)
+		attrs[i] = a
+	}
+	t.Attributes = attrs
+	p.Transforms = []isakmp.Transform{t}
+	return p
+}
+
+// reject tells the initiator that no proposal is acceptable. Phase 1 stays.
+func (n *node) reject() {
+	s := n.s
+	s.sendNotify(isakmp.ProtocolESP, spiOctets(n.outSPI), isakmp.NotifyNoProposalChosen, nil)
+	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
+	s.endNode(n, true, trace.NodeQMRejected)
+	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMReady)
+}
+
+// quickMode2Send makes the SAs and sends the responder's choice. The inbound SA
+// works at once; the outbound one when message 3 proves that the initiator is
+// there and not a replay.
+func (n *node) quickMode2Send(r DHResult) {
+	s := n.s
+	n.busy = false
+	if s.dead || n.done {
+		return
+	}
+	if r.Err != nil {
+		n.reject()
+		return
+	}
+	n.keys = r.KeyPair
+	n.nonceR = make([]byte, nonceLen)
+	s.e.random(n.nonceR)
+	n.makeChild(r.Shared)
+	b := s.startProtected(isakmp.ExchangeQuick, n.id)
+	n.chosen.SPI = spiOctets(n.inSPI)
+	b.Add(isakmp.PayloadSA, isakmp.AppendSA(nil, isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{n.chosen}}))
+	b.Add(isakmp.PayloadNonce, n.nonceR)
+	if n.keys != nil {
+		b.Add(isakmp.PayloadKE, n.keys.Public())
+	}
+	if n.idI != nil {
+		b.Add(isakmp.PayloadID, n.idI)
+		b.Add(isakmp.PayloadID, n.idR)
+	}
+	n.lastOut = s.protected(b, &n.iv, func(rest []byte) []byte {
+		return keymat.QuickHash2(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, rest)
+	})
+	s.e.installInbound(n.child)
+	s.send(n.lastOut, n.id)
+	n.move(trace.FromIPsec, trace.InputSPIReply, trace.StateQMRQM2)
+	n.tellReferences()
+	s.e.timers.set(&n.retry, s.e.now.Add(s.e.cfg.interval()))
+}
+
+// tellReferences tells that IPsec took, and gave back, a reference to the peer.
+func (n *node) tellReferences() {
+	if p := n.s.peer; p != nil {
+		n.s.emit(&trace.PeerLocked{Kind: trace.RefIPsec, Count: p.ikeRefs + 1, For: trace.ForCreateTransforms})
+		n.s.emit(&trace.PeerUnlocked{Kind: trace.RefIPsec, Count: p.ikeRefs, For: trace.ForCreateTransforms})
+	}
+}
+
+// quickMode3 completes the responder's side.
+func (m *message) quickMode3() {
+	s, n := m.s, m.n
+	hash, _, ok := m.covered()
+	if !ok || !keymat.Equal(hash, keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)) {
+		m.badHash()
+		return
+	}
+	m.acceptNode()
+	n.lastOut = nil
+	s.e.installOutbound(n.child)
+	s.endNode(n, false, trace.NodeQMDone)
+	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)
+}

@@ -1,0 +1,279 @@
+package ike
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// message is a datagram on its way through the engine.
+type message struct {
+	e        *Engine
+	s        *sa
+	n        *node // quick mode's; nil in phase 1
+	row      *row
+	raw      []byte
+	header   isakmp.Header
+	local    netip.AddrPort
+	remote   netip.AddrPort
+	payloads []isakmp.Payload
+	body     []byte    // payload bytes after the header, decrypted, padding included
+	used     int       // octets of body that payloads cover
+	nextIV   lastBlock // the chain's IV if this message is accepted
+	digest   digest
+}
+
+// lastBlock is a copy of a datagram's last ciphertext block: decryption in
+// place destroys the original.
+type lastBlock struct {
+	b [16]byte
+	n int
+}
+
+// maxDatagram bounds what is parsed: larger messages come in fragments.
+const maxDatagram = 16 * 1024
+
+// Datagram handles a UDP payload that came from remote to local. data is not
+// kept, and is decrypted in place.
+func (e *Engine) Datagram(now time.Time, local, remote netip.AddrPort, data []byte, fx *Effects) {
+	e.begin(now, fx)
+	e.stats.DatagramsIn++
+	m := &message{e: e, raw: data, local: local, remote: remote}
+	if len(data) < isakmp.HeaderLen {
+		m.drop(trace.DropTruncated)
+		return
+	}
+	if len(data) > maxDatagram {
+		m.drop(trace.DropTooLarge)
+		return
+	}
+	h, err := isakmp.ParseHeader(data)
+	m.header = h
+	if err != nil {
+		m.dropHeader(err)
+		return
+	}
+	if h.Initiator.IsZero() {
+		m.drop(trace.DropHeader)
+		return
+	}
+	m.route()
+}
+
+func (m *message) dropHeader(err error) {
+	var bad *isakmp.Error
+	if errors.As(err, &bad) && bad.Kind == isakmp.KindVersion {
+		m.drop(trace.DropVersion)
+		return
+	}
+	m.drop(trace.DropHeader)
+}
+
+// context is the SA's, or for a datagram of none that of its endpoints.
+func (m *message) context() trace.Context {
+	if m.s != nil {
+		return m.s.context()
+	}
+	return trace.Context{Local: m.local, Remote: m.remote}
+}
+
+func (m *message) drop(reason trace.Drop) {
+	c := m.context()
+	m.e.drop(&c, &trace.PacketDropped{Reason: reason, Exchange: m.header.Exchange})
+}
+
+func (m *message) dropPayload(reason trace.Drop, t isakmp.PayloadType, offset int) {
+	c := m.context()
+	m.e.drop(&c, &trace.PacketDropped{Reason: reason, Exchange: m.header.Exchange, Payload: t, Offset: uint16(offset)})
+}
+
+// route finds the SA that a datagram belongs to, or opens one.
+func (m *message) route() {
+	h := m.header
+	if h.Responder.IsZero() {
+		m.first()
+		return
+	}
+	s := m.e.byCookies[cookiePair{h.Initiator, h.Responder}]
+	if s == nil {
+		s = m.e.initiated(h.Initiator, m.local.Addr(), m.remote.Addr())
+	}
+	if s == nil {
+		m.drop(trace.DropNoSA)
+		return
+	}
+	m.s = s
+	if !s.addressAllowed(m) {
+		m.drop(trace.DropWrongAddress)
+		return
+	}
+	switch h.Exchange {
+	case isakmp.ExchangeIdentity:
+		m.phase1()
+	case isakmp.ExchangeQuick:
+		m.phase2()
+	case isakmp.ExchangeInformational:
+		m.info()
+	default:
+		m.drop(trace.DropExchange)
+	}
+}
+
+// initiated finds our own main mode that still lacks the responder's cookie.
+func (e *Engine) initiated(cookie isakmp.Cookie, local, remote netip.Addr) *sa {
+	s := e.byCookies[cookiePair{i: cookie}]
+	if s == nil || s.pair() != (addrPair{local, remote}) {
+		return nil
+	}
+	return s
+}
+
+// addressAllowed says whether a message with s's cookies may come from where
+// it came. The address is fixed; a port may change once, to 4500, while NAT
+// traversal floats (RFC 3947 section 4).
+func (s *sa) addressAllowed(m *message) bool {
+	if m.local.Addr() != s.local.Addr() || m.remote.Addr() != s.remote.Addr() {
+		return false
+	}
+	if m.local == s.local && m.remote == s.remote {
+		return true
+	}
+	return m.local.Port() == isakmp.PortNATT && s.natt != trace.NATTNone && s.local.Port() != isakmp.PortNATT
+}
+
+// phase1 handles a main mode message of an SA that exists.
+func (m *message) phase1() {
+	s := m.s
+	m.digest = digestOf(m.raw)
+	if m.digest == s.lastIn {
+		s.duplicate()
+		return
+	}
+	if s.dead || s.handshake == nil || s.handshake.busy {
+		m.drop(trace.DropState)
+		return
+	}
+	s.emit(&trace.PacketReceived{})
+	m.run(rowFor(isakmp.ExchangeIdentity, s.role, s.suite.Auth, s.state))
+}
+
+// run validates a message against its row and hands it to the row's handler.
+func (m *message) run(r *row) {
+	if r == nil {
+		m.drop(trace.DropState)
+		return
+	}
+	m.row = r
+	if m.header.Flags&isakmp.FlagEncryption == 0 && r.encrypted {
+		m.drop(trace.DropNotEncrypted)
+		return
+	}
+	if m.header.Flags&isakmp.FlagEncryption != 0 && !r.encrypted {
+		m.drop(trace.DropEncrypted)
+		return
+	}
+	if r.encrypted && !m.decrypt() {
+		return
+	}
+	if !m.parse(r.encrypted) {
+		return
+	}
+	if reason, at, ok := r.check(m.payloads); !ok {
+		m.dropPayload(reason, at, 0)
+		m.countMalformed()
+		return
+	}
+	r.do(m)
+}
+
+// decrypt turns the body into clear, in place. The chain's IV stays until the
+// message is accepted, so that a forged one cannot break it.
+func (m *message) decrypt() bool {
+	s := m.s
+	if s.cipher == nil {
+		m.drop(trace.DropEncrypted)
+		return false
+	}
+	body := m.raw[isakmp.HeaderLen:]
+	size := s.cipher.BlockSize()
+	if len(body) == 0 || len(body)%size != 0 {
+		m.drop(trace.DropBlockSize)
+		return false
+	}
+	m.nextIV.n = copy(m.nextIV.b[:], body[len(body)-size:])
+	iv := s.iv
+	if m.n != nil {
+		iv = m.n.iv
+	}
+	s.cipher.Decrypt(iv.Bytes(), body)
+	return true
+}
+
+func (m *message) parse(encrypted bool) bool {
+	m.body = m.raw[isakmp.HeaderLen:]
+	var err error
+	m.payloads, m.used, err = isakmp.ParsePayloads(m.header.NextPayload, m.body, encrypted, m.payloads)
+	if err != nil {
+		m.malformed(err)
+		return false
+	}
+	return true
+}
+
+// malformed tells a payload that does not parse. In an SA with keys this is
+// what a wrong pre-shared key looks like.
+func (m *message) malformed(err error) {
+	var bad *isakmp.Error
+	if !errors.As(err, &bad) {
+		m.drop(trace.DropMalformed)
+		return
+	}
+	c := m.context()
+	m.e.emit(&c, &trace.PayloadMalformed{Payload: bad.Payload, Kind: bad.Kind, Offset: uint16(bad.Offset)})
+	m.dropPayload(trace.DropMalformed, bad.Payload, bad.Offset)
+	m.countMalformed()
+}
+
+// countMalformed counts on the SA, which a forger must not be able to end:
+// the count is shown and bounded, and nothing is torn down by it.
+func (m *message) countMalformed() {
+	s := m.s
+	if s == nil || s.up() || s.dead || s.state == trace.StateReady {
+		return
+	}
+	s.countError(trace.ErrorPayloadMalformed)
+}
+
+func (s *sa) countError(what trace.ErrorCount) {
+	limit := s.e.cfg.tries()
+	if s.errors < limit {
+		s.errors++
+	}
+	s.emit(&trace.ErrorCounted{What: what, Attempt: uint8(s.errors), Max: uint8(limit)})
+}
+
+// find returns the first payload of a type.
+func (m *message) find(t isakmp.PayloadType) (isakmp.Payload, bool) {
+	for _, p := range m.payloads {
+		if p.Type == t {
+			return p, true
+		}
+	}
+	return isakmp.Payload{}, false
+}
+
+// accept notes that a phase 1 message moved the SA on: its retransmission is
+// answered from the last reply from now on, and the IV chain goes on.
+func (m *message) accept() {
+	s := m.s
+	s.lastIn = m.digest
+	s.replays = 0
+	s.attempts = 0
+	s.e.timers.clear(&s.retry)
+	if m.row.encrypted {
+		s.iv.Advance(m.nextIV.b[:m.nextIV.n])
+	}
+}

@@ -1,0 +1,215 @@
+package ike
+
+import (
+	"crypto/sha256"
+	"net/netip"
+	"slices"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// sa is an ISAKMP SA, from its first message to the purge of its memory.
+type sa struct {
+	e             *Engine
+	id, conn      uint32
+	role          trace.Role
+	state         trace.State
+	show          trace.ShowState
+	cookieI       isakmp.Cookie
+	cookieR       isakmp.Cookie
+	local, remote netip.AddrPort
+	opened        netip.AddrPort // where the first message came from
+	peer          *peer
+	unlocked      bool
+
+	suite  policy.IKE
+	agreed bool // suite holds
+	skeyid keymat.Skeyid
+	cipher *keymat.Cipher
+	iv     keymat.IV // phase 1's chain; its last block once phase 1 is over
+
+	handshake *handshake // nil once phase 1 is over
+
+	lastIn   digest // of the last datagram that moved phase 1 on
+	lastOut  []byte // the last phase 1 datagram that we sent
+	replays  int    // how often lastOut answered a duplicate
+	attempts int
+	errors   int
+	retry    timer // retransmission, then purge
+	life     timer // end of the lifetime
+
+	nodes    map[uint32]*node
+	finished []uint32 // message IDs of quick modes that are over
+	waiting  []Acquire
+
+	natt                 trace.NATTVersion
+	localNAT, remoteNAT  bool
+	peerDPD              bool
+	dpd                  dpdState
+	keepalive            timer
+	peerID               policy.Identity
+	established, expires time.Time
+	heard                time.Time // last authenticated message of the peer
+	dead                 bool
+	halfOpen             bool
+	reason               trace.Reason
+}
+
+// handshake is what only phase 1 needs; it is dropped when phase 1 is over.
+type handshake struct {
+	saiB        []byte // the SA payload's body as sent by the initiator
+	nonceI      []byte
+	nonceR      []byte
+	keys        *keymat.KeyPair
+	peerPublic  []byte
+	idI, idR    []byte // bodies of the identity payloads
+	vendorIDs   [][]byte
+	natD        [][]byte
+	initialSent bool
+	initialGot  bool // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
+	busy        bool // a question is open
+}
+
+// digest recognises a retransmission.
+type digest [16]byte
+
+func digestOf(datagram []byte) (d digest) {
+	sum := sha256.Sum256(datagram)
+	copy(d[:], sum[:])
+	return d
+}
+
+// purgeDelay is how long a deleted SA or a finished node is kept, to answer
+// retransmissions and to be shown.
+const purgeDelay = 60 * time.Second
+
+// maxReplays bounds how often one reply is sent again for duplicates.
+const maxReplays = 10
+
+func (e *Engine) newSA(role trace.Role, local, remote netip.AddrPort) *sa {
+	e.lastSA++
+	s := &sa{e: e, id: e.lastSA, role: role, local: local, remote: remote, opened: remote,
+		state: trace.StateReady, show: trace.MMNoState, handshake: &handshake{}}
+	s.retry.fire = s.retryDue
+	s.life.fire = s.lifeDue
+	s.keepalive.fire = s.keepaliveDue
+	s.dpd.timer.fire = s.dpdDue
+	pair := s.pair()
+	e.byAddrs[pair] = append(e.byAddrs[pair], s)
+	return s
+}
+
+func (s *sa) context() trace.Context {
+	c := trace.Context{Local: s.local, Remote: s.remote, SA: s.id, Conn: s.conn, Role: s.role, State: s.show}
+	if s.peer != nil {
+		c.Peer = s.peer.id
+	}
+	return c
+}
+
+func (s *sa) emit(ev trace.Event) {
+	if s.e.cfg.Events == nil {
+		return
+	}
+	c := s.context()
+	s.e.emit(&c, ev)
+}
+
+// move changes phase 1's state and tells it.
+func (s *sa) move(source trace.Source, input trace.Input, to trace.State) {
+	from := s.state
+	s.state = to
+	s.emit(&trace.Transition{Source: source, Input: input, From: from, To: to})
+}
+
+// same tells a step that leaves phase 1's state as it is.
+func (s *sa) same(source trace.Source, input trace.Input) { s.move(source, input, s.state) }
+
+func (s *sa) allocateConn() {
+	if s.conn == 0 {
+		s.e.lastConn++
+		s.conn = s.e.lastConn
+	}
+}
+
+// up says whether phase 1 is complete and the SA may carry phase 2.
+func (s *sa) up() bool { return s.state == trace.StateP1Complete && !s.dead }
+
+func (s *sa) pair() addrPair { return addrPair{s.local.Addr(), s.remote.Addr()} }
+
+// deleteSA ends s for a reason. Its IPsec SAs stay, as in IOS. It is kept for
+// purgeDelay, dead, to be shown and to answer retransmissions.
+func (s *sa) deleteSA(reason trace.Reason) {
+	if s.dead {
+		return
+	}
+	s.emit(&trace.NotParanoid{})
+	s.emit(&trace.SADeleting{Reason: reason})
+	s.dead, s.reason = true, reason
+	wasUp := s.state == trace.StateP1Complete
+	if wasUp || s.conn != 0 {
+		s.move(trace.Internal, trace.InputPhase1Delete, trace.StateDestSA)
+	}
+	if !wasUp {
+		s.e.stats.Phase1Failed++
+	}
+	e := s.e
+	e.timers.clear(&s.life)
+	e.timers.clear(&s.keepalive)
+	e.timers.clear(&s.dpd.timer)
+	for _, n := range s.sortedNodes() {
+		s.endNode(n, false, trace.NodeIKEDeleted)
+	}
+	s.failWaiting()
+	s.skeyid.Clear()
+	s.cipher = nil
+	if s.handshake != nil && s.handshake.keys != nil {
+		s.handshake.keys.Clear()
+	}
+	e.unlockPeer(s)
+	e.timers.set(&s.retry, e.now.Add(purgeDelay))
+}
+
+// purge forgets a dead SA.
+func (s *sa) purge() {
+	e := s.e
+	s.emit(&trace.SAPurged{})
+	e.halfOpen.remove(s)
+	e.timers.clear(&s.retry)
+	e.timers.clear(&s.life)
+	delete(e.byCookies, cookiePair{s.cookieI, s.cookieR})
+	if s.role == trace.RoleResponder {
+		delete(e.byInitial, initialKey{s.cookieI, s.opened})
+	}
+	e.byAddrs[s.pair()] = without(e.byAddrs[s.pair()], s)
+	if len(e.byAddrs[s.pair()]) == 0 {
+		delete(e.byAddrs, s.pair())
+	}
+}
+
+// without returns list without x, in its order.
+func without[T comparable](list []T, x T) []T {
+	i := slices.Index(list, x)
+	if i < 0 {
+		return list
+	}
+	return slices.Delete(list, i, i+1)
+}
+
+// failWaiting tells the data plane that what waited for s will not come.
+func (s *sa) failWaiting() {
+	for _, a := range s.waiting {
+		s.e.fx.Failed = append(s.e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+	}
+	s.waiting = nil
+}
+
+// lifeDue ends an SA whose lifetime is over and tells the peer.
+func (s *sa) lifeDue(time.Time) {
+	s.sendDeleteISAKMP()
+	s.deleteSA(trace.ReasonLifetime)
+}

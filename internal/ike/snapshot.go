@@ -1,0 +1,63 @@
+package ike
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// ISAKMPSA is one ISAKMP SA as `show` sees it.
+type ISAKMPSA struct {
+	ID, Conn        uint32
+	Local, Remote   netip.AddrPort
+	Role            trace.Role
+	State           trace.State
+	Show            trace.ShowState
+	Dead            bool // deleted, its memory not yet purged
+	DeadReason      trace.Reason
+	Policy          policy.IKE // zero before one is agreed
+	PeerIdentity    policy.Identity
+	Established     time.Time // zero before
+	Expires         time.Time // zero before
+	NATT            bool      // a NAT was found
+	DPD             bool
+	InitiatorCookie isakmp.Cookie
+	ResponderCookie isakmp.Cookie
+}
+
+// IPsecSA is one pair of IPsec SAs as `show` sees it.
+type IPsecSA struct {
+	Connection              uint32
+	Line                    int // of the connection's ACL; -1 when it is gone
+	Local, Remote           netip.AddrPort
+	LocalProxy, RemoteProxy policy.Proxy
+	InSPI, OutSPI           uint32
+	InConn, OutConn         uint32
+	Suite                   trace.IPsecSuite
+	PFS                     isakmp.Group
+	Lives                   policy.Lives
+	Created, Expires        time.Time // Expires is zero without a lifetime in seconds
+	Initiator               bool
+	OutboundReady           bool // the outbound SA is installed
+	InID, OutID             uint32
+}
+
+// Statistics count what happened since the engine began.
+type Statistics struct {
+	Dropped        [trace.NumDrops]uint64
+	DatagramsIn    uint64
+	DatagramsOut   uint64
+	Phase1Up       uint64
+	Phase1Failed   uint64
+	Phase2Up       uint64
+	Phase2Failed   uint64
+	Retransmits    uint64
+	Evicted        uint64
+	DPDSent        uint64
+	DPDReceived    uint64
+	NotifyIgnored  uint64 // notifies outside an authenticated exchange
+	Exponentiation uint64
+}

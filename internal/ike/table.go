@@ -1,0 +1,139 @@
+package ike
+
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// row is one message of an exchange as its receiver sees it. The rows are the
+// exchanges: they drive validation, the "missing payload" event and what runs.
+type row struct {
+	exchange  isakmp.ExchangeType
+	role      trace.Role // of the receiver
+	auth      isakmp.AuthMethod
+	state     trace.State // in which it is expected
+	name      string      // as RFC 2409 counts it, for documentation and tests
+	encrypted bool
+	need      []isakmp.PayloadType
+	may       []isakmp.PayloadType
+	// do handles the message once its payloads are those of the row. next is
+	// where a message that do accepts leads.
+	do   func(*message)
+	next trace.State
+}
+
+// Payloads that may stand in a message more than once. Every other one may
+// not.
+func repeats(t isakmp.PayloadType) bool {
+	switch t {
+	case isakmp.PayloadVendorID, isakmp.PayloadNATD, isakmp.PayloadNATDDraft, isakmp.PayloadNATDDraft04,
+		isakmp.PayloadNATOA, isakmp.PayloadNATOADraft, isakmp.PayloadNATOADraft04,
+		isakmp.PayloadCert, isakmp.PayloadCertRequest, isakmp.PayloadNotify, isakmp.PayloadDelete:
+		return true
+	}
+	return false
+}
+
+var natD = []isakmp.PayloadType{isakmp.PayloadNATD, isakmp.PayloadNATDDraft, isakmp.PayloadNATDDraft04}
+var natOA = []isakmp.PayloadType{isakmp.PayloadNATOA, isakmp.PayloadNATOADraft, isakmp.PayloadNATOADraft04}
+
+func types(lists ...[]isakmp.PayloadType) []isakmp.PayloadType {
+	var all []isakmp.PayloadType
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// rows are filled by init, since their handlers refer to them.
+var rows []row
+
+func init() {
+	type p = []isakmp.PayloadType
+	main, quick, info := isakmp.ExchangeIdentity, isakmp.ExchangeQuick, isakmp.ExchangeInformational
+	r, i := trace.RoleResponder, trace.RoleInitiator
+	psk := isakmp.AuthPSK
+	vid, notify := isakmp.PayloadVendorID, isakmp.PayloadNotify
+	quickMay := types(p{isakmp.PayloadKE, isakmp.PayloadID, notify, vid}, natOA)
+	rows = []row{
+		{main, r, 0, trace.StateReady, "main mode 1", false,
+			p{isakmp.PayloadSA}, p{vid}, (*message).mainMode1, trace.StateRMM2},
+		{main, i, 0, trace.StateIMM1, "main mode 2", false,
+			p{isakmp.PayloadSA}, p{vid, notify}, (*message).mainMode2, trace.StateIMM3},
+		{main, r, psk, trace.StateRMM2, "main mode 3", false,
+			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode3, trace.StateRMM4},
+		{main, i, psk, trace.StateIMM3, "main mode 4", false,
+			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode4, trace.StateIMM5},
+		{main, r, psk, trace.StateRMM4, "main mode 5", true,
+			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode5, trace.StateP1Complete},
+		{main, i, psk, trace.StateIMM5, "main mode 6", true,
+			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode6, trace.StateP1Complete},
+		{quick, r, 0, trace.StateQMReady, "quick mode 1", true,
+			p{isakmp.PayloadHash, isakmp.PayloadSA, isakmp.PayloadNonce}, quickMay, (*message).quickMode1, trace.StateQMRQM2},
+		{quick, i, 0, trace.StateQMIQM1, "quick mode 2", true,
+			p{isakmp.PayloadHash, isakmp.PayloadSA, isakmp.PayloadNonce}, quickMay, (*message).quickMode2, trace.StateQMPhase2Complete},
+		{quick, r, 0, trace.StateQMRQM2, "quick mode 3", true,
+			p{isakmp.PayloadHash}, p{notify}, (*message).quickMode3, trace.StateQMPhase2Complete},
+		{info, r, 0, trace.StateP1Complete, "informational", true,
+			p{isakmp.PayloadHash}, p{notify, isakmp.PayloadDelete, vid}, (*message).informational, trace.StateP1Complete},
+	}
+}
+
+// rowFor finds the row of an exchange's message; nil when none is expected. An
+// informational message is the same for both roles.
+func rowFor(x isakmp.ExchangeType, role trace.Role, auth isakmp.AuthMethod, state trace.State) *row {
+	for i := range rows {
+		r := &rows[i]
+		if r.exchange != x || r.state != state || (r.auth != 0 && r.auth != auth) {
+			continue
+		}
+		if r.role == role || x == isakmp.ExchangeInformational {
+			return r
+		}
+	}
+	return nil
+}
+
+// check compares a message's payloads with the row. An unknown payload type is
+// kept aside and ignored, as RFC 2408 section 5.3 has it reserved; those of the
+// private range are vendors' own.
+func (r *row) check(payloads []isakmp.Payload) (reason trace.Drop, at isakmp.PayloadType, ok bool) {
+	var seen [256]uint8
+	for _, p := range payloads {
+		if !contains(r.need, p.Type) && !contains(r.may, p.Type) {
+			if known(p.Type) {
+				return trace.DropUnexpectedPayload, p.Type, false
+			}
+			continue
+		}
+		seen[p.Type]++
+		limit := uint8(1)
+		if p.Type == isakmp.PayloadID && r.exchange == isakmp.ExchangeQuick {
+			limit = 2
+		}
+		if seen[p.Type] > limit && !repeats(p.Type) {
+			return trace.DropUnexpectedPayload, p.Type, false
+		}
+	}
+	for _, t := range r.need {
+		if seen[t] == 0 {
+			return trace.DropMissingPayload, t, false
+		}
+	}
+	return 0, 0, true
+}
+
+func contains(list []isakmp.PayloadType, t isakmp.PayloadType) bool {
+	for _, x := range list {
+		if x == t {
+			return true
+		}
+	}
+	return false
+}
+
+// known says whether this implementation gives a payload type a meaning.
+func known(t isakmp.PayloadType) bool {
+	return t <= isakmp.PayloadNATOA && t != 17 && t != 18 && t != 19 ||
+		t == isakmp.PayloadNATDDraft || t == isakmp.PayloadNATOADraft || t == isakmp.PayloadFragment
+}

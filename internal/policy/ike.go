@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// IKE is an ISAKMP policy: a phase 1 protection suite with its priority.
+// KeyBits is the AES key's length and 0 for other ciphers.
+type IKE struct {
+	Priority   uint16
+	Encryption isakmp.EncryptionAlgorithm
+	KeyBits    uint16
+	Hash       isakmp.HashAlgorithm
+	Auth       isakmp.AuthMethod
+	Group      isakmp.Group
+	Lifetime   uint32 // seconds
+}
+
+// DefaultLifetime is IOS's phase 1 lifetime in seconds.
+const DefaultLifetime = 86400
+
+// Default is the built-in policy that IOS compares last (12.3: priority 65535).
+var Default = IKE{
+	Priority:   65535,
+	Encryption: isakmp.EncrDESCBC,
+	Hash:       isakmp.HashSHA1,
+	Auth:       isakmp.AuthRSASig,
+	Group:      isakmp.GroupMODP768,
+	Lifetime:   DefaultLifetime,
+}
+
+// IKEOffer is a phase 1 transform's attributes, decoded. An attribute that is
+// absent has the value 0.
+type IKEOffer struct {
+	Number     uint8
+	Encryption isakmp.EncryptionAlgorithm
+	KeyBits    uint16
+	Hash       isakmp.HashAlgorithm
+	Auth       isakmp.AuthMethod
+	Group      isakmp.Group
+	Seconds    uint64
+	Kilobytes  uint64
+	// Unknown is set by an attribute that changes the suite's meaning and
+	// that this implementation does not know: a PRF, a private group, ...
+	Unknown isakmp.AttributeType
+}
+
+// ParseIKEOffer decodes a transform's attributes, in any order. A life
+// duration counts what the life type before it says (RFC 2409 appendix A).
+func ParseIKEOffer(t isakmp.Transform) IKEOffer {
+	o := IKEOffer{Number: t.Number}
+	var life isakmp.LifeType
+	for _, a := range t.Attributes {
+		v, ok := a.Uint()
+		if !ok || (a.Type != isakmp.AttrLifeDuration && v > 0xffff) {
+			o.Unknown = a.Type
+			continue
+		}
+		switch a.Type {
+		case isakmp.AttrEncryption:
+			o.Encryption = isakmp.EncryptionAlgorithm(v)
+		case isakmp.AttrHash:
+			o.Hash = isakmp.HashAlgorithm(v)
+		case isakmp.AttrAuthMethod:
+			o.Auth = isakmp.AuthMethod(v)
+		case isakmp.AttrGroup:
+			o.Group = isakmp.Group(v)
+		case isakmp.AttrKeyLength:
+			o.KeyBits = uint16(v)
+		case isakmp.AttrLifeType:
+			life = isakmp.LifeType(v)
+		case isakmp.AttrLifeDuration:
+			o.setLife(life, v)
+		case isakmp.AttrGroupType:
+			// Redundant beside a named group.
+		default:
+			o.Unknown = a.Type
+		}
+	}
+	if o.Encryption == isakmp.EncrAESCBC && o.KeyBits == 0 {
+		o.KeyBits = 128
+	}
+	return o
+}
+
+func (o *IKEOffer) setLife(t isakmp.LifeType, v uint64) {
+	switch t {
+	case isakmp.LifeKilobytes:
+		o.Kilobytes = v
+	default:
+		o.Seconds = v
+	}
+}
+
+// IKERefusal is the first attribute in which an offer differs from a policy.
+type IKERefusal struct {
+	Attr            trace.IKEAttr
+	Offered, Wanted uint32
+}
+
+// Match compares o with p in IOS's order: encryption, key length, hash, group,
+// authentication. A lifetime never refuses: the shorter one is used. ok says
+// that all are equal.
+func (p IKE) Match(o IKEOffer) (r IKERefusal, ok bool) {
+	pairs := [...]struct {
+		attr            trace.IKEAttr
+		offered, wanted uint16
+	}{
+		{trace.IKEAttrEncryption, uint16(o.Encryption), uint16(p.Encryption)},
+		{trace.IKEAttrKeyLength, o.KeyBits, p.KeyBits},
+		{trace.IKEAttrHash, uint16(o.Hash), uint16(p.Hash)},
+		{trace.IKEAttrGroup, uint16(o.Group), uint16(p.Group)},
+		{trace.IKEAttrAuth, uint16(o.Auth), uint16(p.Auth)},
+	}
+	for _, c := range pairs {
+		if c.offered != c.wanted {
+			return IKERefusal{c.attr, uint32(c.offered), uint32(c.wanted)}, false
+		}
+	}
+	if o.Unknown != 0 {
+		return IKERefusal{Attr: trace.IKEAttrUnknown, Offered: uint32(o.Unknown)}, false
+	}
+	return IKERefusal{}, true
+}
+
+// Life returns the phase 1 lifetime in seconds that holds between o and p.
+func (p IKE) Life(o IKEOffer) uint32 {
+	if o.Seconds != 0 && o.Seconds < uint64(p.Lifetime) {
+		return uint32(o.Seconds)
+	}
+	return p.Lifetime
+}
+
+// Transform returns p as an offer, attributes in IOS's order.
+func (p IKE) Transform(number uint8) isakmp.Transform {
+	attrs := make([]isakmp.Attribute, 0, 7)
+	attrs = append(attrs, isakmp.BasicAttribute(isakmp.AttrEncryption, uint16(p.Encryption)))
+	if p.KeyBits != 0 {
+		attrs = append(attrs, isakmp.BasicAttribute(isakmp.AttrKeyLength, p.KeyBits))
+	}
+	attrs = append(attrs,
+		isakmp.BasicAttribute(isakmp.AttrHash, uint16(p.Hash)),
+		isakmp.BasicAttribute(isakmp.AttrGroup, uint16(p.Group)),
+		isakmp.BasicAttribute(isakmp.AttrAuthMethod, uint16(p.Auth)),
+		isakmp.BasicAttribute(isakmp.AttrLifeType, uint16(isakmp.LifeSeconds)),
+		lifeAttribute(isakmp.AttrLifeDuration, p.Lifetime))
+	return isakmp.Transform{Number: number, ID: isakmp.TransformKeyIKE, Attributes: attrs}
+}
+
+// lifeAttribute takes the basic form where the value fits, as IOS does.
+func lifeAttribute(t isakmp.AttributeType, v uint32) isakmp.Attribute {
+	if v <= 0xffff {
+		return isakmp.BasicAttribute(t, uint16(v))
+	}
+	return isakmp.VariableAttribute(t, uint64(v), 4)
+}
