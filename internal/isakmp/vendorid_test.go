@@ -2,6 +2,7 @@ package isakmp
 
 import (
 	"crypto/md5"
+	"crypto/sha256"
 	"testing"
 )
 
@@ -40,6 +41,9 @@ func TestVendorIDsAreTheHashesOfTheirTexts(t *testing.T) {
 		if got := vendorIDs[tc.id].bytes; got != string(sum[:tc.n]) {
 			t.Errorf("%s is %x, want %x", tc.id, got, sum[:tc.n])
 		}
+	}
+	if sum := sha256.Sum256([]byte("qmidle IKEv1")); VIDGateway != string(sum[:16]) {
+		t.Errorf("%s is %x, want %x", VendorGateway, VIDGateway, sum[:16])
 	}
 }
 
