@@ -27,22 +27,37 @@ type View interface {
 	Text() string
 }
 
-// Run runs one line. An empty line and a comment yield an empty Result. A ping
-// returns after its last answer or time-out; every other command at once.
+// Run runs one line. An empty line and a comment yield an empty Result. Behind
+// a `|` stands IOS's filter of the output: begin, exclude, include or section,
+// and a regular expression. A ping returns after its last answer or time-out;
+// every other command at once.
 func (c *Console) Run(line string) Result {
 	words := split(line)
 	if len(words) == 0 || strings.HasPrefix(words[0].Text, "!") {
 		return Result{}
 	}
-	match, syntax := config.Parse(commands, line, words)
+	command, filter, err := cutFilter(line)
+	if err != nil {
+		return Result{Err: err}
+	}
+	words = split(command)
+	if len(words) == 0 {
+		return Result{Err: &SyntaxError{Code: config.CodeInvalid, Line: line}}
+	}
+	match, syntax := config.Parse(commands, command, words)
 	if syntax != nil {
 		return Result{Err: newSyntaxError(line, words, syntax)}
 	}
 	call := &call{router: c.router}
-	if p := match.Path[len(match.Path)-1].Do(call, match.Args); p != nil {
-		return Result{Err: refusal(p)}
+	match.Path[len(match.Path)-1].Do(call, match.Args)
+	if call.err != nil {
+		return Result{Err: call.err}
 	}
-	return Result{Output: call.view.Text(), JSON: call.view}
+	output := call.view.Text()
+	if filter != nil {
+		output = filter.apply(output)
+	}
+	return Result{Output: output, JSON: call.view}
 }
 
 // Help returns what `?` shows after a part of a line.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -55,12 +54,4 @@ func (e *SyntaxError) Terminal(prompt string) string {
 
 func (e *SyntaxError) caret(indent int) string {
 	return strings.Repeat(" ", indent+e.Col) + "^\n"
-}
-
-// refusal is the error of a command that is well formed and cannot be done.
-func refusal(p *config.Problem) error {
-	if p.Hint == "" {
-		return errors.New(p.Message)
-	}
-	return errors.New(p.Message + "\n" + p.Hint)
 }

@@ -1,0 +1,170 @@
+package console
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"qmidle/internal/config"
+	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
+)
+
+// CryptoMaps is show crypto map.
+type CryptoMaps struct {
+	Maps []CryptoMap `json:"crypto_maps"`
+}
+
+// CryptoMap is all entries of one name.
+type CryptoMap struct {
+	Name       string          `json:"name"`
+	Entries    []CryptoMapLine `json:"entries"`
+	Interfaces []string        `json:"interfaces"`
+}
+
+// CryptoMapLine is one entry of a crypto map. CurrentPeer is the peer of its
+// youngest IPsec SA, else the first configured.
+type CryptoMapLine struct {
+	Sequence          int      `json:"sequence"`
+	Description       string   `json:"description,omitempty"`
+	Complete          bool     `json:"complete"` // has a peer, a transform set and an access list
+	Peers             []string `json:"peers"`
+	AccessList        string   `json:"access_list,omitempty"`
+	AccessListLines   []string `json:"access_list_lines"`
+	CurrentPeer       string   `json:"current_peer,omitempty"`
+	LifetimeKilobytes uint32   `json:"lifetime_kilobytes"` // 0: no limit
+	LifetimeSeconds   uint32   `json:"lifetime_seconds"`
+	PFSGroup          uint16   `json:"pfs_group"` // 0: off
+	TransformSets     []string `json:"transform_sets"`
+}
+
+func cryptoMaps(r Router) CryptoMaps {
+	cfg := r.Config()
+	view := CryptoMaps{Maps: []CryptoMap{}}
+	for _, m := range cfg.CryptoMaps {
+		shown := CryptoMap{Name: m.Name, Entries: []CryptoMapLine{}, Interfaces: []string{}}
+		for _, e := range m.Entries {
+			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m.Name, e))
+		}
+		for _, i := range cfg.Interfaces {
+			if i.CryptoMap == m.Name {
+				shown.Interfaces = append(shown.Interfaces, i.Name)
+			}
+		}
+		view.Maps = append(view.Maps, shown)
+	}
+	return view
+}
+
+func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMapEntry) CryptoMapLine {
+	line := CryptoMapLine{
+		Sequence: e.Seq, Description: e.Description, Complete: e.Complete(), Peers: []string{}, AccessList: e.ACL,
+		AccessListLines: []string{}, LifetimeKilobytes: cfg.IPsec.LifetimeKilobytes,
+		LifetimeSeconds: cfg.IPsec.LifetimeSeconds, PFSGroup: uint16(e.PFS), TransformSets: []string{},
+	}
+	for _, p := range e.Peers {
+		line.Peers = append(line.Peers, p.String())
+	}
+	if list := cfg.AccessList(e.ACL); list != nil {
+		for _, x := range list.Entries {
+			line.AccessListLines = append(line.AccessListLines, fmt.Sprintf("access-list %s %s", e.ACL, x))
+		}
+	}
+	if e.LifetimeKilobytes != nil {
+		line.LifetimeKilobytes = *e.LifetimeKilobytes
+	}
+	if e.LifetimeSeconds != nil {
+		line.LifetimeSeconds = *e.LifetimeSeconds
+	}
+	line.TransformSets = append(line.TransformSets, e.TransformSets...)
+	if len(line.Peers) > 0 {
+		line.CurrentPeer = line.Peers[0]
+	}
+	if peer := livePeer(r, name, e.Seq); peer.IsValid() {
+		line.CurrentPeer = peer.String()
+	}
+	return line
+}
+
+// livePeer is the peer of the youngest IPsec SA of a crypto map entry.
+func livePeer(r Router, name string, seq int) netip.Addr {
+	tags := map[uint32]bool{}
+	for _, c := range r.Connections() {
+		tags[c.Tag] = c.Map == name && c.Seq == seq
+	}
+	var youngest ike.IPsecSA
+	for _, sa := range r.IPsecSAs() {
+		if tags[sa.Connection] && !sa.Created.Before(youngest.Created) {
+			youngest = sa
+		}
+	}
+	return youngest.Remote.Addr()
+}
+
+// Text is IOS's listing. Indentation is by tabs, the interfaces of a map stand
+// below its last entry.
+func (v CryptoMaps) Text() string {
+	if len(v.Maps) == 0 {
+		return "No crypto maps found.\n"
+	}
+	var b strings.Builder
+	for _, m := range v.Maps {
+		for i, e := range m.Entries {
+			if i > 0 {
+				b.WriteByte('\n')
+			}
+			fmt.Fprintf(&b, "Crypto Map \"%s\" %d ipsec-isakmp\n", m.Name, e.Sequence)
+			e.write(&b)
+		}
+		fmt.Fprintf(&b, "\tInterfaces using crypto map %s:\n", m.Name)
+		for _, name := range m.Interfaces {
+			fmt.Fprintf(&b, "\t\t%s\n", name)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func (e CryptoMapLine) write(b *strings.Builder) {
+	if e.Description != "" {
+		fmt.Fprintf(b, "\tDescription: %s\n", e.Description)
+	}
+	if !e.Complete {
+		b.WriteString("\tWARNING: This crypto map is in an incomplete state!\n")
+		fmt.Fprintf(b, "\t\t(missing %s)\n", e.missing())
+	}
+	for _, p := range e.Peers {
+		fmt.Fprintf(b, "\tPeer = %s\n", p)
+	}
+	if e.AccessList == "" {
+		b.WriteString("\tNo matching address list set.\n")
+	} else {
+		fmt.Fprintf(b, "\tExtended IP access list %s\n", e.AccessList)
+	}
+	for _, line := range e.AccessListLines {
+		fmt.Fprintf(b, "\t    %s\n", line)
+	}
+	if e.CurrentPeer != "" {
+		fmt.Fprintf(b, "\tCurrent peer: %s\n", e.CurrentPeer)
+	}
+	fmt.Fprintf(b, "\tSecurity association lifetime: %d kilobytes/%d seconds\n", e.LifetimeKilobytes, e.LifetimeSeconds)
+	if isakmp.Group(e.PFSGroup) == isakmp.GroupNone {
+		b.WriteString("\tPFS (Y/N): N\n")
+	} else {
+		fmt.Fprintf(b, "\tPFS (Y/N): Y\n\tDH group:  group%d\n", e.PFSGroup)
+	}
+	b.WriteString("\tTransform sets={ \n")
+	for _, set := range e.TransformSets {
+		fmt.Fprintf(b, "\t\t%s, \n", set)
+	}
+	b.WriteString("\t}\n")
+}
+
+// missing names what an incomplete entry lacks. IOS has one text for a peer
+// and an access list.
+func (e CryptoMapLine) missing() string {
+	if len(e.Peers) == 0 || e.AccessList == "" {
+		return "peer or access-list definitions"
+	}
+	return "transform-set definition"
+}

@@ -1,0 +1,174 @@
+package console
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+)
+
+// Sessions is show crypto session.
+type Sessions struct {
+	Sessions []Session `json:"sessions"`
+}
+
+// Session is what one interface has with one peer. Interface is "" where the
+// peer is in no crypto map.
+type Session struct {
+	Interface string `json:"interface"`
+	// Status is UP-ACTIVE (IPsec SAs), UP-IDLE (an ISAKMP SA only), UP-NO-IKE
+	// (IPsec SAs whose ISAKMP SA is gone), DOWN-NEGOTIATING or DOWN.
+	Status    string          `json:"status"`
+	Peer      netip.Addr      `json:"peer"`
+	PeerPort  uint16          `json:"peer_port"`
+	ISAKMPSAs []SessionISAKMP `json:"isakmp_sas"`
+	Flows     []SessionFlow   `json:"flows"`
+
+	local netip.Addr
+}
+
+// SessionISAKMP is one living ISAKMP SA; Active means that phase 1 is over.
+type SessionISAKMP struct {
+	Local  netip.AddrPort `json:"local"`
+	Remote netip.AddrPort `json:"remote"`
+	Active bool           `json:"active"`
+}
+
+// SessionFlow is an access list line of the peer, or a part of one that the
+// peer has asked for. ActiveSAs counts both directions.
+type SessionFlow struct {
+	Local     Selector `json:"local"`
+	Remote    Selector `json:"remote"`
+	ActiveSAs int      `json:"active_sas"`
+	Origin    string   `json:"origin"`
+}
+
+func sessions(r Router) Sessions {
+	view := Sessions{Sessions: []Session{}}
+	connections := r.Connections()
+	for _, c := range connections {
+		for _, peer := range c.Peers {
+			view.at(c.Interface, c.Local, peer).addLines(c)
+		}
+	}
+	for _, sa := range r.ISAKMPSAs() {
+		if !sa.Dead {
+			view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addISAKMP(sa)
+		}
+	}
+	for _, sa := range r.IPsecSAs() {
+		view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addIPsec(sa)
+	}
+	for i := range view.Sessions {
+		view.Sessions[i].Status = view.Sessions[i].status()
+	}
+	return view
+}
+
+// at returns a session, made if need be.
+func (v *Sessions) at(name string, local, peer netip.Addr) *Session {
+	for i := range v.Sessions {
+		s := &v.Sessions[i]
+		if s.Interface == name && s.local == local && s.Peer == peer {
+			return s
+		}
+	}
+	v.Sessions = append(v.Sessions, Session{
+		Interface: name, local: local, Peer: peer, PeerPort: isakmp.PortIKE,
+		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
+	})
+	return &v.Sessions[len(v.Sessions)-1]
+}
+
+// of returns the session of a pair of addresses.
+func (v *Sessions) of(connections []*ike.Connection, local, peer netip.Addr) *Session {
+	for _, c := range connections {
+		if c.Local == local && slices.Contains(c.Peers, peer) {
+			return v.at(c.Interface, local, peer)
+		}
+	}
+	return v.at("", local, peer)
+}
+
+func (s *Session) addLines(c *ike.Connection) {
+	for _, line := range c.ACL {
+		if line.Permit {
+			s.flow(line.Local, line.Remote)
+		}
+	}
+}
+
+// flow returns the flow of two selectors, made if need be.
+func (s *Session) flow(local, remote policy.Proxy) *SessionFlow {
+	f := SessionFlow{Local: selector(local), Remote: selector(remote), Origin: "crypto map"}
+	for i := range s.Flows {
+		if s.Flows[i].Local == f.Local && s.Flows[i].Remote == f.Remote {
+			return &s.Flows[i]
+		}
+	}
+	s.Flows = append(s.Flows, f)
+	return &s.Flows[len(s.Flows)-1]
+}
+
+func (s *Session) addISAKMP(sa ike.ISAKMPSA) {
+	active := upIdle(sa)
+	if active || len(s.ISAKMPSAs) == 0 {
+		s.PeerPort = sa.Remote.Port()
+	}
+	s.ISAKMPSAs = append(s.ISAKMPSAs, SessionISAKMP{sa.Local, sa.Remote, active})
+}
+
+func (s *Session) addIPsec(sa ike.IPsecSA) {
+	if len(s.ISAKMPSAs) == 0 {
+		s.PeerPort = sa.Remote.Port()
+	}
+	n := 1
+	if sa.OutboundReady {
+		n = 2
+	}
+	s.flow(sa.LocalProxy, sa.RemoteProxy).ActiveSAs += n
+}
+
+func (s *Session) status() string {
+	ipsec := slices.ContainsFunc(s.Flows, func(f SessionFlow) bool { return f.ActiveSAs > 0 })
+	isakmp := slices.ContainsFunc(s.ISAKMPSAs, func(sa SessionISAKMP) bool { return sa.Active })
+	switch {
+	case isakmp && ipsec:
+		return "UP-ACTIVE"
+	case isakmp:
+		return "UP-IDLE"
+	case ipsec:
+		return "UP-NO-IKE"
+	case len(s.ISAKMPSAs) > 0:
+		return "DOWN-NEGOTIATING"
+	}
+	return "DOWN"
+}
+
+// Text is IOS's listing. The blanks at the ends of lines are IOS's.
+func (v Sessions) Text() string {
+	var b strings.Builder
+	b.WriteString("Crypto session current status\n\n")
+	for _, s := range v.Sessions {
+		fmt.Fprintf(&b, "Interface: %s\n", orNone(s.Interface))
+		fmt.Fprintf(&b, "Session status: %-14s\n", s.Status)
+		fmt.Fprintf(&b, "Peer: %s port %d \n", s.Peer, s.PeerPort)
+		for _, sa := range s.ISAKMPSAs {
+			state := "Inactive"
+			if sa.Active {
+				state = "Active"
+			}
+			fmt.Fprintf(&b, "  IKE SA: local %s remote %s %s \n", endpointText(sa.Local), endpointText(sa.Remote), state)
+		}
+		for _, f := range s.Flows {
+			fmt.Fprintf(&b, "  IPSEC FLOW: permit %s %s %s \n", protocolText(f.Local.Protocol), f.Local.flow(), f.Remote.flow())
+			fmt.Fprintf(&b, "        Active SAs: %d, origin: %s\n", f.ActiveSAs, f.Origin)
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
