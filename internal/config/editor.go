@@ -44,7 +44,9 @@ type Editor struct {
 	uses     []use
 	standard map[string]bool // standard access lists, which are not kept
 	foreign  int             // lines skipped
-	ended    bool            // `end` was read
+	matched  map[*AccessList]map[packetMatch]bool
+	ended    bool // `end` was read
+	loading  bool // a file is read, where each block is to stand once
 	diags    Diagnostics
 }
 
@@ -209,7 +211,7 @@ func (e *Editor) dispatch(c command) {
 	}
 	inside := indent(e.text) > e.opened
 	e.indented = e.indented || inside
-	if inside && m.open {
+	if inside && (m.open || foreign) {
 		e.finish(c, own, ownErr)
 		return
 	}

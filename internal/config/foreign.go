@@ -26,7 +26,7 @@ appfw application archive bba-group bfd bfd-template class-map control-plane
 controller dial-peer dspfarm eou event flow gatekeeper gateway
 key l2vpn line map-class metadata monitor object-group
 parameter-map parser performance policy-map pseudowire-class radius redundancy
-rif route-map router sccp service-template sip-ua subscriber tacacs
+rif route-map router sccp sip-ua subscriber tacacs
 telephony-service time-range track voice voice-card voice-port vpdn vpdn-group
 webvpn zone zone-pair
 `

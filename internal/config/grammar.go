@@ -160,12 +160,17 @@ type SyntaxError struct {
 // Choice is one line of help.
 type Choice struct{ Text, Help string }
 
-// String is IOS's form, without its indentation.
-func (c Choice) String() string {
-	if c.Help == "" {
-		return c.Text
+// Lines aligns the help of several choices, as IOS does, without indentation.
+func Lines(choices []Choice) []string {
+	width := 12
+	for _, c := range choices {
+		width = max(width, len(c.Text))
 	}
-	return fmt.Sprintf("%-12s  %s", c.Text, c.Help)
+	var lines []string
+	for _, c := range choices {
+		lines = append(lines, strings.TrimRight(fmt.Sprintf("%-*s  %s", width, c.Text, c.Help), " "))
+	}
+	return lines
 }
 
 // Parse walks a line's words down the tree. At least one word is needed.
@@ -374,9 +379,13 @@ func hasPrefixFold(s, prefix string) bool {
 // nearest returns the keyword that differs from the word by a slip of the
 // finger or two, or "".
 func nearest[T any](nodes []*Node[T], word string) string {
-	best, least := "", 3
+	slips := 2
+	if len(word) < 5 {
+		slips = 1
+	}
+	best, least := "", slips+1
 	for _, n := range nodes {
-		if n.Kind != Keyword || n.Foreign || len(n.Text) < 4 || len(word) < 4 {
+		if n.Kind != Keyword || n.Foreign || len(n.Text) < 3 || len(word) < 3 {
 			continue
 		}
 		if d := distance(strings.ToLower(word), n.Text); d < least {

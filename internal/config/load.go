@@ -14,7 +14,7 @@ const maxSize = 4 << 20
 // have nothing to do with VPN; the Config is nil when Diagnostics.Err is not.
 func Load(file string, text []byte) (*Config, Diagnostics) {
 	e := NewEditor(New())
-	e.file = file
+	e.file, e.loading = file, true
 	e.read(text)
 	ds := e.diags
 	if ds.Err() == nil || len(ds.Of(Error)) < maxErrors {
@@ -82,13 +82,18 @@ func (e *Editor) read(text []byte) {
 }
 
 // noise is what a terminal shows around a configuration: IOS's own heading and
-// the prompt with the command that asked for it.
+// the prompt with the command that asked for it; and the `configure terminal`
+// before a text that was typed.
 func noise(line string) bool {
 	line = strings.TrimSpace(line)
 	for _, heading := range []string{"Building configuration...", "Current configuration :", "Using ", "--More--"} {
 		if strings.HasPrefix(line, heading) {
 			return true
 		}
+	}
+	if words := strings.Fields(line); len(words) == 2 && len(words[0]) >= 4 &&
+		strings.HasPrefix("configure", words[0]) && strings.HasPrefix("terminal", words[1]) {
+		return true
 	}
 	prompt, command, ok := strings.Cut(line, "#")
 	if !ok || prompt == "" || strings.ContainsAny(prompt, " \t!") {

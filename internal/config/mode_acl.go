@@ -270,23 +270,52 @@ func addEntry(e *Editor, a Args) *Problem {
 			entry.Seq = l.Entries[n-1].Seq/10*10 + 10
 		}
 	}
-	if i := slices.IndexFunc(l.Entries, func(o *ACLEntry) bool { return o.Seq == entry.Seq }); i >= 0 {
+	i, taken := slices.BinarySearchFunc(l.Entries, entry.Seq, func(o *ACLEntry, seq int) int { return cmp.Compare(o.Seq, seq) })
+	if taken {
 		return &Problem{Code: CodeValue, Arg: "seq", Message: "% Duplicate sequence number"}
 	}
-	if slices.ContainsFunc(l.Entries, entry.same) {
+	if !e.fresh(l, entry.packetMatch()) {
 		return nil
 	}
 	entry.Remarks, l.Remarks = l.Remarks, nil
-	l.Entries = append(l.Entries, entry)
-	slices.SortFunc(l.Entries, func(a, b *ACLEntry) int { return cmp.Compare(a.Seq, b.Seq) })
+	l.Entries = slices.Insert(l.Entries, i, entry)
 	e.remember(aclEntryMark(l.Name, entry.Seq), a, "protocol")
 	return nil
 }
 
-// same says whether two entries match the same packets: IOS keeps one of them.
-func (x *ACLEntry) same(o *ACLEntry) bool {
-	return x.Permit == o.Permit && x.Protocol == o.Protocol && x.Src == o.Src && x.Dst == o.Dst &&
-		x.SrcPort == o.SrcPort && x.DstPort == o.DstPort && x.ICMP == o.ICMP && x.Established == o.Established
+// packetMatch is what two entries share that match the same packets: IOS keeps
+// the first of them.
+type packetMatch struct {
+	permit, established bool
+	protocol            uint8
+	src, dst            AddrMatch
+	srcPort, dstPort    PortMatch
+	icmp                ICMPMatch
+}
+
+func (x *ACLEntry) packetMatch() packetMatch {
+	return packetMatch{x.Permit, x.Established, x.Protocol, x.Src, x.Dst, x.SrcPort, x.DstPort, x.ICMP}
+}
+
+// fresh says whether no entry of the list matches these packets yet, and takes
+// them for known from here on.
+func (e *Editor) fresh(l *AccessList, m packetMatch) bool {
+	if e.matched == nil {
+		e.matched = map[*AccessList]map[packetMatch]bool{}
+	}
+	known := e.matched[l]
+	if known == nil {
+		known = map[packetMatch]bool{}
+		for _, x := range l.Entries {
+			known[x.packetMatch()] = true
+		}
+		e.matched[l] = known
+	}
+	if known[m] {
+		return false
+	}
+	known[m] = true
+	return true
 }
 
 func aclEntryOf(a Args) (*ACLEntry, *Problem) {
@@ -354,7 +383,7 @@ func noEntry(e *Editor, a Args) *Problem {
 		// IOS deletes a numbered list as a whole, whatever entry is named.
 		return noACL(e, a)
 	}
-	return e.deleteEntry(l, entry.same)
+	return e.deleteEntry(l, func(o *ACLEntry) bool { return o.packetMatch() == entry.packetMatch() })
 }
 
 func noSequence(e *Editor, a Args) *Problem {
@@ -366,5 +395,6 @@ func (e *Editor) deleteEntry(l *AccessList, is func(*ACLEntry) bool) *Problem {
 		return &Problem{Code: CodeReference, Message: "there is no such entry"}
 	}
 	l.Entries = slices.DeleteFunc(l.Entries, is)
+	delete(e.matched, l)
 	return nil
 }

@@ -39,6 +39,9 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 		}},
 		{Text: "ip", Help: "Global IP configuration subcommands", Open: true, Next: []*node{
 			{Text: "access-list", Help: "Named access-list", Next: namedACL},
+			{Text: "address", Help: "Belongs below an interface", Do: misplacedAddress, Next: []*node{
+				{Kind: Rest, Text: "LINE", Help: "Address", Do: misplacedAddress},
+			}},
 			{Text: "domain", Help: "IP DNS Resolver", Open: true, Next: domainName("name")},
 			{Text: "domain-name", Help: "Define the default domain name", No: noDomainName, Next: domainWord},
 			{Text: "local", Help: "Specify local options", Open: true, Next: []*node{
@@ -147,6 +150,10 @@ func init() {
 			n.Next = []*node{{Kind: Number, Lo: 1, Hi: 4294967295, Arg: "tag", Help: "Tag value", Do: addRoute, Next: routeOptions}}
 		}
 	}
+}
+
+func misplacedAddress(*Editor, Args) *Problem {
+	return &Problem{Code: CodeInvalid, Message: "`ip address` stands below an `interface` line"}
 }
 
 func setHostname(e *Editor, a Args) *Problem {

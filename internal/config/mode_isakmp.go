@@ -265,11 +265,13 @@ func enterPolicy(e *Editor, a Args) *Problem {
 	e.enter(&policyMode)
 	e.policy = priority
 	if e.currentPolicy() != nil {
+		e.again(policyMark(priority), a, "priority")
 		return nil
 	}
 	e.remember(policyMark(priority), a, "priority")
-	e.cfg.ISAKMP.Policies = append(e.cfg.ISAKMP.Policies, newPolicy(priority))
-	slices.SortFunc(e.cfg.ISAKMP.Policies, func(a, b Policy) int { return cmp.Compare(a.Priority, b.Priority) })
+	all := e.cfg.ISAKMP.Policies
+	i, _ := slices.BinarySearchFunc(all, priority, func(p Policy, priority int) int { return cmp.Compare(p.Priority, priority) })
+	e.cfg.ISAKMP.Policies = slices.Insert(all, i, newPolicy(priority))
 	return nil
 }
 
@@ -293,12 +295,12 @@ func noPolicies(e *Editor, _ Args) *Problem {
 
 // currentPolicy is the policy that the mode edits, nil when there is none yet.
 func (e *Editor) currentPolicy() *Policy {
-	for i := range e.cfg.ISAKMP.Policies {
-		if e.cfg.ISAKMP.Policies[i].Priority == e.policy {
-			return &e.cfg.ISAKMP.Policies[i]
-		}
+	all := e.cfg.ISAKMP.Policies
+	i, found := slices.BinarySearchFunc(all, e.policy, func(p Policy, priority int) int { return cmp.Compare(p.Priority, priority) })
+	if !found {
+		return nil
 	}
-	return nil
+	return &all[i]
 }
 
 // setPolicy carries out a line of a policy: its one argument says which value.

@@ -94,7 +94,7 @@ func mapMark(name string) string { return "crypto map " + name }
 
 func entryMark(name string, seq int) string { return mapMark(name) + " " + strconv.Itoa(seq) }
 
-// mark remembers where a part of the current entry was written.
+// rememberEntry remembers where a part of the current entry was written.
 func (e *Editor) rememberEntry(what string, a Args, arg string) {
 	e.remember(entryMark(e.within, e.entry.Seq)+" "+what, a, arg)
 }
@@ -111,11 +111,12 @@ func enterCryptoMap(e *Editor, a Args) *Problem {
 	e.enter(&cryptoMapMode)
 	e.within, e.entry = name, m.entry(seq)
 	if e.entry != nil {
+		e.again(entryMark(name, seq), a, "seq")
 		return nil
 	}
 	e.entry = &CryptoMapEntry{Seq: seq}
-	m.Entries = append(m.Entries, e.entry)
-	slices.SortFunc(m.Entries, func(a, b *CryptoMapEntry) int { return cmp.Compare(a.Seq, b.Seq) })
+	i, _ := slices.BinarySearchFunc(m.Entries, seq, func(o *CryptoMapEntry, seq int) int { return cmp.Compare(o.Seq, seq) })
+	m.Entries = slices.Insert(m.Entries, i, e.entry)
 	e.remember(entryMark(name, seq), a, "seq")
 	return nil
 }

@@ -66,6 +66,13 @@ func (e *Editor) remember(key string, args Args, arg string) {
 	e.marks[key] = e.at(args, word)
 }
 
+// again warns, in a file, that a block is begun a second time.
+func (e *Editor) again(key string, args Args, arg string) {
+	if first := e.marks[key]; e.loading && first.line > 0 {
+		e.report(Warning, CodeValue, fmt.Sprintf("this was begun at line %d already: these lines change it", first.line), e.at(args, args.get(arg).Token))
+	}
+}
+
 // syntaxError reports a line that the grammar does not have.
 func (e *Editor) syntaxError(c command, m Match[*Editor], err *SyntaxError) {
 	text, caret := e.shown(m, err.At, c.words)
@@ -83,15 +90,15 @@ func (e *Editor) syntaxError(c command, m Match[*Editor], err *SyntaxError) {
 		message = "% Invalid input detected at '^' marker."
 	}
 	d := e.diagnostic(Error, err.Code, message, at)
-	for i, choice := range err.Expected {
-		if i == maxExpected {
-			d.Expected = append(d.Expected, fmt.Sprintf("and %d more", len(err.Expected)-i))
-			break
-		}
-		d.Expected = append(d.Expected, choice.String())
+	d.Expected = Lines(err.Expected[:min(len(err.Expected), maxExpected)])
+	if more := len(err.Expected) - len(d.Expected); more > 0 {
+		d.Expected = append(d.Expected, fmt.Sprintf("and %d more", more))
 	}
-	if err.Near != "" {
+	switch {
+	case err.Near != "":
 		d.Hint = fmt.Sprintf("did you mean `%s`?", err.Near)
+	case err.unknown() && e.mode == nil:
+		d.Hint = "if the line has nothing to do with VPN, put a `!` before it"
 	}
 	e.diags = append(e.diags, d)
 }
@@ -108,7 +115,7 @@ func (e *Editor) shown(m Match[*Editor], at int, words []Token) (text string, ca
 	after := e.text[word.Col+len(word.Text):]
 	afterSecret := at > 0 && m.secretBefore(at)
 	switch {
-	case afterSecret, keyShaped(words, at):
+	case afterSecret, keyShaped(words, at) && at >= len(m.Path):
 		return text + secretShown + restShown, caret
 	case after != "" && mayHoldKey(words):
 		return text + word.Text + restShown, caret

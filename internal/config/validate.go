@@ -18,9 +18,7 @@ func (e *Editor) Check() Diagnostics {
 	e.checkPolicies()
 	e.checkTransformSets()
 	e.checkInterfaces()
-	for _, m := range e.cfg.CryptoMaps {
-		e.checkMap(m)
-	}
+	e.checkMaps()
 	e.diags.sort()
 	return e.diags
 }
@@ -152,14 +150,34 @@ func names(maps []*CryptoMap) []string {
 // similar is the hint for a name that does not exist.
 func similar(what, name string, all []string) string {
 	for _, other := range all {
-		if strings.EqualFold(other, name) || distance(strings.ToLower(other), strings.ToLower(name)) < 2 {
+		if strings.EqualFold(other, name) {
 			return "did you mean `" + other + "`? names are case-sensitive"
+		}
+		if distance(other, name) < 2 {
+			return "did you mean `" + other + "`?"
 		}
 	}
 	if len(all) == 0 {
 		return "no " + what + " is configured"
 	}
+	const few = 6
+	if len(all) > few {
+		return fmt.Sprintf("there is %s and %d more", strings.Join(all[:few], ", "), len(all)-few)
+	}
 	return "there is " + strings.Join(all, ", ")
+}
+
+func (e *Editor) checkMaps() {
+	checked := map[*AccessList]bool{}
+	for _, m := range e.cfg.CryptoMaps {
+		e.checkMap(m)
+		for _, c := range m.Entries {
+			if l := c.AccessList; l != nil && !checked[l] {
+				checked[l] = true
+				e.checkSelectors(c, entryMark(m.Name, c.Seq))
+			}
+		}
+	}
 }
 
 func (e *Editor) checkMap(m *CryptoMap) {
@@ -175,9 +193,6 @@ func (e *Editor) checkMap(m *CryptoMap) {
 		}
 		if applied {
 			e.checkPeers(c, key)
-		}
-		if c.AccessList != nil {
-			e.checkSelectors(c, key)
 		}
 	}
 }
@@ -254,6 +269,7 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, key string) {
 		for _, i := range e.cfg.Interfaces {
 			if slices.ContainsFunc(i.Addresses, func(a netip.Prefix) bool { return a.Addr() == p.Addr }) {
 				e.find(Error, CodeValue, at, "name the other gateway's address", "%s is this gateway's own address, on %s", p, i.Name)
+				break
 			}
 		}
 		if !e.hasKey(p) {
