@@ -227,12 +227,23 @@ func (*IPsecSADeleted) Code() Code           { return CodeIPsecSADeleted }
 func (*IPsecDeleteNotified) Code() Code      { return CodeIPsecDeleteNotified }
 func (*RequestTimerFired) Code() Code        { return CodeRequestTimerFired }
 
-func (p *Proxy) fields(f *Fields, side string) {
-	Enum(f, side+"_type", &p.Type)
-	f.Addr(side+"_from", &p.Lo)
-	f.Addr(side+"_to", &p.Hi)
-	f.U8(side+"_protocol", &p.Protocol)
-	f.U16(side+"_port", &p.Port)
+// proxyNames are the names of a proxy's fields on one side, spelt out so that no
+// visit has to join them.
+type proxyNames struct{ kind, from, to, protocol, port string }
+
+var (
+	localNames       = proxyNames{"local_type", "local_from", "local_to", "local_protocol", "local_port"}
+	remoteNames      = proxyNames{"remote_type", "remote_from", "remote_to", "remote_protocol", "remote_port"}
+	localProxyNames  = proxyNames{"local_proxy_type", "local_proxy_from", "local_proxy_to", "local_proxy_protocol", "local_proxy_port"}
+	remoteProxyNames = proxyNames{"remote_proxy_type", "remote_proxy_from", "remote_proxy_to", "remote_proxy_protocol", "remote_proxy_port"}
+)
+
+func (p *Proxy) fields(f *Fields, names *proxyNames) {
+	Enum(f, names.kind, &p.Type)
+	f.Addr(names.from, &p.Lo)
+	f.Addr(names.to, &p.Hi)
+	f.U8(names.protocol, &p.Protocol)
+	f.U16(names.port, &p.Port)
 }
 
 func (s *IPsecSuite) fields(f *Fields) {
@@ -305,8 +316,8 @@ func (e *IPsecTransformJudged) Fields(f *Fields) { f.Bool("accepted", &e.Accepte
 func (e *IPsecProposalInvalidated) Fields(f *Fields) {
 	f.U16("error", &e.Error)
 	Enum(f, "attribute", &e.Attr)
-	e.Local.fields(f, "local")
-	e.Remote.fields(f, "remote")
+	e.Local.fields(f, &localNames)
+	e.Remote.fields(f, &remoteNames)
 }
 func (*Phase2PolicyRefused) Fields(*Fields) {}
 func (e *ModeFailure) Fields(f *Fields)     { Enum(f, "exchange", &e.Exchange) }
@@ -315,8 +326,8 @@ func (e *SPIsReceived) Fields(f *Fields)    { f.U32("spi", &e.SPI) }
 func (e *IPsecSAsCreated) Fields(f *Fields) {
 	f.U32("inbound_spi", &e.InboundSPI)
 	f.U32("outbound_spi", &e.OutboundSPI)
-	e.LocalProxy.fields(f, "local")
-	e.RemoteProxy.fields(f, "remote")
+	e.LocalProxy.fields(f, &localNames)
+	e.RemoteProxy.fields(f, &remoteNames)
 	f.U32("life_seconds", &e.LifeSeconds)
 	f.U32("life_kilobytes", &e.LifeKilobyte)
 	Enum(f, "pfs_group", &e.PFS)
@@ -326,8 +337,8 @@ func (e *IPsecSAsCreated) Fields(f *Fields) {
 func (e *IPsecSARequested) Fields(f *Fields) {
 	f.Addr("local", &e.Local)
 	f.Addr("remote", &e.Remote)
-	e.LocalProxy.fields(f, "local_proxy")
-	e.RemoteProxy.fields(f, "remote_proxy")
+	e.LocalProxy.fields(f, &localProxyNames)
+	e.RemoteProxy.fields(f, &remoteProxyNames)
 	e.Suite.fields(f)
 	f.U32("life_seconds", &e.LifeSeconds)
 	f.U32("life_kilobytes", &e.LifeKB)
@@ -336,8 +347,8 @@ func (e *IPsecSARequested) Fields(f *Fields) {
 func (e *IPsecProposalValidating) Fields(f *Fields) {
 	f.Addr("local", &e.Local)
 	f.Addr("remote", &e.Remote)
-	e.LocalProxy.fields(f, "local_proxy")
-	e.RemoteProxy.fields(f, "remote_proxy")
+	e.LocalProxy.fields(f, &localProxyNames)
+	e.RemoteProxy.fields(f, &remoteProxyNames)
 	e.Suite.fields(f)
 }
 func (e *KeyEngineEvent) Fields(f *Fields) { f.U8("messages", &e.Messages) }
@@ -349,8 +360,8 @@ func (e *IPsecSACreated) Fields(f *Fields) {
 	f.U32("conn", &e.Conn)
 	f.U32("life_seconds", &e.LifeSeconds)
 	f.U32("life_kilobytes", &e.LifeKB)
-	e.Local.fields(f, "local_proxy")
-	e.Remote.fields(f, "remote_proxy")
+	e.Local.fields(f, &localProxyNames)
+	e.Remote.fields(f, &remoteProxyNames)
 }
 func (e *IPsecSADeleted) Fields(f *Fields) {
 	f.Bool("inbound", &e.Inbound)
@@ -365,6 +376,6 @@ func (e *RequestTimerFired) Fields(f *Fields) {
 	f.U8("count", &e.Count)
 	f.Addr("local", &e.Local)
 	f.Addr("remote", &e.Remote)
-	e.LocalProxy.fields(f, "local_proxy")
-	e.RemoteProxy.fields(f, "remote_proxy")
+	e.LocalProxy.fields(f, &localProxyNames)
+	e.RemoteProxy.fields(f, &remoteProxyNames)
 }

@@ -293,8 +293,8 @@ func appendBounded(dst, b []byte) []byte {
 
 func bounded[T ~[]byte | ~string](b T) T { return b[:min(len(b), MaxFieldBytes)] }
 
-// appendJSONString appends s quoted. What is not UTF-8 becomes U+FFFD, as in
-// encoding/json.
+// appendJSONString appends s quoted, its control characters escaped. What is not
+// UTF-8 becomes U+FFFD, as in encoding/json.
 func appendJSONString(dst []byte, s string) []byte {
 	const digits = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -302,7 +302,7 @@ func appendJSONString(dst []byte, s string) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			dst = append(dst, '\\', byte(r))
-		case r < ' ' || r == 0x7f:
+		case r < ' ' || r >= 0x7f && r < 0xa0:
 			dst = append(dst, '\\', 'u', '0', '0', digits[r>>4], digits[r&15])
 		default:
 			dst = utf8.AppendRune(dst, r)

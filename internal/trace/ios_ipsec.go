@@ -2,7 +2,9 @@ package trace
 
 import (
 	"fmt"
+	"math/bits"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"qmidle/internal/isakmp"
@@ -159,14 +161,20 @@ func proxyWords(p Proxy) string {
 
 func hostMask(a netip.Addr) string { return maskBetween(a, a) }
 
-// maskBetween is the netmask of a subnet with these first and last addresses.
+// maskBetween is the netmask of a subnet with these first and last addresses,
+// the prefix length for IPv6.
 func maskBetween(lo, hi netip.Addr) string {
 	first, last := lo.AsSlice(), hi.AsSlice()
 	if len(first) != len(last) {
 		return hi.String()
 	}
+	length := 0
 	for i := range first {
 		first[i] = ^(first[i] ^ last[i])
+		length += bits.LeadingZeros8(^first[i])
+	}
+	if lo.Is6() {
+		return strconv.Itoa(length)
 	}
 	mask, _ := netip.AddrFromSlice(first)
 	return mask.String()

@@ -29,7 +29,7 @@ func (w *iosWriter) writeISAKMP(event Event) {
 	case *SAInserted:
 		w.saInserted(e)
 	case *SAPurged:
-		w.sa("purging SA., sa=%08X, delme=%[1]08X", w.saAddress())
+		w.sa("purging SA., sa=%08X, delme=%08[1]X", w.saAddress())
 	case *Transition:
 		w.transition(e)
 	case *InternalPayload:

@@ -24,6 +24,9 @@ var (
 	}
 )
 
+// lifeTypeWords are those of both phases.
+var lifeTypeWords = map[isakmp.LifeType]string{isakmp.LifeSeconds: "seconds", isakmp.LifeKilobytes: "kilobytes"}
+
 // ikeAttribute prints one phase 1 attribute. IOS's words for what it does not
 // know are not documented; those here are this project's.
 func (w *iosWriter) ikeAttribute(a wireAttribute) {
@@ -45,7 +48,7 @@ func (w *iosWriter) ikeAttribute(a wireAttribute) {
 	case isakmp.AttrKeyLength:
 		w.module(indent+"keylength of %d", n)
 	case isakmp.AttrLifeType:
-		w.module(indent+"life type in %s", isakmp.LifeType(n))
+		w.module(indent+"life type in %s", wordOf(lifeTypeWords, isakmp.LifeType(n)))
 	case isakmp.AttrLifeDuration:
 		w.module(indent+"life duration %s", durationWords(a))
 	default:
@@ -157,9 +160,9 @@ func (w *iosWriter) ipsecAttribute(a wireAttribute) {
 	}
 	switch a.kind {
 	case isakmp.IPsecAttrEncapsulation:
-		w.module(indent+"encaps is %d (%s)", n, wordOf(encapsulationWords, isakmp.Encapsulation(n)))
+		w.encapsulation(isakmp.Encapsulation(n))
 	case isakmp.IPsecAttrLifeType:
-		w.module(indent+"SA life type in %s", isakmp.LifeType(n))
+		w.module(indent+"SA life type in %s", wordOf(lifeTypeWords, isakmp.LifeType(n)))
 	case isakmp.IPsecAttrLifeDuration:
 		w.module(indent+"SA life duration %s", durationWords(a))
 	case isakmp.IPsecAttrAuth:
@@ -171,4 +174,12 @@ func (w *iosWriter) ipsecAttribute(a wireAttribute) {
 	default:
 		w.module(indent+"attribute %d is %d", a.kind, n)
 	}
+}
+
+func (w *iosWriter) encapsulation(e isakmp.Encapsulation) {
+	word, ok := encapsulationWords[e]
+	if !ok {
+		word = "unknown"
+	}
+	w.module("ISAKMP:      encaps is %d (%s)", e, word)
 }
