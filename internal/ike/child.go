@@ -70,7 +70,7 @@ func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAPa
 		UDPEncap: policy.IsUDP(n.encap), LocalPort: s.local.Port(), RemotePort: s.remote.Port(),
 		Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth,
 		EncKey: secret.New(keys[:enc]), AuthKey: secret.New(keys[enc:]),
-		Selector: selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
+		Selector: Selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
 		LifeSeconds: n.lives.Seconds, LifeKilobytes: n.lives.Kilobytes, Tag: n.conn.Tag, ID: s.e.lastIPsecID,
 	}
 	if n.suite.Transport {
@@ -80,9 +80,9 @@ func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAPa
 	return p
 }
 
-// selector turns a pair of proxies into what ipsec matches. A protocol that
+// Selector turns a pair of proxies into what ipsec matches. A protocol that
 // only one side names holds for both.
-func selector(local, remote policy.Proxy) ipsec.Selector {
+func Selector(local, remote policy.Proxy) ipsec.Selector {
 	sel := ipsec.Selector{
 		LocalNet:  ipsec.Range{Lo: local.Lo, Hi: local.Hi},
 		RemoteNet: ipsec.Range{Lo: remote.Lo, Hi: remote.Hi},
@@ -137,13 +137,18 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	if len(e.byEnds[c.pair()]) == 0 {
 		delete(e.byEnds, c.pair())
 	}
-	e.fx.Remove = append(e.fx.Remove, RemovedSA{ipsec.Inbound, c.in.SPI, c.local.Addr(), c.remote.Addr(), c.in.ID})
+	e.fx.Remove = append(e.fx.Remove, c.removed(c.in, c.out.SPI))
 	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.SPI, Suite: c.suite, Conn: c.inConn, Reason: reason})
 	if !c.ready {
 		return
 	}
-	e.fx.Remove = append(e.fx.Remove, RemovedSA{ipsec.Outbound, c.out.SPI, c.local.Addr(), c.remote.Addr(), c.out.ID})
+	e.fx.Remove = append(e.fx.Remove, c.removed(c.out, c.in.SPI))
 	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.SPI, Suite: c.suite, Conn: c.outConn, Reason: reason})
+}
+
+func (c *child) removed(p ipsec.SAParams, pair uint32) RemovedSA {
+	return RemovedSA{Direction: p.Direction, SPI: p.SPI, Local: p.Local, Remote: p.Remote, ID: p.ID,
+		PairSPI: pair, Connection: c.conn, Line: c.line}
 }
 
 func (c *child) emit(ev trace.Event) {

@@ -38,6 +38,9 @@ type RemovedSA struct {
 	SPI           uint32
 	Local, Remote netip.Addr
 	ID            uint32 // SAParams.ID
+	PairSPI       uint32 // of the other SA of the pair
+	Connection    uint32 // Connection.Tag of the pair
+	Line          int    // of its access list
 }
 
 // FailedAcquire says that a request came to nothing: its packets can go.

@@ -1,0 +1,154 @@
+package router
+
+import (
+	"fmt"
+	"net/netip"
+
+	"qmidle/internal/config"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+)
+
+// LocalAddress returns an interface's address: the configured one, or what the
+// host has where the configuration names none.
+type LocalAddress func(*config.Interface) (netip.Addr, bool)
+
+// ConfiguredAddress is the LocalAddress of interfaces with `ip address A M`.
+func ConfiguredAddress(i *config.Interface) (netip.Addr, bool) {
+	if len(i.Addresses) == 0 {
+		return netip.Addr{}, false
+	}
+	return i.Addresses[0].Addr(), true
+}
+
+// UnsupportedError is a configuration that is valid IOS and cannot run here.
+type UnsupportedError struct{ What, Hint string }
+
+// Error says what cannot run and what to write instead.
+func (e *UnsupportedError) Error() string { return e.What + ": " + e.Hint }
+
+// Connections makes one connection of each complete crypto map entry on each
+// interface that is up, in the map's order.
+func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error) {
+	var all []*ike.Connection
+	for _, i := range c.Interfaces {
+		m := c.CryptoMap(i.CryptoMap)
+		if i.CryptoMap == "" || i.Shutdown || m == nil {
+			continue
+		}
+		addr, ok := local(i)
+		if !ok {
+			return nil, &UnsupportedError{"interface " + i.Name, "it has a crypto map and no address; give it `ip address A MASK`"}
+		}
+		for _, e := range m.Entries {
+			if !e.Complete() {
+				continue
+			}
+			conn, err := connection(c, m, e)
+			if err != nil {
+				return nil, err
+			}
+			conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, addr
+			all = append(all, conn)
+		}
+	}
+	return all, nil
+}
+
+func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) (*ike.Connection, error) {
+	where := fmt.Sprintf("crypto map %s %d", m.Name, e.Seq)
+	conn := &ike.Connection{Map: m.Name, Seq: e.Seq, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
+		Lives: policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes}}
+	if c.IPsec.ReplayWindow == 0 {
+		conn.ReplayWindow = ipsec.ReplayOff
+	}
+	if e.LifetimeSeconds != nil {
+		conn.Lives.Seconds = *e.LifetimeSeconds
+	}
+	if e.LifetimeKilobytes != nil {
+		conn.Lives.Kilobytes = *e.LifetimeKilobytes
+	}
+	for _, p := range e.Peers {
+		if !p.Addr.IsValid() {
+			return nil, &UnsupportedError{where + ": set peer " + p.Host, "peers by name are not supported yet; write the address"}
+		}
+		conn.Peers = append(conn.Peers, p.Addr)
+	}
+	for _, t := range e.Sets {
+		conn.TransformSets = append(conn.TransformSets, policy.TransformSet{Name: t.Name, Cipher: t.Cipher,
+			KeyBits: t.KeyBits, Auth: t.Auth, Transport: t.Transport})
+	}
+	for _, line := range e.AccessList.Entries {
+		x, err := aclEntry(e.ACL, line)
+		if err != nil {
+			return nil, err
+		}
+		conn.ACL = append(conn.ACL, x)
+	}
+	return conn, nil
+}
+
+// aclEntry turns a line into a pair of proxy identities, which can carry one
+// port at most.
+func aclEntry(list string, l *config.ACLEntry) (policy.ACLEntry, error) {
+	where := fmt.Sprintf("access list %s, line %d", list, l.Seq)
+	src, okSrc := l.Src.Prefix()
+	dst, okDst := l.Dst.Prefix()
+	if !okSrc || !okDst {
+		return policy.ACLEntry{}, &UnsupportedError{where, "a proxy identity is a subnet; the wildcard has holes"}
+	}
+	srcPort, okSrc := onePort(l.SrcPort)
+	dstPort, okDst := onePort(l.DstPort)
+	if !okSrc || !okDst {
+		return policy.ACLEntry{}, &UnsupportedError{where, "a proxy identity carries one port or none; use `eq PORT` or no port"}
+	}
+	return policy.ACLEntry{Permit: l.Permit,
+		Local:  policy.ProxyFromPrefix(src, l.Protocol, srcPort),
+		Remote: policy.ProxyFromPrefix(dst, l.Protocol, dstPort)}, nil
+}
+
+func onePort(m config.PortMatch) (uint16, bool) {
+	switch m.Op {
+	case config.PortAny:
+		return 0, true
+	case config.PortEq:
+		return m.Lo, m.Lo != 0
+	}
+	return 0, false
+}
+
+// PolicyEntries is the security policy database of the connections.
+func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
+	var all []ipsec.PolicyEntry
+	for _, c := range conns {
+		for i, l := range c.ACL {
+			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Line: uint32(i), Permit: l.Permit,
+				Selector: ike.Selector(l.Local, l.Remote)})
+		}
+	}
+	return all
+}
+
+// IKEPolicies are the configured ISAKMP policies, by priority.
+func IKEPolicies(c *config.Config) []policy.IKE {
+	var all []policy.IKE
+	for _, p := range c.ISAKMP.Policies {
+		all = append(all, policy.IKE{Priority: uint16(p.Priority), Encryption: p.Encryption, KeyBits: p.KeyBits,
+			Hash: p.Hash, Auth: p.Auth, Group: p.Group, Lifetime: p.Lifetime})
+	}
+	return all
+}
+
+// identity is what `crypto isakmp identity` presents; zero is the address.
+func identity(c *config.Config) policy.Identity {
+	if c.ISAKMP.Identity != config.IdentityHostname {
+		return policy.Identity{}
+	}
+	name := c.Hostname
+	if c.DomainName != "" {
+		name += "." + c.DomainName
+	}
+	return policy.Identity{Type: isakmp.IDFQDN, Data: name}
+}

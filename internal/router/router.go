@@ -1,0 +1,245 @@
+package router
+
+import (
+	"io"
+	"net/netip"
+	"sort"
+	"strings"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/trace"
+)
+
+// DataPlane is where IPsec SAs live and packets wait.
+type DataPlane interface {
+	ike.Traffic
+	// Install adds one SA. The inbound one of a pair comes first.
+	Install(ipsec.SAParams) error
+	Remove(ike.RemovedSA)
+	// AcquireFailed says that packets waiting for a connection's line can go.
+	AcquireFailed(tag uint32, line int)
+	// Counters are those of a pair of SAs that is installed.
+	Counters(inSPI, outSPI uint32) console.Counters
+}
+
+// Options are what a driver gives a router.
+type Options struct {
+	Config    *config.Config
+	DataPlane DataPlane
+	Rand      io.Reader
+	Now       time.Time
+	Local     LocalAddress // nil: ConfiguredAddress
+	// Text takes debug lines and system messages as they happen.
+	Text func([]byte)
+	// JSON takes every record as a line of JSON; nil for none.
+	JSON    func([]byte)
+	DeferDH bool
+	// ClockMark is trace.IOS's: '*' for a clock that nothing has set.
+	ClockMark byte
+	Limits    trace.Limits
+}
+
+// Router is one gateway's control plane.
+type Router struct {
+	opts     Options
+	cfg      *config.Config
+	conns    []*ike.Connection
+	engine   *ike.Engine
+	recorder *trace.Recorder
+	ios      trace.IOS
+	debug    console.Debug
+	started  time.Time
+	now      time.Time
+	fx       ike.Effects
+	text     []byte
+	past     map[lineKey]console.Counters // of SAs that have gone
+	errors   []error
+}
+
+type lineKey struct {
+	tag  uint32
+	line int
+}
+
+// New makes a router of a configuration that has loaded without errors. It
+// fails for what the configuration asks and this cannot do.
+func New(o Options) (*Router, error) {
+	if o.Local == nil {
+		o.Local = ConfiguredAddress
+	}
+	conns, err := Connections(o.Config, o.Local)
+	if err != nil {
+		return nil, err
+	}
+	r := &Router{opts: o, cfg: o.Config, conns: conns, started: o.Now, now: o.Now, recorder: trace.NewRecorder(o.Limits),
+		past: make(map[lineKey]console.Counters)}
+	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark, DebugTime: timestamps(o.Config.TimestampsDebug)}
+	r.ios.LogTime = r.ios.DebugTime
+	r.engine = ike.New(r.engineConfig())
+	if r.active() {
+		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
+	}
+	return r, nil
+}
+
+// active says whether a crypto map is applied and ISAKMP is on.
+func (r *Router) active() bool { return r.cfg.ISAKMP.Enabled && len(r.conns) > 0 }
+
+func (r *Router) engineConfig() ike.Config {
+	i := r.cfg.ISAKMP
+	e := ike.Config{
+		Policies: IKEPolicies(r.cfg), DefaultPolicy: i.DefaultPolicy, Keys: keyRing(i.Keys), Identity: identity(r.cfg),
+		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
+		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
+		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH,
+	}
+	if i.Enabled {
+		e.Connections = r.conns
+	}
+	if i.Keepalive != nil {
+		e.Keepalive = &ike.Keepalive{Interval: i.Keepalive.Interval, Retry: i.Keepalive.Retry, Periodic: i.Keepalive.Periodic}
+	}
+	return e
+}
+
+// nattVersions are what a release offers, best first: IOS 12.3 knows no RFC
+// 3947 yet.
+func nattVersions(release string) []trace.NATTVersion {
+	drafts := []trace.NATTVersion{trace.NATTDraft07, trace.NATTDraft03, trace.NATTDraft02n}
+	if release == "12.3" || strings.HasPrefix(release, "12.3(") {
+		return drafts
+	}
+	return append([]trace.NATTVersion{trace.NATTRFC3947}, drafts...)
+}
+
+// Policies is the SPD that the data plane needs.
+func (r *Router) Policies() []ipsec.PolicyEntry {
+	if !r.active() {
+		return nil
+	}
+	return PolicyEntries(r.conns)
+}
+
+// Record implements trace.Sink: it feeds the flight recorder and, where a debug
+// is on, prints.
+func (r *Router) Record(rec *trace.Record) {
+	r.recorder.Record(rec)
+	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP, r.debug.IPsec, r.debug.Engine
+	if r.opts.Text != nil {
+		r.text = r.ios.Append(r.text[:0], rec)
+		if len(r.text) > 0 {
+			r.opts.Text(r.text)
+		}
+	}
+	if r.opts.JSON != nil {
+		r.opts.JSON(trace.AppendJSON(nil, rec))
+	}
+}
+
+// Output is what an input makes the driver do. It holds until the next input.
+type Output struct {
+	Send      []ike.Datagram
+	Questions []ike.Question
+}
+
+func (r *Router) begin(now time.Time) *ike.Effects {
+	r.now = now
+	r.fx.Reset()
+	return &r.fx
+}
+
+// finish carries effects to the data plane.
+func (r *Router) finish() Output {
+	for _, p := range r.fx.Install {
+		if err := r.opts.DataPlane.Install(p); err != nil {
+			r.errors = append(r.errors, err)
+		}
+	}
+	for _, x := range r.fx.Remove {
+		if x.Direction == ipsec.Inbound {
+			key := lineKey{x.Connection, x.Line}
+			r.past[key] = addCounters(r.past[key], r.opts.DataPlane.Counters(x.SPI, x.PairSPI))
+		}
+		r.opts.DataPlane.Remove(x)
+	}
+	for _, f := range r.fx.Failed {
+		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
+	}
+	return Output{r.fx.Send, r.fx.Questions}
+}
+
+// Datagram handles an IKE message.
+func (r *Router) Datagram(now time.Time, local, remote netip.AddrPort, data []byte) Output {
+	r.engine.Datagram(now, local, remote, data, r.begin(now))
+	return r.finish()
+}
+
+// Timeout does what is due.
+func (r *Router) Timeout(now time.Time) Output {
+	r.engine.Timeout(now, r.begin(now))
+	return r.finish()
+}
+
+// NextDeadline is when Timeout must be called.
+func (r *Router) NextDeadline() (time.Time, bool) { return r.engine.NextDeadline() }
+
+// Answer gives a question's result.
+func (r *Router) Answer(now time.Time, id uint64, a ike.DHResult) Output {
+	r.engine.Answer(now, id, a, r.begin(now))
+	return r.finish()
+}
+
+// Acquire asks for SAs for a connection's line.
+func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
+	r.engine.Acquire(now, ike.Acquire{Connection: tag, Line: line}, r.begin(now))
+	return r.finish()
+}
+
+// KilobytesExpired ends the pair whose inbound SA has used up its volume.
+func (r *Router) KilobytesExpired(now time.Time, inSPI uint32) Output {
+	r.engine.KilobytesExpired(now, inSPI, r.begin(now))
+	return r.finish()
+}
+
+// ClearISAKMP deletes ISAKMP SAs: one by its conn-id, or all for 0.
+func (r *Router) ClearISAKMP(now time.Time, conn uint32) (Output, int) {
+	n := r.engine.ClearISAKMP(now, conn, r.begin(now))
+	return r.finish(), n
+}
+
+// ClearIPsec deletes all IPsec SAs.
+func (r *Router) ClearIPsec(now time.Time) Output {
+	r.engine.ClearIPsec(now, r.begin(now))
+	return r.finish()
+}
+
+// Shutdown deletes everything and tells the peers.
+func (r *Router) Shutdown(now time.Time) Output {
+	r.engine.Shutdown(now, r.begin(now))
+	return r.finish()
+}
+
+// Errors returns, once, what the data plane refused.
+func (r *Router) Errors() []error {
+	e := r.errors
+	r.errors = nil
+	return e
+}
+
+// History returns the recorded events of a peer, or of all for the invalid
+// address, oldest first.
+func (r *Router) History(peer netip.Addr) []trace.Record {
+	if peer.IsValid() {
+		return r.recorder.Records(peer)
+	}
+	var all []trace.Record
+	for _, p := range r.recorder.Peers() {
+		all = append(all, r.recorder.Records(p)...)
+	}
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Time.Before(all[j].Time) })
+	return all
+}

@@ -1,0 +1,89 @@
+package router
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+	"qmidle/internal/trace"
+)
+
+// The methods below are console.Router's, but for those that a driver adds:
+// the ones that send packets, Ping and Version.
+
+// Now is the time of the last input.
+func (r *Router) Now() time.Time { return r.now }
+
+// Config is the configuration that runs.
+func (r *Router) Config() *config.Config { return r.cfg }
+
+// Hostname is the configured name.
+func (r *Router) Hostname() string { return r.cfg.Hostname }
+
+// Started is when the router came up.
+func (r *Router) Started() time.Time { return r.started }
+
+// ISAKMPSAs lists the ISAKMP SAs.
+func (r *Router) ISAKMPSAs() []ike.ISAKMPSA { return r.engine.ISAKMPSAs() }
+
+// IPsecSAs lists the pairs of IPsec SAs.
+func (r *Router) IPsecSAs() []ike.IPsecSA { return r.engine.IPsecSAs() }
+
+// Connections lists the crypto map entries that are active.
+func (r *Router) Connections() []*ike.Connection { return r.conns }
+
+// Statistics are the engine's counters.
+func (r *Router) Statistics() ike.Statistics { return r.engine.Statistics() }
+
+// PeersWithHistory lists the peers that the flight recorder knows.
+func (r *Router) PeersWithHistory() []netip.Addr { return r.recorder.Peers() }
+
+// Debug is the debug switches.
+func (r *Router) Debug() *console.Debug { return &r.debug }
+
+// SACounters are those of a pair of SAs.
+func (r *Router) SACounters(inSPI, outSPI uint32) console.Counters {
+	return r.opts.DataPlane.Counters(inSPI, outSPI)
+}
+
+// PolicyCounters are those of a line, over all SAs that it has had.
+func (r *Router) PolicyCounters(tag uint32, line int) console.Counters {
+	sum := r.past[lineKey{tag, line}]
+	for _, sa := range r.engine.IPsecSAs() {
+		if sa.Connection == tag && sa.Line == line {
+			sum = addCounters(sum, r.SACounters(sa.InSPI, sa.OutSPI))
+		}
+	}
+	return sum
+}
+
+func addCounters(a, b console.Counters) console.Counters {
+	a.EncapsPackets += b.EncapsPackets
+	a.EncapsBytes += b.EncapsBytes
+	a.DecapsPackets += b.DecapsPackets
+	a.DecapsBytes += b.DecapsBytes
+	a.SendErrors += b.SendErrors
+	a.RecvErrors += b.RecvErrors
+	a.ReplayDrops += b.ReplayDrops
+	a.AuthDrops += b.AuthDrops
+	if b.PathMTU != 0 {
+		a.PathMTU = b.PathMTU
+	}
+	return a
+}
+
+// timestamps turns `service timestamps debug` into the renderer's.
+func timestamps(t config.Timestamps) trace.Timestamps {
+	switch t.Form {
+	case config.TimestampsUptime:
+		return trace.TimestampsUptime
+	case config.TimestampsDatetime:
+		if t.Msec {
+			return trace.TimestampsDatetimeMsec
+		}
+		return trace.TimestampsDatetime
+	}
+	return trace.TimestampsOff
+}
