@@ -2,11 +2,13 @@ package console
 
 import (
 	"strings"
+	"unicode"
 
 	"qmidle/internal/config"
 )
 
-// Console runs exec commands against one router. It keeps no state of its own.
+// Console runs exec commands against one router. It keeps no state of its own:
+// several may run at once as far as the Router lets them.
 type Console struct{ router Router }
 
 // New returns a console of a router.
@@ -53,11 +55,22 @@ func (c *Console) Run(line string) Result {
 	if call.err != nil {
 		return Result{Err: call.err}
 	}
-	output := call.view.Text()
+	output := printable(call.view.Text())
 	if filter != nil {
 		output = filter.apply(output)
 	}
 	return Result{Output: output, JSON: call.view}
+}
+
+// printable replaces what a terminal might take for a command: an identity or a
+// vendor ID may come from a peer.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return '.'
+	}, text)
 }
 
 // Help returns what `?` shows after a part of a line.

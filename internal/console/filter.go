@@ -14,10 +14,10 @@ type filter struct {
 
 var filterVerbs = []string{"begin", "exclude", "include", "section"}
 
-// cutFilter splits a line at its first `|` that stands alone. The filter is nil
-// when there is none.
+// cutFilter splits a line at its first `|`. The filter is nil when there is
+// none.
 func cutFilter(line string) (command string, f *filter, err error) {
-	command, rest, found := strings.Cut(line, " | ")
+	command, rest, found := strings.Cut(line, "|")
 	if !found {
 		return line, nil, nil
 	}

@@ -41,7 +41,7 @@ func ping(r Router, a config.Args) (View, error) {
 	if name := a.Text("interface"); name != "" {
 		i := r.Config().Interface(name)
 		if i == nil || len(i.Addresses) == 0 {
-			return nil, fmt.Errorf("Invalid source interface - no IP address on %s", name)
+			return nil, fmt.Errorf("no address on source interface %s", name)
 		}
 		req.Source = i.Addresses[0].Addr()
 	}

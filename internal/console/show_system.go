@@ -111,7 +111,8 @@ func statistics(r Router) Statistics {
 	return v
 }
 
-func dropName(d trace.Drop) string { return strings.ReplaceAll(d.String(), " ", "_") }
+// dropName is a reason for dropping as a member's name.
+func dropName(d trace.Drop) string { return strings.ToLower(strings.ReplaceAll(d.String(), " ", "_")) }
 
 // Text lists every counter, and of the reasons for dropping those that
 // happened.
