@@ -7,6 +7,9 @@
 // its fields once, and that one method serves the recorder's compact form,
 // the JSON renderer and the documentation.
 //
+// The data attributes of RFC 2408 section 3.3 are the one wire form that it
+// reads, to print those of RFC 2409 appendix A and RFC 2407 section 4.5.
+//
 // The package must not know how exchanges run, and has no I/O, no clock and no
 // goroutine: the caller passes the time.
 package trace

@@ -22,7 +22,8 @@ type history struct {
 	prev, next *history
 }
 
-// stamp is an event's time, in nanoseconds of Unix time, and its context.
+// stamp is an event's time, in nanoseconds of Unix time (years 1678 to 2262),
+// and its context.
 type stamp struct {
 	nanos int64
 	Context

@@ -120,7 +120,7 @@ func (w *iosWriter) writeAuthentication(event Event) bool {
 			w.sa(": peer matches *none* of the profiles")
 			return true
 		}
-		w.sa(": peer matches %s profile", e.Name)
+		w.sa(": peer matches %s profile", printable([]byte(e.Name)))
 	case *AuthStatus:
 		w.sa("SA authentication status:")
 		w.more("        authenticated")

@@ -10,7 +10,7 @@ import (
 func (w *iosWriter) writePhase2(event Event) {
 	switch e := event.(type) {
 	case *NodeCreated:
-		w.module("ISAKMP: set new node %d to %s", messageID(e.Node), w.nodeState())
+		w.nodeCreated(e)
 	case *NodeDeleted:
 		w.sa("deleting node %d error %s reason %q", messageID(e.Node), upperBool(e.Error), e.Reason)
 	case *NodePurged:
@@ -65,13 +65,14 @@ func (w *iosWriter) writeInformational(event Event) {
 	}
 }
 
-// nodeState is the state of a new node: that of a configuration exchange if
-// one runs, else QM_IDLE.
-func (w *iosWriter) nodeState() string {
-	if w.rec.State > QMIdle {
-		return w.state()
+// nodeCreated prints the state of the node: that of a configuration exchange if
+// one runs, else QM_IDLE. Node 0 is a request that waits; its line comes with
+// those of SAInserted, RequestAttached and QuickModeImmediate.
+func (w *iosWriter) nodeCreated(e *NodeCreated) {
+	if e.Node == 0 {
+		return
 	}
-	return paddedState(QMIdle)
+	w.module("ISAKMP: set new node %d to %s", messageID(e.Node), paddedState(max(w.rec.State, QMIdle)))
 }
 
 func (w *iosWriter) quickModeImmediate() {

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"qmidle/internal/isakmp"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -163,12 +166,42 @@ func TestIOSTimestamps(t *testing.T) {
 	}
 }
 
-// What a peer sends as text must not reach a terminal as control characters.
+// Whatever the fields hold, the text is whole lines of printable ASCII: nothing
+// that a peer sends reaches a terminal as a control character.
+func TestIOSPrintsPlainLines(t *testing.T) {
+	all := IOS{ISAKMP: true, IPsec: true, Engine: true}
+	for code := CodeNone + 1; code < NumCodes; code++ {
+		rapid.Check(t, func(t *rapid.T) {
+			s := newScript()
+			s.add(drawEvent(t, code))
+			text := render(&all, s.records)
+			if text != "" && !strings.HasSuffix(text, "\n") {
+				t.Fatalf("%s: the last line has no end: %q", code, text)
+			}
+			for _, r := range text {
+				if r != '\n' && (r < ' ' || r > '~') {
+					t.Fatalf("%s prints %U: %q", code, r, text)
+				}
+			}
+		})
+	}
+}
+
 func TestIOSHidesControlCharacters(t *testing.T) {
 	s := newScript()
-	s.add(&IDPayload{Type: 2, Data: []byte("r1\x1b[2J\r\nISAKMP: forged")})
+	s.add(&IDPayload{Type: isakmp.IDFQDN, Data: []byte("r1\x1b[2J\r\nISAKMP: forged")})
 	got := render(&IOS{ISAKMP: true}, s.records)
 	if !strings.Contains(got, "FQDN name    : r1.[2J..ISAKMP: forged\n") {
 		t.Errorf("control characters are printed: %q", got)
+	}
+}
+
+// A request that waits is node 0, whose line other events print.
+func TestIOSPrintsNodeZeroOnce(t *testing.T) {
+	s := newScript()
+	s.established(RoleInitiator, MMNoState)
+	s.add(&NodeCreated{}, &SAInserted{})
+	if got := strings.Count(render(&IOS{ISAKMP: true}, s.records), "set new node 0"); got != 1 {
+		t.Errorf("printed %d times", got)
 	}
 }
