@@ -114,9 +114,7 @@ func (t ISAKMPSAs) Text() string {
 // ISAKMPPolicies is show crypto isakmp policy: what phase 1 compares an offer
 // with, in that order.
 type ISAKMPPolicies struct {
-	// Builtin says that none is configured and Suites are IOS's own.
-	Builtin bool       `json:"builtin"`
-	Suites  []IKESuite `json:"suites"`
+	Suites []IKESuite `json:"suites"` // as configured, the lowest priority first
 	// Default is compared last; absent when it is switched off.
 	Default *IKESuite `json:"default_suite,omitempty"`
 
@@ -125,8 +123,8 @@ type ISAKMPPolicies struct {
 
 func isakmpPolicies(r Router) ISAKMPPolicies {
 	cfg := r.Config()
-	view := ISAKMPPolicies{Builtin: len(cfg.ISAKMP.Policies) == 0, Suites: []IKESuite{}}
-	for _, p := range cfg.EffectivePolicies() {
+	view := ISAKMPPolicies{Suites: []IKESuite{}}
+	for _, p := range cfg.ISAKMP.Policies {
 		suite := corePolicy(p)
 		view.policies = append(view.policies, suite)
 		view.Suites = append(view.Suites, *ikeSuite(suite))
@@ -147,13 +145,9 @@ func corePolicy(p config.Policy) policy.IKE {
 // Text is IOS's listing.
 func (v ISAKMPPolicies) Text() string {
 	var b strings.Builder
-	heading, suite := "\nGlobal IKE policy\n", "Protection suite of priority %d\n"
-	if v.Builtin && len(v.policies) > 0 {
-		heading, suite = "\nDefault IKE policy\n", "Default protection suite of priority %d\n"
-	}
-	b.WriteString(heading)
+	b.WriteString("\nGlobal IKE policy\n")
 	for _, p := range v.policies {
-		fmt.Fprintf(&b, suite, p.Priority)
+		fmt.Fprintf(&b, "Protection suite of priority %d\n", p.Priority)
 		writeSuite(&b, p)
 	}
 	if v.Default != nil {

@@ -160,7 +160,7 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 	b.WriteString("\t}\n")
 }
 
-// missing names what an incomplete entry lacks. IOS has one text for a peer
+// missing says what an incomplete entry lacks. IOS has one text for a peer
 // and an access list.
 func (e CryptoMapLine) missing() string {
 	if len(e.Peers) == 0 || e.AccessList == "" {
