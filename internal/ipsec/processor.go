@@ -329,7 +329,7 @@ func (p *Processor) Inbound(dst, esp []byte, from, to netip.AddrPort) InResult {
 		return p.dropIn(r, asDrop(err))
 	}
 	params := &r.SA.params
-	r.PeerMoved = params.UDPEncap && (from.Addr() != params.Remote || from.Port() != params.RemotePort)
+	r.PeerMoved = params.UDPEncap && from != r.SA.Endpoint()
 	flow, drop := ParseFlow(out[len(dst):])
 	r.Flow = flow
 	if drop != DropNone {

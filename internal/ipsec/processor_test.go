@@ -230,6 +230,11 @@ func TestUDPEncapsulatedPeerMoves(t *testing.T) {
 			t.Errorf("from %s: %+v", from, r)
 		}
 	}
+	moved := netip.MustParseAddrPort("192.1.1.40:1024")
+	p.FindInbound(0x1001).SetEndpoint(moved)
+	if r := p.Inbound(nil, mustSeal(t, sender, ipv4Packet(60)), moved, to); r.Drop != DropNone || r.PeerMoved || r.SA.Endpoint() != moved {
+		t.Errorf("after the SA followed: %+v", r)
+	}
 	forged := mustSeal(t, sender, ipv4Packet(60))
 	forged[20] ^= 1
 	if r := p.Inbound(nil, forged, netip.MustParseAddrPort("192.1.1.77:4500"), to); r.PeerMoved {
@@ -237,6 +242,17 @@ func TestUDPEncapsulatedPeerMoves(t *testing.T) {
 	}
 	if r := p.Inbound(nil, mustSeal(t, sender, ipv4Packet(60)), fromHub, toSpoke); r.Drop != DropWrongEncapsulation {
 		t.Errorf("raw ESP: %v", r.Drop)
+	}
+}
+
+func TestEndpoint(t *testing.T) {
+	p := protectionNamed(t, "gcm128").outParams(0x1001)
+	if got := newSA(t, p).Endpoint(); got != toSpoke {
+		t.Errorf("raw ESP to %v", got)
+	}
+	p.UDPEncap, p.LocalPort, p.RemotePort = true, 4500, 1024
+	if got := newSA(t, p).Endpoint(); got.String() != "192.1.1.42:1024" {
+		t.Errorf("UDP to %v", got)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"math"
+	"net/netip"
 	"runtime"
 	"sync/atomic"
 
@@ -28,7 +29,9 @@ type SA struct {
 	nonce  [gcmSaltLen + gcmIVLen]byte
 	icv    [64]byte
 
-	plaintextMTU   atomic.Int32 // 0: path not known
+	endpoint       atomic.Pointer[netip.AddrPort] // of the peer, where it has moved
+	pathMTU        atomic.Int32                   // 0: not known
+	plaintextMTU   atomic.Int32                   // likewise
 	packets, bytes atomic.Uint64
 	softDone       atomic.Bool
 	softBytes      uint64
@@ -83,6 +86,22 @@ func (sa *SA) Params() SAParams { return sa.params }
 
 // SPI returns the security parameters index.
 func (sa *SA) SPI() uint32 { return sa.params.SPI }
+
+// Endpoint is where the peer is now: Params's Remote and RemotePort, until
+// SetEndpoint. The port is 0 without UDP encapsulation.
+func (sa *SA) Endpoint() netip.AddrPort {
+	if moved := sa.endpoint.Load(); moved != nil {
+		return *moved
+	}
+	if !sa.params.UDPEncap {
+		return netip.AddrPortFrom(sa.params.Remote, 0)
+	}
+	return netip.AddrPortFrom(sa.params.Remote, sa.params.RemotePort)
+}
+
+// SetEndpoint follows a peer behind a NAT to its new address or port. The SA
+// is still found under the old address.
+func (sa *SA) SetEndpoint(remote netip.AddrPort) { sa.endpoint.Store(&remote) }
 
 // Counters is a snapshot of an SA's counters. Bytes are those of inner
 // packets. Sequence is the last number sent, or the highest authenticated.
@@ -164,8 +183,12 @@ func (sa *SA) SetPathMTU(pathMTU int) {
 	if pathMTU > 0 {
 		n = max(minPlaintextMTU, sa.PlaintextMTU(pathMTU))
 	}
+	sa.pathMTU.Store(int32(pathMTU))
 	sa.plaintextMTU.Store(int32(n))
 }
+
+// PathMTU is what SetPathMTU was told last, 0 before.
+func (sa *SA) PathMTU() int { return int(sa.pathMTU.Load()) }
 
 // minPlaintextMTU is what IPv4 hosts may rely on (RFC 791 section 3.2): a
 // smaller report from the network is not believed.

@@ -1,0 +1,249 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"qmidle/internal/ipsec"
+)
+
+// What the package puts into the kernel bears these numbers.
+const (
+	// RouteProtocol marks our routes and rules (`ip route show proto 171`).
+	RouteProtocol = 171
+	// RouteTable sends what it is looked up for into the TUN device.
+	RouteTable = 1701
+	// SourceTable does so too, and picks the source address of the gateway's
+	// own packets that have none yet.
+	SourceTable = 1702
+	// Mark is on the gateway's own ESP and IKE packets (SO_MARK), which pass
+	// all rules by.
+	Mark = 0x1701
+	// The rules of a policy have priorities from one of two banks, so that a
+	// new policy's stand before the old one's are removed.
+	rulePriorityA = 10000
+	rulePriorityB = 20000
+	rulesPerBank  = 10000
+)
+
+// Host puts routes and rules into the kernel of the network namespace that it
+// was made in, and removes them again. Its methods may be called from any
+// goroutine.
+type Host struct {
+	mu      sync.Mutex
+	netlink *netlink.Handle
+	bank    int // priority of the rules in force, 0 if there are none
+	routes  []netlink.Route
+}
+
+// OpenHost makes a Host in the calling thread's network namespace and removes
+// what an earlier run has left behind.
+func OpenHost() (*Host, error) {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	host := &Host{netlink: h}
+	if err := host.Cleanup(); err != nil {
+		h.Close()
+		return nil, err
+	}
+	return host, nil
+}
+
+// Cleanup removes every rule and route with RouteProtocol.
+func (h *Host) Cleanup() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bank, h.routes = 0, nil
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes())
+}
+
+// Close removes all and closes the netlink socket.
+func (h *Host) Close() error {
+	err := h.Cleanup()
+	h.netlink.Close()
+	return err
+}
+
+// removeRules removes our rules with priorities from lo up to, without, hi.
+func (h *Host) removeRules(lo, hi int) error {
+	rules, err := h.netlink.RuleList(netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("list rules: %w", err)
+	}
+	for _, r := range rules {
+		if r.Protocol != RouteProtocol || r.Priority < lo || r.Priority >= hi {
+			continue
+		}
+		if err := h.netlink.RuleDel(&r); err != nil {
+			return fmt.Errorf("remove rule %d: %w", r.Priority, err)
+		}
+	}
+	return nil
+}
+
+func (h *Host) removeRoutes() error {
+	filter := &netlink.Route{Protocol: RouteProtocol, Table: unix.RT_TABLE_UNSPEC}
+	routes, err := h.netlink.RouteListFiltered(netlink.FAMILY_V4, filter, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return fmt.Errorf("list routes: %w", err)
+	}
+	for _, r := range routes {
+		if err := h.netlink.RouteDel(&r); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("remove route to %v: %w", r.Dst, err)
+		}
+	}
+	return nil
+}
+
+// SetRules puts the policy's rules in force. New rules stand before the old
+// ones go, and are added from the last to the first: at every moment a packet
+// meets the old rule for it, the new one, or a later one that is stricter.
+func (h *Host) SetRules(tun string, entries []ipsec.PolicyEntry) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	bank := rulePriorityA
+	if h.bank == rulePriorityA {
+		bank = rulePriorityB
+	}
+	sources, err := h.localSources(entries)
+	if err != nil {
+		return err
+	}
+	rules, err := planRules(bank, tun, entries, sources)
+	if err != nil {
+		return err
+	}
+	if err := h.setSources(tun, sources); err != nil {
+		return err
+	}
+	for i := len(rules) - 1; i >= 0; i-- {
+		if err := h.netlink.RuleAdd(&rules[i]); err != nil {
+			return errors.Join(fmt.Errorf("add rule %d: %w", rules[i].Priority, err), h.removeRules(bank, bank+rulesPerBank))
+		}
+	}
+	old := h.bank
+	h.bank = bank
+	if old == 0 {
+		return nil
+	}
+	return h.removeRules(old, old+rulesPerBank)
+}
+
+// sourceRoute is the address that the gateway's own packets to a protected
+// network should have.
+type sourceRoute struct {
+	remote ipsec.Range
+	source netip.Addr
+}
+
+// localSources finds, for each permit entry by its index, an address of this
+// host in the entry's local network.
+func (h *Host) localSources(entries []ipsec.PolicyEntry) (map[int]sourceRoute, error) {
+	addrs, err := h.netlink.AddrList(nil, netlink.FAMILY_V4)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	out := map[int]sourceRoute{}
+	for i, e := range entries {
+		for _, a := range addrs {
+			addr, _ := netip.AddrFromSlice(a.IP.To4())
+			if e.Permit && e.Selector.LocalNet.Contains(addr) && !addr.IsLoopback() {
+				out[i] = sourceRoute{e.Selector.RemoteNet, addr}
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// setSources fills SourceTable. The first entry with a remote network decides
+// its source; routes that no entry wants any more lose their rules and stay
+// until Cleanup.
+func (h *Host) setSources(tun string, sources map[int]sourceRoute) error {
+	link, err := h.netlink.LinkByName(tun)
+	if err != nil {
+		return fmt.Errorf("device %s: %w", tun, err)
+	}
+	done := map[netip.Prefix]bool{}
+	for _, i := range sortedKeys(sources) {
+		for _, p := range sources[i].remote.Prefixes() {
+			if done[p] {
+				continue
+			}
+			done[p] = true
+			r := tunRoute(link.Attrs().Index, SourceTable, p)
+			r.Src = sources[i].source.AsSlice()
+			if err := h.netlink.RouteReplace(&r); err != nil {
+				return fmt.Errorf("route to %v from %v: %w", p, sources[i].source, err)
+			}
+		}
+	}
+	return nil
+}
+
+// AddTUNRoutes makes both tables lead into the device, and nowhere if the
+// device goes away with a crash: rather no traffic than traffic in clear.
+func (h *Host) AddTUNRoutes(tun string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	link, err := h.netlink.LinkByName(tun)
+	if err != nil {
+		return fmt.Errorf("device %s: %w", tun, err)
+	}
+	if err := h.netlink.LinkSetUp(link); err != nil {
+		return fmt.Errorf("device %s up: %w", tun, err)
+	}
+	everything := netip.MustParsePrefix("0.0.0.0/0")
+	for _, table := range []int{RouteTable, SourceTable} {
+		blackhole := tunRoute(0, table, everything)
+		blackhole.Type, blackhole.Scope, blackhole.Priority = unix.RTN_BLACKHOLE, netlink.SCOPE_UNIVERSE, 1<<31-1
+		if err := h.netlink.RouteReplace(&blackhole); err != nil {
+			return fmt.Errorf("blackhole in table %d: %w", table, err)
+		}
+	}
+	r := tunRoute(link.Attrs().Index, RouteTable, everything)
+	if err := h.netlink.RouteReplace(&r); err != nil {
+		return fmt.Errorf("route to %s: %w", tun, err)
+	}
+	return nil
+}
+
+func tunRoute(index, table int, p netip.Prefix) netlink.Route {
+	return netlink.Route{
+		LinkIndex: index, Table: table, Protocol: RouteProtocol, Scope: netlink.SCOPE_LINK, Dst: ipNet(p),
+	}
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+// PathMTU is the MTU of the route to an address, as far as the kernel knows it
+// now, in octets of an IP packet.
+func (h *Host) PathMTU(remote netip.Addr) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	routes, err := h.netlink.RouteGetWithOptions(remote.AsSlice(), &netlink.RouteGetOptions{Mark: Mark})
+	if err != nil {
+		return 0, fmt.Errorf("route to %v: %w", remote, err)
+	}
+	if len(routes) == 0 {
+		return 0, fmt.Errorf("no route to %v", remote)
+	}
+	if routes[0].MTU > 0 {
+		return routes[0].MTU, nil
+	}
+	link, err := h.netlink.LinkByIndex(routes[0].LinkIndex)
+	if err != nil {
+		return 0, fmt.Errorf("device of the route to %v: %w", remote, err)
+	}
+	return link.Attrs().MTU, nil
+}

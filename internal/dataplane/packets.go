@@ -1,0 +1,273 @@
+package dataplane
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/net/ipv4"
+	"golang.zx2c4.com/wireguard/tun"
+
+	"qmidle/internal/ipsec"
+)
+
+const (
+	batchSize = 128 // packets; what the TUN device splits a large segment into
+	// tunHeadroom is for the header that the TUN device puts before a packet.
+	tunHeadroom = 16
+	// readSize holds a packet from the TUN device with whatever MTU an operator
+	// may set it to, within reason.
+	readSize = 9216
+	// espOverhead is more than any transform adds.
+	espOverhead = 128
+)
+
+// outBatch is the memory for sealing up to batchSize packets.
+type outBatch struct {
+	room     [][]byte
+	sealed   []sealedPacket
+	messages []ipv4.Message
+	run      [][]byte
+}
+
+type sealedPacket struct {
+	sa     *ipsec.SA
+	packet []byte
+}
+
+func newOutBatch() *outBatch {
+	b := &outBatch{room: make([][]byte, batchSize)}
+	for i := range b.room {
+		b.room[i] = make([]byte, 0, readSize+espOverhead)
+	}
+	return b
+}
+
+// inBatch is the memory for opening up to batchSize packets. Each has room for
+// the TUN device to join others to it.
+type inBatch struct {
+	room    [][]byte
+	packets [][]byte
+}
+
+func newInBatch() *inBatch {
+	b := &inBatch{room: make([][]byte, batchSize)}
+	for i := range b.room {
+		b.room[i] = make([]byte, tunHeadroom, tunHeadroom+65535)
+	}
+	return b
+}
+
+// readTUN takes packets from the device until it is closed.
+func (u *Userspace) readTUN() {
+	n := max(batchSize, u.tun.BatchSize())
+	bufs, sizes, packets := make([][]byte, n), make([]int, n), make([][]byte, 0, n)
+	for i := range bufs {
+		bufs[i] = make([]byte, readSize)
+	}
+	batch := newOutBatch()
+	for failures := 0; failures < maxFailures; {
+		n, err := u.tun.Read(bufs, sizes, 0)
+		if errors.Is(err, os.ErrClosed) {
+			return
+		}
+		failures = countFailures(failures, err)
+		packets = packets[:0]
+		for i := range n {
+			packets = append(packets, bufs[i][:sizes[i]])
+		}
+		u.outbound(batch, packets)
+	}
+}
+
+// countFailures counts reads in a row that fail. More segments than buffers is
+// no failure: those that fit were read.
+func countFailures(failures int, err error) int {
+	if err == nil || errors.Is(err, tun.ErrTooManySegments) {
+		return 0
+	}
+	return failures + 1
+}
+
+// outbound decides on packets that leave this side and sends those that are
+// sealed.
+func (u *Userspace) outbound(b *outBatch, packets [][]byte) {
+	for len(packets) > 0 {
+		n := min(len(packets), len(b.room))
+		b.sealed = b.sealed[:0]
+		for i, packet := range packets[:n] {
+			u.outboundOne(b, b.room[i], packet)
+		}
+		u.send(b)
+		packets = packets[n:]
+	}
+}
+
+func (u *Userspace) outboundOne(b *outBatch, room, packet []byte) {
+	installs := u.installs.Load()
+	r := u.processor.Outbound(room, packet)
+	if r.SoftLimit {
+		u.tellSoftLimit(r.SA)
+	}
+	switch r.Action {
+	case ipsec.Sealed:
+		b.sealed = append(b.sealed, sealedPacket{r.SA, r.Packet})
+	case ipsec.Acquire:
+		u.enqueue(r, packet, installs)
+	case ipsec.Bypass:
+		u.refuseClear(r.Flow)
+	case ipsec.Dropped:
+		u.tellDrop(r.Drop, r.SA, r.Flow)
+		if r.Drop == ipsec.DropTooBig {
+			u.tellTooBig(packet, r.MTU)
+		}
+	}
+}
+
+// enqueue keeps a packet until an SA comes. Should one have come since the
+// Processor looked, nobody else would send the packet.
+func (u *Userspace) enqueue(r ipsec.OutResult, packet []byte, installs uint64) {
+	k := keyOf(r.Entry)
+	ask, aged, full := u.queue.put(k, packet, u.cfg.Now())
+	for range aged {
+		u.processor.CountDrop(nil, ipsec.DropNoSA)
+	}
+	if full {
+		u.processor.CountDrop(nil, ipsec.DropQueueFull)
+	}
+	if ask && u.cfg.Events.Acquire != nil {
+		u.cfg.Events.Acquire(r.Entry, r.Flow)
+	}
+	if u.installs.Load() != installs {
+		u.sendWaiting(func(other lineKey) bool { return other == k })
+	}
+}
+
+// refuseClear drops what no line of the policy selects. It comes here when the
+// kernel's rules caught clear text of the reverse direction, or in the moment
+// of a change of policies.
+func (u *Userspace) refuseClear(f ipsec.Flow) {
+	drop := u.processor.ClearTextDrop(f)
+	if drop == ipsec.DropNone {
+		drop = ipsec.DropNoPolicy
+	}
+	u.processor.CountDrop(nil, drop)
+	u.tellDrop(drop, nil, f)
+}
+
+// tellTooBig answers the sender of a packet that exceeds the path.
+func (u *Userspace) tellTooBig(packet []byte, mtu int) {
+	answer := fragNeeded(packet, mtu)
+	if answer == nil {
+		return
+	}
+	buf := append(make([]byte, tunHeadroom, tunHeadroom+len(answer)), answer...)
+	if _, err := u.tun.Write([][]byte{buf}, tunHeadroom); err != nil {
+		u.processor.CountDrop(nil, ipsec.DropSendFailed)
+	}
+}
+
+// send sends the sealed packets in order for each peer.
+func (u *Userspace) send(b *outBatch) {
+	for at := 0; at < len(b.sealed); {
+		sa := b.sealed[at].sa
+		p, to := sa.Params(), sa.Endpoint()
+		end := at + 1
+		for end < len(b.sealed) && b.sealed[end].sa == sa {
+			end++
+		}
+		if p.UDPEncap {
+			u.sendUDP(b, sa, netip.AddrPortFrom(p.Local, p.LocalPort), to, b.sealed[at:end])
+		} else {
+			u.sendRaw(b, sa, p.Local, to.Addr(), b.sealed[at:end])
+		}
+		at = end
+	}
+}
+
+func (u *Userspace) sendUDP(b *outBatch, sa *ipsec.SA, local, to netip.AddrPort, packets []sealedPacket) {
+	b.run = b.run[:0]
+	for _, s := range packets {
+		b.run = append(b.run, s.packet)
+	}
+	if err := u.cfg.SendUDP(local, to, b.run); err != nil {
+		u.processor.CountDrop(sa, ipsec.DropSendFailed)
+	}
+}
+
+func (u *Userspace) sendRaw(b *outBatch, sa *ipsec.SA, local, remote netip.Addr, packets []sealedPacket) {
+	for range u.raw.send(local, remote, packets, &b.messages) {
+		u.processor.CountDrop(sa, ipsec.DropSendFailed)
+	}
+}
+
+// readRaw takes raw ESP from the network until the socket is closed.
+func (u *Userspace) readRaw() {
+	messages, batch := receiveBatch(batchSize), newInBatch()
+	for failures := 0; failures < maxFailures; {
+		n, err := u.raw.batch.ReadBatch(messages, 0)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		failures = countFailures(failures, err)
+		batch.packets = batch.packets[:0]
+		for _, m := range messages[:max(0, n)] {
+			if esp, from, to, ok := stripOuter(m.Buffers[0][:m.N]); ok {
+				u.open(batch, esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0))
+			}
+		}
+		u.deliver(batch)
+	}
+}
+
+// ReceiveUDP takes datagrams that came to one of the gateway's UDP sockets.
+// ESP is opened and delivered, keepalives are counted, and all else, IKE too,
+// is the caller's. It may be called from one goroutine for each socket.
+func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte) {
+	b := u.inBatches.Get().(*inBatch)
+	defer u.inBatches.Put(b)
+	b.packets = b.packets[:0]
+	for _, d := range datagrams {
+		switch ipsec.ClassifyUDP(d) {
+		case ipsec.UDPKeepalive:
+			u.keepalives.Add(1)
+		case ipsec.UDPESP:
+			u.open(b, d, from, to)
+		}
+		if len(b.packets) == len(b.room) {
+			u.deliver(b)
+		}
+	}
+	u.deliver(b)
+}
+
+// open adds what an ESP packet carries to the batch.
+func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort) {
+	r := u.processor.Inbound(b.room[len(b.packets)], esp, from, to)
+	if r.SoftLimit {
+		u.tellSoftLimit(r.SA)
+	}
+	if r.PeerMoved {
+		u.tellMoved(r.SA, from)
+	}
+	switch r.Drop {
+	case ipsec.DropNone:
+		b.packets = append(b.packets, r.Packet)
+	case ipsec.DropUnknownSPI:
+		u.tellUnknown(r.SPI, from, to)
+	default:
+		u.tellDrop(r.Drop, r.SA, r.Flow)
+	}
+}
+
+// deliver hands the opened packets to the kernel and empties the batch.
+func (u *Userspace) deliver(b *inBatch) {
+	if len(b.packets) == 0 {
+		return
+	}
+	if _, err := u.tun.Write(b.packets, tunHeadroom); err != nil {
+		u.processor.CountDrop(nil, ipsec.DropSendFailed)
+	}
+	b.packets = b.packets[:0]
+}

@@ -1,0 +1,187 @@
+package dataplane
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+
+	"qmidle/internal/ipsec"
+)
+
+// planRules turns policy entries into policy routing rules with priorities
+// from base on. In the order in which the kernel tries them:
+//
+//  1. The gateway's own ESP and IKE packets, which bear Mark, leave the plan.
+//  2. Each line, from its local to its remote network: permit looks up
+//     RouteTable, deny goes to the lines of the next crypto map entry. Behind a
+//     permit line with an address of this host in its local network stands one
+//     for packets that have no source address yet; SourceTable gives them one.
+//  3. What was decrypted (it comes in from the TUN device) leaves the plan, and
+//     so does what the gateway itself sends. The kernel's reverse path filter
+//     asks as if from the gateway itself, and is content too.
+//  4. Each line in reverse, from remote to local: this is clear text of what
+//     the policy protects. It goes into the TUN device to be counted and dropped.
+//  5. A rule that does nothing, the end of the plan.
+//
+// sources has the source address of entries by their index.
+func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[int]sourceRoute) ([]netlink.Rule, error) {
+	p := rulePlan{base: base, labels: map[label]int{}, jumps: map[int]label{}}
+	own := *netlink.NewRule()
+	own.Mark = Mark
+	p.jump(own, planEnd)
+	for i, e := range entries {
+		if !e.Selector.Valid() || !e.Selector.LocalNet.Lo.Is4() {
+			return nil, fmt.Errorf("policy entry %d line %d: %v is not IPv4", e.Tag, e.Line, e.Selector)
+		}
+		p.mark(label{outbound, i})
+		p.line(e, outbound, i, nextEntry(entries, i))
+		if s, ok := sources[i]; ok && e.Permit {
+			p.sourceLine(e, i, s)
+		}
+	}
+	p.mark(label{outbound, len(entries)})
+	for _, from := range []string{tun, "lo"} {
+		r := *netlink.NewRule()
+		r.IifName = from
+		p.jump(r, planEnd)
+	}
+	for i, e := range entries {
+		p.mark(label{inbound, i})
+		p.line(e, inbound, i, nextEntry(entries, i))
+	}
+	p.mark(label{inbound, len(entries)})
+	p.mark(planEnd)
+	end := *netlink.NewRule()
+	end.Type = nl.FR_ACT_NOP
+	p.add(end)
+	return p.finish()
+}
+
+// nextEntry returns the index of the first line behind those of line i's
+// crypto map entry.
+func nextEntry(entries []ipsec.PolicyEntry, i int) int {
+	tag := entries[i].Tag
+	for i < len(entries) && entries[i].Tag == tag {
+		i++
+	}
+	return i
+}
+
+// label is a place in the plan: a line in one of the two passes.
+type label struct {
+	pass section
+	line int
+}
+
+type section uint8
+
+const (
+	outbound section = iota
+	inbound
+	after
+)
+
+var planEnd = label{after, 0}
+
+// rulePlan is rules in the making, with jumps to places not yet reached.
+type rulePlan struct {
+	base   int
+	rules  []netlink.Rule
+	labels map[label]int
+	jumps  map[int]label
+}
+
+func (p *rulePlan) mark(l label) { p.labels[l] = len(p.rules) }
+
+func (p *rulePlan) add(r netlink.Rule) {
+	r.Family, r.Protocol, r.Priority = netlink.FAMILY_V4, RouteProtocol, p.base+len(p.rules)
+	p.rules = append(p.rules, r)
+}
+
+func (p *rulePlan) jump(r netlink.Rule, to label) {
+	p.jumps[len(p.rules)] = to
+	p.add(r)
+}
+
+func (p *rulePlan) finish() ([]netlink.Rule, error) {
+	if len(p.rules) > rulesPerBank {
+		return nil, fmt.Errorf("the policy needs %d routing rules, more than %d", len(p.rules), rulesPerBank)
+	}
+	for at, to := range p.jumps {
+		p.rules[at].Goto = p.base + p.labels[to]
+	}
+	return p.rules, nil
+}
+
+// line adds the rules of an ACL line in one direction.
+func (p *rulePlan) line(e ipsec.PolicyEntry, pass section, i, next int) {
+	s := e.Selector
+	src, dst, sport, dport := s.LocalNet, s.RemoteNet, s.LocalPort, s.RemotePort
+	if pass == inbound {
+		src, dst, sport, dport = dst, src, dport, sport
+	}
+	for _, from := range src.Prefixes() {
+		for _, to := range dst.Prefixes() {
+			r := match(from, to, s.Protocol)
+			p.portLine(r, sport, dport, label{pass, i + 1}, func(r netlink.Rule) {
+				if !e.Permit {
+					p.jump(r, label{pass, next})
+					return
+				}
+				r.Table = RouteTable
+				p.add(r)
+			})
+		}
+	}
+}
+
+// sourceLine adds the rules for packets of the gateway's own that have no
+// source yet, which is what the unspecified address means here.
+func (p *rulePlan) sourceLine(e ipsec.PolicyEntry, i int, s sourceRoute) {
+	if len(e.Selector.LocalNet.Prefixes()) > 0 && e.Selector.LocalNet.Contains(netip.IPv4Unspecified()) {
+		return // the line's own rules catch them
+	}
+	for _, to := range s.remote.Prefixes() {
+		r := match(netip.PrefixFrom(netip.IPv4Unspecified(), 32), to, e.Selector.Protocol)
+		r.IifName = "lo"
+		p.portLine(r, ipsec.PortRange{}, e.Selector.RemotePort, label{outbound, i + 1}, func(r netlink.Rule) {
+			r.Table = SourceTable
+			p.add(r)
+		})
+	}
+}
+
+func match(from, to netip.Prefix, protocol uint8) netlink.Rule {
+	r := *netlink.NewRule()
+	if from.Bits() > 0 {
+		r.Src = ipNet(from)
+	}
+	if to.Bits() > 0 {
+		r.Dst = ipNet(to)
+	}
+	r.IPProto = int(protocol)
+	return r
+}
+
+// portLine gives add the rule with its ports. The kernel takes no range that
+// ends with 65535; there the ports below it jump past the line instead. That
+// lets port 0 in too, which internal/ipsec refuses.
+func (p *rulePlan) portLine(r netlink.Rule, sport, dport ipsec.PortRange, past label, add func(netlink.Rule)) {
+	if sport.Hi == 65535 && sport.Lo > 1 {
+		below := r
+		below.Sport = netlink.NewRulePortRange(1, sport.Lo-1)
+		p.jump(below, past)
+	} else if !sport.Any() && sport.Hi != 65535 {
+		r.Sport = netlink.NewRulePortRange(max(1, sport.Lo), sport.Hi)
+	}
+	if dport.Hi == 65535 && dport.Lo > 1 {
+		below := r
+		below.Dport = netlink.NewRulePortRange(1, dport.Lo-1)
+		p.jump(below, past)
+	} else if !dport.Any() && dport.Hi != 65535 {
+		r.Dport = netlink.NewRulePortRange(max(1, dport.Lo), dport.Hi)
+	}
+	add(r)
+}

@@ -1,0 +1,276 @@
+package dataplane
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.zx2c4.com/wireguard/tun"
+
+	"qmidle/internal/ipsec"
+)
+
+// DefaultDevice is the name of the TUN device.
+const DefaultDevice = "qmidle0"
+
+// DefaultMTU is the TUN device's: what fits a path of 1,500 octets with every
+// transform, AES-CBC with HMAC-SHA-512 in UDP being the largest. An SA that has
+// less room is handled packet by packet.
+const DefaultMTU = 1406
+
+// UserspaceConfig is what a Userspace needs to know. Zero values mean the
+// defaults.
+type UserspaceConfig struct {
+	Device     string
+	MTU        int     // octets of an IP packet
+	SendUDP    SendUDP // nil: SAs with UDP encapsulation cannot be installed
+	Events     Events
+	QueueLimit int // packets that wait for an SA, for each line of the policy
+	Random     io.Reader
+	Now        func() time.Time
+}
+
+// Userspace is the Backend that does ESP in this process.
+//
+// One goroutine reads the TUN device and one the raw socket, and each UDP
+// socket's reader calls ReceiveUDP. They share no lock but the TUN device's
+// own, for writing, and an SA's, should two of them meet at one.
+type Userspace struct {
+	cfg  UserspaceConfig
+	host *Host
+	tun  tun.Device
+	raw  *rawESP
+
+	processor *ipsec.Processor
+	writers   sync.Mutex    // the Processor takes one at a time
+	installs  atomic.Uint64 // outbound SAs installed so far
+	queue     *acquireQueue
+
+	keepalives atomic.Uint64
+	told       tellLimits
+	outBatches sync.Pool
+	inBatches  sync.Pool
+	loops      sync.WaitGroup
+	closing    sync.Once
+}
+
+var _ Backend = (*Userspace)(nil)
+
+// OpenUserspace makes the TUN device and the sockets in the calling thread's
+// network namespace and begins to move packets. It needs CAP_NET_ADMIN and
+// CAP_NET_RAW. host is the owner's to close, after the Userspace.
+func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
+	cfg.setDefaults()
+	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit)}
+	u.outBatches.New = func() any { return newOutBatch() }
+	u.inBatches.New = func() any { return newInBatch() }
+	var err error
+	if u.raw, err = openRawESP(); err != nil {
+		return nil, err
+	}
+	if u.tun, err = tun.CreateTUN(cfg.Device, cfg.MTU); err != nil {
+		return nil, errors.Join(fmt.Errorf("TUN device %s: %w", cfg.Device, err), u.raw.conn.Close())
+	}
+	if err = u.prepareDevice(); err != nil {
+		return nil, errors.Join(err, u.tun.Close(), u.raw.conn.Close())
+	}
+	u.loops.Go(u.readTUN)
+	u.loops.Go(u.readRaw)
+	u.loops.Go(func() {
+		for range u.tun.Events() {
+			// They must be read for the device to work; none concerns us.
+		}
+	})
+	return u, nil
+}
+
+func (cfg *UserspaceConfig) setDefaults() {
+	if cfg.Device == "" {
+		cfg.Device = DefaultDevice
+	}
+	if cfg.MTU == 0 {
+		cfg.MTU = DefaultMTU
+	}
+	if cfg.QueueLimit == 0 {
+		cfg.QueueLimit = DefaultQueueLimit
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+}
+
+// prepareDevice brings the device up with its routes. The reverse path filter
+// may be strict on this host: what comes out of the device has passed an SA's
+// selector, which is stricter, so there the device's own filter is made loose.
+func (u *Userspace) prepareDevice() error {
+	filter := "0"
+	if all, err := os.ReadFile(sysctl("ipv4", "all", "rp_filter")); err == nil && strings.TrimSpace(string(all)) != "0" {
+		filter = "2"
+	}
+	if err := os.WriteFile(sysctl("ipv4", u.cfg.Device, "rp_filter"), []byte(filter), 0o644); err != nil {
+		return fmt.Errorf("reverse path filter of %s: %w", u.cfg.Device, err)
+	}
+	// Hosts without IPv6 lack the file, and need it not.
+	_ = os.WriteFile(sysctl("ipv6", u.cfg.Device, "disable_ipv6"), []byte("1"), 0o644)
+	return u.host.AddTUNRoutes(u.cfg.Device)
+}
+
+func sysctl(family, device, name string) string {
+	return filepath.Join("/proc/sys/net", family, "conf", device, name)
+}
+
+// Close implements Backend. The host's rules go first, then the device: what
+// the policy protected passes in clear from now on, as on a router without
+// its crypto map.
+func (u *Userspace) Close() error {
+	var err error
+	u.closing.Do(func() {
+		err = errors.Join(u.host.Cleanup(), u.tun.Close(), u.raw.conn.Close())
+		u.loops.Wait()
+	})
+	return err
+}
+
+// Install implements Backend.
+func (u *Userspace) Install(sas ...ipsec.SAParams) error {
+	u.writers.Lock()
+	defer u.release(sas) // after the lock is free
+	defer u.writers.Unlock()
+	for i, p := range sas {
+		if err := u.install(p); err != nil {
+			for _, done := range sas[:i] {
+				u.remove(done.Direction, done.SPI, done.Remote)
+			}
+			return fmt.Errorf("install %v SA 0x%X: %w", p.Direction, p.SPI, err)
+		}
+	}
+	return nil
+}
+
+func (u *Userspace) install(p ipsec.SAParams) error {
+	if !p.Local.Is4() || !p.Remote.Is4() {
+		return &ipsec.ParamError{Field: "Local, Remote", Reason: "not IPv4"}
+	}
+	if p.UDPEncap && u.cfg.SendUDP == nil {
+		return &ipsec.ParamError{Field: "UDPEncap", Reason: "no UDP socket to send from"}
+	}
+	if p.Direction == ipsec.Inbound {
+		_, err := u.processor.InstallInbound(p)
+		return err
+	}
+	sa, err := u.processor.InstallOutbound(p)
+	if err != nil {
+		return err
+	}
+	// Without a route the SA is of no use now, but one may come.
+	if mtu, err := u.host.PathMTU(p.Remote); err == nil {
+		sa.SetPathMTU(mtu)
+	}
+	u.installs.Add(1)
+	return nil
+}
+
+// release sends what has waited for these SAs.
+func (u *Userspace) release(sas []ipsec.SAParams) {
+	for _, p := range sas {
+		if p.Direction != ipsec.Outbound || u.processor.FindOutbound(p.SPI, p.Remote) == nil {
+			continue
+		}
+		u.sendWaiting(func(k lineKey) bool { return k.tag == p.Tag })
+	}
+}
+
+func (u *Userspace) sendWaiting(matches func(lineKey) bool) {
+	if packets := u.queue.take(matches); len(packets) > 0 {
+		b := u.outBatches.Get().(*outBatch)
+		u.outbound(b, packets)
+		u.outBatches.Put(b)
+	}
+}
+
+// Remove implements Backend.
+func (u *Userspace) Remove(d ipsec.Direction, spi uint32, remote netip.Addr) error {
+	u.writers.Lock()
+	defer u.writers.Unlock()
+	if u.remove(d, spi, remote) == nil {
+		return ErrNoSA
+	}
+	return nil
+}
+
+func (u *Userspace) remove(d ipsec.Direction, spi uint32, remote netip.Addr) *ipsec.SA {
+	if d == ipsec.Inbound {
+		return u.processor.RemoveInbound(spi)
+	}
+	return u.processor.RemoveOutbound(spi, remote)
+}
+
+// MovePeer implements Backend.
+func (u *Userspace) MovePeer(d ipsec.Direction, spi uint32, remote netip.Addr, to netip.AddrPort) error {
+	sa := u.processor.FindInbound(spi)
+	if d == ipsec.Outbound {
+		sa = u.processor.FindOutbound(spi, remote)
+	}
+	if sa == nil {
+		return ErrNoSA
+	}
+	sa.SetEndpoint(to)
+	return nil
+}
+
+// SetPolicies implements Backend. The packets' fate changes first and the
+// kernel's rules second: in between, what only the new policy has still
+// passes by, and what only the old one had is dropped.
+func (u *Userspace) SetPolicies(entries []ipsec.PolicyEntry) error {
+	u.writers.Lock()
+	defer u.writers.Unlock()
+	old := u.processor.Policies()
+	u.processor.SetPolicies(entries)
+	if err := u.host.SetRules(u.cfg.Device, entries); err != nil {
+		u.processor.SetPolicies(old)
+		return err
+	}
+	u.drop(func(lineKey) bool { return true })
+	return nil
+}
+
+// Discard implements Backend.
+func (u *Userspace) Discard(tag, line uint32) {
+	u.drop(func(k lineKey) bool { return k == lineKey{tag, line} })
+}
+
+func (u *Userspace) drop(matches func(lineKey) bool) {
+	for range u.queue.take(matches) {
+		u.processor.CountDrop(nil, ipsec.DropNoSA)
+	}
+}
+
+// SAs implements Backend.
+func (u *Userspace) SAs() []SAStatus {
+	var out []SAStatus
+	for _, sa := range u.processor.SAs() {
+		s := SAStatus{Params: sa.Params(), Endpoint: sa.Endpoint(), Counters: sa.Counters()}
+		s.BytesLeft, s.Limited = sa.RemainingBytes()
+		if s.PathMTU = sa.PathMTU(); s.PathMTU > 0 {
+			s.PlaintextMTU = sa.PlaintextMTU(s.PathMTU)
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Stats implements Backend.
+func (u *Userspace) Stats() Stats {
+	return Stats{Stats: u.processor.Stats(), Queued: u.queue.len(), Keepalives: u.keepalives.Load()}
+}
