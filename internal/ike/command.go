@@ -10,20 +10,11 @@ import (
 	"qmidle/internal/trace"
 )
 
-func (c *Config) connection(tag uint32) *Connection {
-	for _, conn := range c.Connections {
-		if conn.Tag == tag {
-			return conn
-		}
-	}
-	return nil
-}
-
 // Acquire asks for IPsec SAs for traffic that waits. A request for what is
 // already under way is one with it.
 func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 	e.begin(now, fx)
-	conn := e.cfg.connection(a.Connection)
+	conn := e.conns.byTag[a.Connection]
 	if conn == nil || len(conn.Peers) == 0 || a.Line < 0 || a.Line >= len(conn.ACL) || !conn.ACL[a.Line].Permit {
 		fx.Failed = append(fx.Failed, FailedAcquire{a.Connection, a.Line})
 		return

@@ -87,14 +87,24 @@ type Connection struct {
 	ReplayWindow  int
 }
 
-// peers says whether a is one of c's peers.
-func (c *Connection) peers(a netip.Addr) bool {
-	for _, p := range c.Peers {
-		if p == a {
-			return true
+// index finds connections without walking them all.
+type index struct {
+	byTag  map[uint32]*Connection
+	byEnds map[addrPair][]*Connection // in order, one list a peer
+	local  map[netip.Addr]bool        // addresses with a crypto map
+}
+
+func indexOf(list []*Connection) index {
+	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool)}
+	for _, c := range list {
+		x.byTag[c.Tag] = c
+		x.local[c.Local] = true
+		for _, p := range c.Peers {
+			ends := addrPair{c.Local, p}
+			x.byEnds[ends] = append(x.byEnds[ends], c)
 		}
 	}
-	return false
+	return x
 }
 
 func (c *Config) interval() time.Duration {

@@ -13,6 +13,7 @@ import (
 // back by more than a clock step would.
 type Engine struct {
 	cfg    Config
+	conns  index
 	now    time.Time
 	fx     *Effects
 	timers timers
@@ -49,6 +50,7 @@ type initialKey struct {
 func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:       cfg,
+		conns:     indexOf(cfg.Connections),
 		byCookies: make(map[cookiePair]*sa),
 		byInitial: make(map[initialKey]*sa),
 		byAddrs:   make(map[addrPair][]*sa),

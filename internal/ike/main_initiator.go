@@ -19,7 +19,6 @@ func (e *Engine) startMainMode(local, remote netip.Addr, a Acquire) {
 	s.waiting = []Acquire{a}
 	e.byCookies[cookiePair{i: s.cookieI}] = s
 	e.lockPeer(s, trace.ForInitiator)
-	s.emit(&trace.NodeCreated{})
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
 	s.emit(&trace.AggressiveNotPossible{})
 	if _, ok := s.lookupKey(); !ok {

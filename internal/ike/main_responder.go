@@ -2,7 +2,6 @@ package ike
 
 import (
 	"bytes"
-	"net/netip"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -25,7 +24,7 @@ func (m *message) first() {
 		m.drop(trace.DropHeader)
 		return
 	}
-	if !e.cfg.serves(m.local.Addr()) {
+	if !e.conns.local[m.local.Addr()] {
 		m.drop(trace.DropNotEnabled)
 		return
 	}
@@ -74,16 +73,6 @@ func (m *message) openResponder() {
 	e.lockPeer(s, trace.ForProcessBlock)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
 	r.do(m)
-}
-
-// serves says whether a crypto map is applied where a message arrived.
-func (c *Config) serves(local netip.Addr) bool {
-	for _, conn := range c.Connections {
-		if conn.Local == local {
-			return true
-		}
-	}
-	return false
 }
 
 // mainMode1 answers the initiator's offer (RFC 2409 section 5, message 1).

@@ -139,7 +139,7 @@ func (n *node) retryDue(now time.Time) {
 	n.attempts++
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
-	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Attempt: uint8(n.attempts), Max: uint8(limit)})
+	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.send(n.lastOut, n.id)
 	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
 }

@@ -11,7 +11,7 @@ import (
 // access list.
 func (s *sa) startQuickMode(a Acquire) {
 	e := s.e
-	conn := e.cfg.connection(a.Connection)
+	conn := e.conns.byTag[a.Connection]
 	if conn == nil || a.Line < 0 || a.Line >= len(conn.ACL) {
 		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
 		return

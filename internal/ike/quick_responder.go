@@ -2,7 +2,6 @@ package ike
 
 import (
 	"bytes"
-	"net/netip"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -121,7 +120,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	s.emit(&trace.IPsecTransformJudged{Accepted: true})
 	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
 		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
-	conn, line := s.e.cfg.connectionFor(s.local.Addr(), s.remote.Addr(), n.localProxy, n.remoteProxy)
+	conn, line := s.e.connectionFor(s.pair(), n.localProxy, n.remoteProxy)
 	if conn == nil {
 		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: trace.IPsecAttrProxy})
 		return false
@@ -170,11 +169,8 @@ func (s *sa) matchESP(conn *Connection, o policy.ESPOffer) (ts policy.TransformS
 
 // connectionFor finds the crypto map entry, in order, with this peer whose
 // access list allows the proxies, and the line that does.
-func (c *Config) connectionFor(local, remote netip.Addr, lp, rp policy.Proxy) (*Connection, int) {
-	for _, conn := range c.Connections {
-		if conn.Local != local || !conn.peers(remote) {
-			continue
-		}
+func (e *Engine) connectionFor(ends addrPair, lp, rp policy.Proxy) (*Connection, int) {
+	for _, conn := range e.conns.byEnds[ends] {
 		if line, ok := policy.AllowingLine(conn.ACL, lp, rp); ok {
 			return conn, line
 		}
