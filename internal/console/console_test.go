@@ -115,6 +115,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"show cryptoo isakmp sa", "show cryptoo isakmp sa\n     ^\n% Invalid input detected at '^' marker."},
 		{"show crypto isakmp sa 5", "show crypto isakmp sa 5\n                      ^\n% Invalid input detected at '^' marker."},
 		{"foo", "foo\n^\n% Invalid input detected at '^' marker."},
+		{"show\tcrypto  foo", "show\tcrypto  foo\n    \t        ^\n% Invalid input detected at '^' marker."},
 		{"clear crypto isakmp 0", "clear crypto isakmp 0\n                    ^\n% Invalid input detected at '^' marker."},
 		{"ping 300.1.1.1", "ping 300.1.1.1\n     ^\n% Invalid input detected at '^' marker."},
 		{"show crypto isakmp history peer x", "show crypto isakmp history peer x\n                                ^\n% Invalid input detected at '^' marker."},

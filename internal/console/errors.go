@@ -52,6 +52,13 @@ func (e *SyntaxError) Terminal(prompt string) string {
 	return e.caret(len(prompt)) + e.Message() + "\n\n"
 }
 
+// caret is the line with the caret; tabs stay, so that it stands right below.
 func (e *SyntaxError) caret(indent int) string {
-	return strings.Repeat(" ", indent+e.Col) + "^\n"
+	before := strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, e.Line[:e.Col])
+	return strings.Repeat(" ", indent) + before + "^\n"
 }
