@@ -14,6 +14,7 @@ type dpdState struct {
 	timer    timer
 	sequence uint32
 	asked    bool // sequence is not answered yet
+	askedAt  time.Time
 	missed   int
 	peerSeq  uint32
 	peerSeen bool
@@ -34,16 +35,18 @@ func (s *sa) startDPD() {
 	s.e.timers.set(&s.dpd.timer, s.e.now.Add(k.Interval))
 }
 
-// dpdDue asks, asks again, or gives the peer up.
+// dpdDue asks, asks again, or gives the peer up. What the peer sent meanwhile
+// under the SA's keys is an answer too.
 func (s *sa) dpdDue(now time.Time) {
 	k := s.e.cfg.Keepalive
 	if k == nil || s.dead {
 		return
 	}
-	if s.dpd.asked {
+	if s.dpd.asked && !s.heard.After(s.dpd.askedAt) {
 		s.dpdMissed(now, k)
 		return
 	}
+	s.dpd.asked, s.dpd.missed = false, 0
 	if wait := s.quiet(now, k); wait > 0 {
 		s.e.timers.set(&s.dpd.timer, now.Add(wait))
 		return
@@ -80,15 +83,14 @@ func later(a, b time.Time) time.Time {
 
 func (s *sa) dpdAsk(now time.Time, k *Keepalive) {
 	s.dpd.sequence++
-	s.dpd.asked = true
+	s.dpd.asked, s.dpd.askedAt = true, now
 	s.e.stats.DPDSent++
 	s.sendDPD(isakmp.NotifyRUThere, s.dpd.sequence)
 	s.same(trace.FromTimer, trace.InputTimerIMAlive)
 	s.e.timers.set(&s.dpd.timer, now.Add(k.Retry))
 }
 
-// dpdMissed counts an unanswered question. What the peer sent meanwhile under
-// the SA's keys is an answer too.
+// dpdMissed counts an unanswered question.
 func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 	s.dpd.missed++
 	s.emit(&trace.DPDUnanswered{Count: uint8(s.dpd.missed), Max: dpdMaxMissed})

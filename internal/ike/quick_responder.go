@@ -45,6 +45,8 @@ func (m *message) quickMode1() {
 	n.idI, n.idR = bytes.Clone(idI), bytes.Clone(idR)
 	n.localProxy, n.remoteProxy, n.nonceI = local, remote, nonce
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA, MessageID: n.id})
+	// A refusal names the first SPI offered.
+	n.outSPI, _ = offeredSPI(offer.Proposals[0])
 	if !n.chooseESP(offer) {
 		n.reject()
 		return
