@@ -53,7 +53,7 @@ type Node[T any] struct {
 	Block bool
 	// Open says that unknown words after this one are foreign too.
 	Open bool
-	// Part names Next, where several commands share it; for documentation.
+	// Part names Next where the documentation shows it apart.
 	Part string
 }
 

@@ -9,8 +9,8 @@ import (
 // numberedACL follows `access-list`. Standard lists are not for VPN; what stands
 // in them is not looked at.
 var numberedACL = []*node{
-	{Kind: Number, Lo: 1, Hi: 99, Arg: "standard", Help: "IP standard access list", Do: standardACL, No: ignore, Next: anything},
-	{Kind: Number, Lo: 1300, Hi: 1999, Arg: "standard", Help: "IP standard access list (expanded range)", Do: standardACL, No: ignore, Next: anything},
+	{Kind: Number, Lo: 1, Hi: 99, Arg: "standard", Help: "IP standard access list", Do: standardACL, No: ignore, Next: anything, Part: "LINE"},
+	{Kind: Number, Lo: 1300, Hi: 1999, Arg: "standard", Help: "IP standard access list (expanded range)", Do: standardACL, No: ignore, Next: anything, Part: "LINE"},
 	{Kind: Number, Lo: 100, Hi: 199, Arg: "list", Help: "IP extended access list", No: noACL, Next: numberedEntry, Part: "ENTRY"},
 	{Kind: Number, Lo: 2000, Hi: 2699, Arg: "list", Help: "IP extended access list (expanded range)", No: noACL, Next: numberedEntry, Part: "ENTRY"},
 	{Kind: Number, Lo: 200, Hi: 1299, Help: "Lists of other protocols", Foreign: true},
@@ -132,11 +132,11 @@ func aclPort(name string, names []namedValue, next []*node) []*node {
 	one := value(name, next, end)
 	several := value(name, slices.Concat(more, next), end)
 	nodes := []*node{
-		{Text: "eq", Lo: uint64(PortEq), Arg: name + "-op", Help: "Match only packets on a given port number", Next: several, Part: "PORT"},
-		{Text: "gt", Lo: uint64(PortGt), Arg: name + "-op", Help: "Match only packets with a greater port number", Next: one, Part: "PORT"},
-		{Text: "lt", Lo: uint64(PortLt), Arg: name + "-op", Help: "Match only packets with a lower port number", Next: one, Part: "PORT"},
-		{Text: "neq", Lo: uint64(PortNeq), Arg: name + "-op", Help: "Match only packets not on a given port number", Next: several, Part: "PORT"},
-		{Text: "range", Lo: uint64(PortRange), Arg: name + "-op", Help: "Match only packets in the range of port numbers", Next: value(name, value(name+"-to", next, end), nil), Part: "PORT PORT"},
+		{Text: "eq", Lo: uint64(PortEq), Arg: name + "-op", Help: "Match only packets on a given port number", Next: several},
+		{Text: "gt", Lo: uint64(PortGt), Arg: name + "-op", Help: "Match only packets with a greater port number", Next: one},
+		{Text: "lt", Lo: uint64(PortLt), Arg: name + "-op", Help: "Match only packets with a lower port number", Next: one},
+		{Text: "neq", Lo: uint64(PortNeq), Arg: name + "-op", Help: "Match only packets not on a given port number", Next: several},
+		{Text: "range", Lo: uint64(PortRange), Arg: name + "-op", Help: "Match only packets in the range of port numbers", Next: value(name, value(name+"-to", next, end), nil)},
 	}
 	return slices.Concat(nodes, next)
 }
@@ -170,12 +170,7 @@ func endOptions(more ...node) []*node {
 	for _, text := range []string{"dscp", "fragments", "log-input", "option", "precedence", "reflect", "time-range", "tos", "ttl", "ack", "fin", "psh", "rst", "syn", "urg", "match-all", "match-any"} {
 		nodes = append(nodes, &node{Text: text, Help: "Not supported yet", Unsupported: "`" + text + "` in an access list", Scope: ScopeACL})
 	}
-	for _, n := range nodes {
-		if n.Unsupported == "" {
-			n.Next = nodes
-		}
-	}
-	return nodes
+	return loop(nodes)
 }
 
 func ignore(*Editor, Args) *Problem { return nil }

@@ -39,9 +39,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 		}},
 		{Text: "ip", Help: "Global IP configuration subcommands", Open: true, Next: []*node{
 			{Text: "access-list", Help: "Named access-list", Next: namedACL},
-			{Text: "address", Help: "Belongs below an interface", Do: misplacedAddress, Next: []*node{
-				{Kind: Rest, Text: "LINE", Help: "Address", Do: misplacedAddress},
-			}},
+			{Text: "address"}, // stands below an interface: wrong here, not foreign
 			{Text: "domain", Help: "IP DNS Resolver", Open: true, Next: domainName("name")},
 			{Text: "domain-name", Help: "Define the default domain name", No: noDomainName, Next: domainWord},
 			{Text: "local", Help: "Specify local options", Open: true, Next: []*node{
@@ -107,7 +105,9 @@ var timestampOptions = loop([]*node{
 // loop lets the nodes follow each other in any order.
 func loop(nodes []*node) []*node {
 	for _, n := range nodes {
-		n.Next = nodes
+		if n.Unsupported == "" {
+			n.Next = nodes
+		}
 	}
 	return nodes
 }
@@ -150,10 +150,6 @@ func init() {
 			n.Next = []*node{{Kind: Number, Lo: 1, Hi: 4294967295, Arg: "tag", Help: "Tag value", Do: addRoute, Next: routeOptions}}
 		}
 	}
-}
-
-func misplacedAddress(*Editor, Args) *Problem {
-	return &Problem{Code: CodeInvalid, Message: "`ip address` stands below an `interface` line"}
 }
 
 func setHostname(e *Editor, a Args) *Problem {

@@ -38,7 +38,7 @@ var ipsecNodes = []*node{
 		}},
 	}},
 	{Text: "transform-set", Help: "Define transform and settings", Next: []*node{
-		{Kind: Word, Text: "WORD", Arg: "name", Help: "Transform set tag", No: noTransformSet, Do: enterTransformSet, Next: transforms(true, true)},
+		{Kind: Word, Text: "WORD", Arg: "name", Help: "Transform set tag", No: noTransformSet, Do: enterTransformSet, Next: transforms(true, true), Part: "TRANSFORMS"},
 	}},
 }
 

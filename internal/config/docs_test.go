@@ -1,0 +1,206 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var allModes = []*mode{&globalMode, &policyMode, &transformSetMode, &cryptoMapMode, &interfaceMode, &extendedMode}
+
+// TestDocumentation keeps docs/configuration.md as the tables are.
+func TestDocumentation(t *testing.T) {
+	golden(t, "../../docs/configuration.md", documentation())
+}
+
+const docsHead = `# Configuration
+
+The configuration is Cisco IOS syntax. A router's own ` + "`show running-config`" + ` loads as it is:
+what has nothing to do with VPN is skipped and counted. This page lists what is understood; it is
+made from the command tables by ` + "`go test ./internal/config -update`" + `.
+
+How a file is read:
+
+- Keywords may be abbreviated as long as no other keyword of that place starts so. Lines need no
+  indentation: a command that the current mode does not have is tried as a global one.
+- ` + "`no`" + ` removes or restores the default; ` + "`default`" + ` restores the default. ` + "`!`" + ` at the start of a line is a comment.
+- A wrong line stops the load. It is shown with a caret under the word, and with what could have stood there.
+  A line that begins with ` + "`crypto`" + ` is never skipped.
+- What IOS knows and this gateway does not support yet is named: with a warning while nothing uses it,
+  and as an error where it would be in effect.
+- Each weak algorithm in use gets one warning.
+- Pre-shared keys are never shown in a message.
+
+Interfaces: an IOS name is bound to the Linux interface that carries its ` + "`ip address`" + `, or by
+` + "`--interface Gi0/1=eth1`" + `. A Linux name is itself. Of the names that could be either, ` + "`eth0`" + ` is Linux's;
+` + "`tun0`, `lo0` and `vlan10`" + ` are IOS's Tunnel0, Loopback0 and Vlan10.
+
+In the syntax below, ` + "`{ a | b }`" + ` is a choice, ` + "`[ a ]`" + ` may be left out, and ` + "`...`" + ` repeats.
+`
+
+func documentation() string {
+	var b strings.Builder
+	b.WriteString(docsHead)
+	for _, m := range allModes {
+		fmt.Fprintf(&b, "\n## %s mode\n\nPrompt: `(%s)#`\n\n```\n", m.name, m.prompt)
+		for _, line := range usage(m.nodes, "") {
+			b.WriteString(line + "\n")
+		}
+		b.WriteString("```\n")
+	}
+	b.WriteString(docsParts())
+	b.WriteString("\n## Known to IOS, not supported yet\n\n")
+	for _, m := range allModes {
+		for _, line := range unsupportedLines(m.nodes, "", map[*node]bool{}) {
+			fmt.Fprintf(&b, "- %s: `%s`\n", strings.ToLower(m.name), line)
+		}
+	}
+	for _, n := range endOptions() {
+		if n.Unsupported != "" {
+			fmt.Fprintf(&b, "- the end of an access list entry: `%s`\n", n.shown())
+		}
+	}
+	b.WriteString("\n## Skipped\n\nGlobal commands that have nothing to do with VPN, with the lines below them; `ip` and `service`\ncommands and interface commands that are not listed above are skipped too.\n\n")
+	words := append(strings.Fields(foreignLines), strings.Fields(foreignBlocks)...)
+	slices.Sort(words)
+	b.WriteString("`" + strings.Join(words, "` `") + "`\n")
+	return b.String()
+}
+
+func docsParts() string {
+	var b strings.Builder
+	b.WriteString("\n## Parts\n\n```\n")
+	var c, a, p, tcp, udp, icmp []string
+	for _, x := range ciphers {
+		if x.bits {
+			c = append(c, x.text+" [ 128 | 192 | 256 ]")
+		} else {
+			c = append(c, x.text)
+		}
+	}
+	for _, x := range authenticators {
+		a = append(a, x.text)
+	}
+	for _, x := range protocols {
+		p = append(p, x.text)
+	}
+	for _, x := range tcpPorts {
+		tcp = append(tcp, x.text)
+	}
+	for _, x := range udpPorts {
+		udp = append(udp, x.text)
+	}
+	for _, x := range icmpMessages {
+		icmp = append(icmp, x.text)
+	}
+	fmt.Fprintf(&b, "TRANSFORMS   [ CIPHER ] [ INTEGRITY ], in any order\nCIPHER       %s\nINTEGRITY    %s\n\n", strings.Join(c, " | "), strings.Join(a, " | "))
+	b.WriteString("ENTRY        { permit | deny } PACKETS\n" +
+		"             remark LINE, where no number stands before it\n" +
+		"PACKETS      PROTOCOL ADDRESSES ADDRESSES [ log ]\n" +
+		"             udp ADDRESSES [ PORTS ] ADDRESSES [ PORTS ] [ log ]\n" +
+		"             tcp ADDRESSES [ PORTS ] ADDRESSES [ PORTS ] [ established ] [ log ]\n" +
+		"             icmp ADDRESSES ADDRESSES [ MESSAGE | <0-255> [ <0-255> ] ] [ log ]\n" +
+		"ADDRESSES    any | host A.B.C.D | A.B.C.D WILDCARD\n" +
+		"PORTS        { eq | gt | lt | neq } PORT | range PORT PORT\n")
+	fmt.Fprintf(&b, "PROTOCOL     <0-255> | %s\nPORT         <0-65535>, or for tcp %s\n             or for udp %s\nMESSAGE      %s\n```\n",
+		strings.Join(p, " | "), strings.Join(tcp, " "), strings.Join(udp, " "), strings.Join(icmp, " "))
+	b.WriteString("\nAn access list of a crypto map permits only what a quick mode identity can carry: one protocol, one port\n(`eq`), one subnet for each side. Its `deny` entries may compare anything.\n")
+	return b.String()
+}
+
+// own are the nodes that are supported.
+func own(nodes []*node) []*node {
+	var out []*node
+	for _, n := range nodes {
+		runs := n.Do != nil || n.Part != "" || len(n.Next) > 0 && (n.Next[0] == n || len(own(n.Next)) > 0)
+		if runs && !n.Foreign && n.Unsupported == "" {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// usage is a line of syntax for each command.
+func usage(nodes []*node, before string) []string {
+	var lines []string
+	for _, n := range own(nodes) {
+		if isGroup(n) {
+			lines = append(lines, usage(n.Next, before+n.shown()+" ")...)
+			continue
+		}
+		lines = append(lines, before+syntax(n, map[*node]bool{}))
+	}
+	return lines
+}
+
+// isGroup says whether a node is a keyword before several commands.
+func isGroup(n *node) bool {
+	next := own(n.Next)
+	return n.Do == nil && n.Arg == "" && n.Part == "" && len(next) > 1 && slices.ContainsFunc(next, func(c *node) bool { return len(c.Next) > 0 })
+}
+
+// syntax is a node and what may follow it.
+func syntax(n *node, above map[*node]bool) string {
+	s := n.shown()
+	if above[n] {
+		return "..."
+	}
+	above[n] = true
+	defer delete(above, n)
+	var all []string
+	if n.Part != "" {
+		all = []string{n.Part}
+	} else {
+		all = followers(n, above)
+	}
+	tail := strings.Join(all, " | ")
+	switch {
+	case tail == "":
+		return s
+	case n.Do != nil:
+		return s + " [ " + tail + " ]"
+	case len(all) > 1:
+		return s + " { " + tail + " }"
+	}
+	return s + " " + tail
+}
+
+func followers(n *node, above map[*node]bool) []string {
+	var all []string
+	for _, c := range own(n.Next) {
+		if above[c] {
+			return []string{"..."}
+		}
+		all = append(all, syntax(c, above))
+	}
+	return all
+}
+
+// unsupportedLines are the commands that IOS has and this gateway does not, at
+// the first place where each list of nodes stands.
+func unsupportedLines(nodes []*node, before string, seen map[*node]bool) []string {
+	if len(nodes) == 0 || seen[nodes[0]] {
+		return nil
+	}
+	seen[nodes[0]] = true
+	var lines []string
+	for _, n := range nodes {
+		if n.Unsupported != "" {
+			lines = append(lines, before+n.shown())
+		}
+	}
+	for _, n := range nodes {
+		switch n.Part {
+		case "":
+			lines = append(lines, unsupportedLines(n.Next, before+n.shown()+" ", seen)...)
+		case "TRANSFORMS":
+			for _, c := range n.Next {
+				if c.Unsupported != "" {
+					lines = append(lines, before+n.shown()+" "+c.shown())
+				}
+			}
+		}
+	}
+	return lines
+}
