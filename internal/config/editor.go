@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -275,35 +276,37 @@ func (e *Editor) run(c command, m Match[*Editor]) {
 	}
 	e.report(Error, p.Code, p.Message, e.at(m.Args, word))
 	e.diags[len(e.diags)-1].Hint = p.Hint
+	e.swallow()
 }
 
-// unsupported remembers a construct that IOS knows and this does not. Whether
-// it stops the load is for Check to say.
+// unsupported remembers a construct that IOS knows and this does not, and
+// forgets it on `no`. Whether it stops the load is for Check to say.
 func (e *Editor) unsupported(c command, m Match[*Editor]) {
 	n := m.last()
 	e.below = block{on: true, indent: indent(e.text), flush: n.Block}
+	owner := e.owner(n.Scope, m.Args)
 	if c.negated {
+		e.uses = slices.DeleteFunc(e.uses, func(u use) bool { return u.feature == n.Unsupported && u.owner == owner })
 		return
 	}
-	u := use{feature: n.Unsupported, scope: n.Scope, at: e.at(m.Args, c.words[len(m.Path)-1])}
+	u := use{feature: n.Unsupported, scope: n.Scope, owner: owner, at: e.at(m.Args, c.words[len(m.Path)-1])}
 	u.at.text, u.at.caret = e.shown(m, len(m.Path)-1, c.words)
-	switch n.Scope {
-	case ScopeMap:
-		u.owner = e.within
-		if m.Args.Has("map") {
-			u.owner = m.Args.Text("map")
-		}
-	case ScopeACL:
-		if e.list != nil {
-			u.owner = e.list.Name
-		}
-		if m.Args.Has("list") {
-			u.owner = m.Args.Text("list")
-		}
-	case ScopeInterface:
-		if e.iface != nil {
-			u.owner = e.iface.Name
-		}
-	}
 	e.uses = append(e.uses, u)
+}
+
+// owner names the crypto map, access list or interface that a line belongs to.
+func (e *Editor) owner(s Scope, a Args) string {
+	switch {
+	case s == ScopeMap && a.Has("map"):
+		return a.Text("map")
+	case s == ScopeMap:
+		return e.within
+	case s == ScopeACL && a.Has("list"):
+		return a.Text("list")
+	case s == ScopeACL && e.list != nil:
+		return e.list.Name
+	case s == ScopeInterface && e.iface != nil:
+		return e.iface.Name
+	}
+	return ""
 }

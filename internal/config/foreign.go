@@ -17,14 +17,17 @@ qos queue-list radius-server rcmd regexp resource resume-string rmon rtr
 scheduler sdm security smart-license snmp snmp-server spanning-tree
 standby state-machine stun switch tacacs-server template terminal-queue tftp-server
 transceiver ttycap udld upgrade username vlan vtp vty-async vines
-virtual-profile vstack warm-reboot wsma x25 x29
+virtual-profile virtual-template vstack warm-reboot wlccp wsma x25 x29
+appletalk bstun clid cwmp decnet dlsw dnsix-dmdp fabric fallback identity inspect
+lnm mgcp ncia nls ppp rlm rsrb sap-priority-list sgbp sgcp snasw sntp source-bridge
+spd ssh tag-switching tarp tn3270-server translate xns
 `
 
 // foreignBlocks are those with lines of their own below.
 const foreignBlocks = `
 appfw application archive bba-group bfd bfd-template class-map control-plane
 controller dial-peer dspfarm eou event flow gatekeeper gateway
-key l2vpn line map-class metadata monitor object-group
+key l2tp-class l2vpn line map-class media metadata monitor nhrp oer pfr object-group
 parameter-map parser performance policy-map pseudowire-class radius redundancy
 rif route-map router sccp sip-ua subscriber tacacs
 telephony-service time-range track voice voice-card voice-port vpdn vpdn-group

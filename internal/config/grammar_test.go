@@ -173,6 +173,25 @@ func TestModesAndPrompts(t *testing.T) {
 	}
 }
 
+// TestUnsupportedIsForgotten: what a console takes back stops nothing.
+func TestUnsupportedIsForgotten(t *testing.T) {
+	e := NewEditor(New())
+	for _, line := range []string{"crypto map M 1 ipsec-isakmp", "reverse-route", "interface eth0", "crypto map M"} {
+		e.Line(line)
+	}
+	has := func() bool {
+		return slices.ContainsFunc(e.Check(), func(d Diagnostic) bool { return d.Code == CodeUnsupported && strings.Contains(d.Message, "reverse") })
+	}
+	if !has() {
+		t.Error("reverse-route on an applied map is not an error")
+	}
+	e.Line("crypto map M 1")
+	e.Line("no reverse-route")
+	if has() {
+		t.Error("reverse-route was taken back and still counts")
+	}
+}
+
 func TestInterfaceName(t *testing.T) {
 	for _, c := range []struct{ in, long, short string }{
 		{"Gi0/1", "GigabitEthernet0/1", "Gi0/1"},

@@ -34,6 +34,8 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 		}},
 		{Text: "interface", Help: "Select an interface to configure", Next: []*node{
 			{Kind: Word, Text: "WORD", Arg: "name", Help: "IOS or Linux interface name", Do: enterInterface, No: noInterface, Next: []*node{
+				{Text: "multipoint", Help: "Treat as a multipoint link", Do: enterInterface},
+				{Text: "point-to-point", Help: "Treat as a point-to-point link", Do: enterInterface},
 				{Kind: Word, Text: "N/N", Arg: "number", Help: "Interface number", Do: enterInterface, No: noInterface},
 			}},
 		}},

@@ -17,7 +17,7 @@ var interfaceMode = mode{name: "Interface", prompt: "config-if", open: true, nod
 		{Text: "ipsec", Help: "IPsec settings of the interface", Unsupported: "IPsec settings of an interface"},
 		{Text: "ezvpn", Help: "Easy VPN", Unsupported: "the Easy VPN client", Scope: ScopeAlways},
 	}},
-	{Text: "description", Help: "Interface specific description", No: noDescription, Next: []*node{
+	{Text: "description", Help: "Interface specific description", Do: noDescription, No: noDescription, Next: []*node{
 		{Kind: Rest, Text: "LINE", Arg: "description", Help: "Up to 240 characters describing this interface", Do: setDescription},
 	}},
 	{Text: "ip", Help: "Interface Internet Protocol config commands", Open: true, Next: []*node{

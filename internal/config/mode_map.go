@@ -33,7 +33,7 @@ var cryptoMapNodes = []*node{
 }
 
 var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes: []*node{
-	{Text: "description", Help: "Description of the crypto map statement policy", No: noMapDescription, Next: []*node{
+	{Text: "description", Help: "Description of the crypto map statement policy", Do: noMapDescription, No: noMapDescription, Next: []*node{
 		{Kind: Rest, Text: "LINE", Arg: "description", Help: "Up to 80 characters", Do: setMapDescription},
 	}},
 	{Text: "match", Help: "Match values", Next: []*node{

@@ -101,6 +101,15 @@ func (e *Editor) syntaxError(c command, m Match[*Editor], err *SyntaxError) {
 		d.Hint = "if the line has nothing to do with VPN, put a `!` before it"
 	}
 	e.diags = append(e.diags, d)
+	e.swallow()
+}
+
+// swallow leaves out the lines below a wrong global line of a file: they are not
+// wrong themselves.
+func (e *Editor) swallow() {
+	if e.loading && e.mode == nil {
+		e.below = block{on: true, indent: indent(e.text)}
+	}
 }
 
 // shown is the current line for a message about its word number at. What stands
