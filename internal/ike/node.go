@@ -113,9 +113,11 @@ func (n *node) forget() {
 	n.chosen = isakmp.Proposal{}
 }
 
-// failNode takes back what a failed quick mode had begun.
+// failNode takes back what a failed quick mode had begun. The peer is told,
+// since it may send on the SA already: only its message 3 is missing.
 func (s *sa) failNode(n *node) {
 	if n.child != nil && !n.child.ready {
+		s.sendDeleteESP(n.child.in.SPI)
 		s.e.removeChild(n.child, trace.ReasonNone)
 	}
 	if n.role == trace.RoleInitiator && n.conn != nil {
