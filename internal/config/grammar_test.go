@@ -268,11 +268,11 @@ func TestEffectivePolicies(t *testing.T) {
 	}
 }
 
-// TestLineEndings: a file from Windows loads as the other does.
+// TestLineEndings: a file from Windows, with its byte order mark, loads as the other does.
 func TestLineEndings(t *testing.T) {
 	text := string(read(t, "testdata/hub.cfg"))
 	want, _ := Load("hub", []byte(text))
-	got, ds := Load("hub", []byte(strings.ReplaceAll(text, "\n", "\r\n")))
+	got, ds := Load("hub", []byte("\ufeff"+strings.ReplaceAll(text, "\n", "\r\n")))
 	if diff := cmp.Diff(want, got, equateNetip); diff != "" {
 		t.Errorf("%s\n%s", ds, diff)
 	}

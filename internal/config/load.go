@@ -48,6 +48,7 @@ func (e *Editor) read(text []byte) {
 		e.report(Error, CodeInvalid, "the file is not text: it has a byte 0x00", mark{line: line})
 		return
 	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	var banner string // the delimiter that ends a banner
 	for raw := range bytes.Lines(text) {
 		line := strings.TrimRight(string(raw), "\r\n")
