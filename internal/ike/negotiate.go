@@ -47,7 +47,8 @@ func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
 			o := policy.ParseIKEOffer(t)
 			for _, p := range policies {
 				refusal, match := s.compareIKE(p, o, t, haveKey)
-				if match && !on(p) {
+				_, equal := p.Match(o)
+				if equal && !on(p) {
 					defaultWould, match = true, false
 				} else if !match {
 					s.emit(&trace.IKETransformRefused{Number: t.Number, Priority: p.Priority,

@@ -94,6 +94,8 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	n.forget()
 	if failed {
 		s.e.stats.Phase2Failed++
+	}
+	if failed || reason == trace.NodeIKEDeleted {
 		s.failNode(n)
 	}
 	if s.dead {

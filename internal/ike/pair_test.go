@@ -62,6 +62,7 @@ type pair struct {
 	lose       func(n int, d Datagram) bool
 	rewrite    func(n int, d *Datagram)
 	sent       int
+	hubAddr    netip.Addr
 }
 
 func aesPolicy() policy.IKE {
@@ -96,7 +97,7 @@ func newPair(t testing.TB, change func(hub, spoke *Config)) *pair {
 	if change != nil {
 		change(&hub, &spoke)
 	}
-	return &pair{t: t, now: epoch, hub: newSide("hub", hub, 1), spoke: newSide("spoke", spoke, 2)}
+	return &pair{t: t, now: epoch, hubAddr: hubAddr, hub: newSide("hub", hub, 1), spoke: newSide("spoke", spoke, 2)}
 }
 
 func newSide(name string, cfg Config, seed byte) *side {
@@ -110,7 +111,7 @@ func newSide(name string, cfg Config, seed byte) *side {
 }
 
 func (p *pair) sideAt(a netip.Addr) *side {
-	if a == hubAddr {
+	if a == p.hubAddr {
 		return p.hub
 	}
 	return p.spoke
