@@ -252,22 +252,6 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-func TestEffectivePolicies(t *testing.T) {
-	c := New()
-	all := c.EffectivePolicies()
-	if len(all) != 8 || all[0].Priority != 65507 || all[7].Priority != 65514 {
-		t.Errorf("IOS's own policies: %v", all)
-	}
-	c.ISAKMP.DefaultPolicy = false
-	if got := c.EffectivePolicies(); len(got) != 0 {
-		t.Errorf("without default policies: %v", got)
-	}
-	c.ISAKMP.Policies = []Policy{newPolicy(7)}
-	if got := c.EffectivePolicies(); !slices.Equal(got, c.ISAKMP.Policies) {
-		t.Errorf("configured: %v", got)
-	}
-}
-
 // TestLineEndings: a file from Windows, with its byte order mark, loads as the other does.
 func TestLineEndings(t *testing.T) {
 	text := string(read(t, "testdata/hub.cfg"))

@@ -25,7 +25,7 @@ var isakmpNodes = []*node{
 		{Text: "firewall", Help: "Firewall policies for clients", Unsupported: "mode configuration of clients"},
 	}},
 	{Text: "default", Help: "ISAKMP default policy", Next: []*node{
-		{Text: "policy", Help: "IOS's own policies, when none is configured", Do: setDefaultPolicy(true), No: setDefaultPolicy(false), Reset: setDefaultPolicy(true)},
+		{Text: "policy", Help: "Accept the built-in policy 65535, after all others", Do: setDefaultPolicy(true), No: setDefaultPolicy(false), Reset: setDefaultPolicy(false)},
 	}},
 	{Text: "diagnose", Help: "Diagnostics", Unsupported: "ISAKMP diagnostics"},
 	{Text: "enable", Help: "Enable ISAKMP", Do: setEnabled(true), No: setEnabled(false), Reset: setEnabled(true)},

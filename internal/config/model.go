@@ -31,7 +31,6 @@ func New() *Config {
 		Hostname: "Router",
 		ISAKMP: ISAKMP{
 			Enabled:        true,
-			DefaultPolicy:  true,
 			AggressiveMode: true,
 			Retransmission: defaultRetransmission,
 		},
@@ -63,7 +62,7 @@ type Timestamps struct {
 type ISAKMP struct {
 	Enabled        bool     // `crypto isakmp enable`, on by default
 	Policies       []Policy // sorted by priority, the preferred first
-	DefaultPolicy  bool     // `crypto isakmp default policy`, on by default
+	DefaultPolicy  bool     // `crypto isakmp default policy`: accept the built-in policy 65535
 	Keys           []PresharedKey
 	Identity       IdentityType
 	Keepalive      *Keepalive    // nil: no dead peer detection
@@ -290,42 +289,6 @@ type Route struct {
 	Distance  uint8  // 1 by default
 	Name      string
 	Tag       uint32
-}
-
-// DefaultPolicies are the eight policies that IOS 12.4(20)T and later use when
-// none is configured.
-func DefaultPolicies() []Policy {
-	aes5 := func(h isakmp.HashAlgorithm, a isakmp.AuthMethod) Policy {
-		return Policy{Encryption: isakmp.EncrAESCBC, KeyBits: 128, Hash: h, Auth: a, Group: isakmp.GroupMODP1536, Lifetime: 86400}
-	}
-	des2 := func(h isakmp.HashAlgorithm, a isakmp.AuthMethod) Policy {
-		return Policy{Encryption: isakmp.Encr3DESCBC, Hash: h, Auth: a, Group: isakmp.GroupMODP1024, Lifetime: 86400}
-	}
-	var all []Policy
-	for _, suite := range []func(isakmp.HashAlgorithm, isakmp.AuthMethod) Policy{aes5, des2} {
-		for _, hash := range []isakmp.HashAlgorithm{isakmp.HashSHA1, isakmp.HashMD5} {
-			for _, auth := range []isakmp.AuthMethod{isakmp.AuthRSASig, isakmp.AuthPSK} {
-				all = append(all, suite(hash, auth))
-			}
-		}
-	}
-	for i := range all {
-		all[i].Priority = 65507 + i
-	}
-	return all
-}
-
-// EffectivePolicies returns the policies that phase 1 uses, sorted by priority:
-// the configured ones, or IOS's own when there are none and `crypto isakmp
-// default policy` is on.
-func (c *Config) EffectivePolicies() []Policy {
-	if len(c.ISAKMP.Policies) > 0 {
-		return slices.Clone(c.ISAKMP.Policies)
-	}
-	if !c.ISAKMP.DefaultPolicy {
-		return nil
-	}
-	return DefaultPolicies()
 }
 
 // CryptoMap returns the map of that name, or nil.

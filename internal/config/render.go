@@ -89,8 +89,8 @@ func (c *Config) writeISAKMP(w *writer) {
 	if !k.Enabled {
 		w.line("no crypto isakmp enable")
 	}
-	if !k.DefaultPolicy {
-		w.line("no crypto isakmp default policy")
+	if k.DefaultPolicy {
+		w.line("crypto isakmp default policy")
 	}
 	for _, p := range k.Policies {
 		p.write(w)

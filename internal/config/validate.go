@@ -99,8 +99,6 @@ func (e *Editor) checkPolicies() {
 	switch {
 	case !e.cfg.ISAKMP.Enabled:
 		e.find(Warning, CodeDisabled, "isakmp enable", "write `crypto isakmp enable`", "a crypto map is applied and ISAKMP is off: no tunnel can come up")
-	case len(e.cfg.ISAKMP.Policies) == 0 && e.cfg.ISAKMP.DefaultPolicy:
-		e.find(Warning, CodeWeak, "", "write a `crypto isakmp policy`", "no ISAKMP policy is configured: IOS's own apply, with MD5, SHA-1, 3DES, AES-128 and groups 2 and 5")
 	case !usable:
 		e.find(Error, CodeUnsupported, "", "write a `crypto isakmp policy` with `authentication pre-share`", "a crypto map is applied and no ISAKMP policy can be used")
 	}

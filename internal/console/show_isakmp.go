@@ -115,22 +115,20 @@ func (t ISAKMPSAs) Text() string {
 // with, in that order.
 type ISAKMPPolicies struct {
 	Suites []IKESuite `json:"suites"` // as configured, the lowest priority first
-	// Default is compared last; absent when it is switched off.
-	Default *IKESuite `json:"default_suite,omitempty"`
+	// Default is compared last, and accepted only where that is configured.
+	Default         *IKESuite `json:"default_suite"`
+	DefaultAccepted bool      `json:"default_accepted"`
 
 	policies []policy.IKE
 }
 
 func isakmpPolicies(r Router) ISAKMPPolicies {
 	cfg := r.Config()
-	view := ISAKMPPolicies{Suites: []IKESuite{}}
+	view := ISAKMPPolicies{Suites: []IKESuite{}, Default: ikeSuite(policy.Default), DefaultAccepted: cfg.ISAKMP.DefaultPolicy}
 	for _, p := range cfg.ISAKMP.Policies {
 		suite := corePolicy(p)
 		view.policies = append(view.policies, suite)
 		view.Suites = append(view.Suites, *ikeSuite(suite))
-	}
-	if cfg.ISAKMP.DefaultPolicy {
-		view.Default = ikeSuite(policy.Default)
 	}
 	return view
 }
@@ -150,10 +148,8 @@ func (v ISAKMPPolicies) Text() string {
 		fmt.Fprintf(&b, "Protection suite of priority %d\n", p.Priority)
 		writeSuite(&b, p)
 	}
-	if v.Default != nil {
-		b.WriteString("Default protection suite\n")
-		writeSuite(&b, policy.Default)
-	}
+	b.WriteString("Default protection suite\n")
+	writeSuite(&b, policy.Default)
 	return b.String()
 }
 
