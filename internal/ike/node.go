@@ -106,9 +106,10 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	s.e.timers.set(&n.retry, s.e.now.Add(purgeDelay))
 }
 
-// forget drops what only the negotiation needed.
+// forget drops what only the negotiation needed. An open question may be at
+// work with the key pair on another goroutine.
 func (n *node) forget() {
-	if n.keys != nil {
+	if n.keys != nil && !n.busy {
 		n.keys.Clear()
 	}
 	n.keys, n.peerPublic, n.nonceI, n.nonceR, n.idI, n.idR = nil, nil, nil, nil, nil, nil

@@ -63,6 +63,7 @@ type pair struct {
 	rewrite    func(n int, d *Datagram)
 	sent       int
 	hubAddr    netip.Addr
+	hold       func(s *side, q Question) bool // keeps a question from its answer
 }
 
 func aesPolicy() policy.IKE {
@@ -100,9 +101,9 @@ func newPair(t testing.TB, change func(hub, spoke *Config)) *pair {
 	return &pair{t: t, now: epoch, hubAddr: hubAddr, hub: newSide("hub", hub, 1), spoke: newSide("spoke", spoke, 2)}
 }
 
-func newSide(name string, cfg Config, seed byte) *side {
+func newSide(name string, cfg Config, seed uint16) *side {
 	s := &side{name: name, events: &events{}, sas: make(map[uint32]ipsec.SAParams)}
-	cfg.Rand = rand.NewChaCha8([32]byte{seed})
+	cfg.Rand = rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
 	if cfg.Events == nil {
 		cfg.Events = s.events
 	}
@@ -122,6 +123,9 @@ func (p *pair) do(s *side, input func(e *Engine, fx *Effects)) {
 	var fx Effects
 	input(s.engine, &fx)
 	for _, q := range fx.Questions {
+		if p.hold != nil && p.hold(s, q) {
+			continue
+		}
 		r := q.Run()
 		p.do(s, func(e *Engine, fx *Effects) { e.Answer(p.now, q.ID, r, fx) })
 	}

@@ -53,7 +53,8 @@ func (s *sa) deriveKeys(shared []byte) bool {
 	}
 	h := s.handshake
 	base := keymat.SkeyidPSK(s.suite.Hash, key.Reveal(), h.nonceI, h.nonceR)
-	s.skeyid = keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
+	skeyid := keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
+	s.skeyid = &skeyid
 	n, ok := keymat.CipherKeyLen(s.suite.Encryption, s.suite.KeyBits)
 	if !ok {
 		return false

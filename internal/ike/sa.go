@@ -27,8 +27,8 @@ type sa struct {
 	unlocked      bool
 
 	suite  policy.IKE
-	agreed bool // suite holds
-	skeyid keymat.Skeyid
+	agreed bool           // suite holds
+	skeyid *keymat.Skeyid // behind a pointer, which %+v does not follow
 	cipher *keymat.Cipher
 	iv     keymat.IV // phase 1's chain; its last block once phase 1 is over
 
@@ -165,9 +165,12 @@ func (s *sa) deleteSA(reason trace.Reason) {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}
 	s.failWaiting()
-	s.skeyid.Clear()
+	if s.skeyid != nil {
+		s.skeyid.Clear()
+	}
 	s.cipher = nil
-	if s.handshake != nil && s.handshake.keys != nil {
+	// An open question may be at work with the key pair on another goroutine.
+	if s.handshake != nil && s.handshake.keys != nil && !s.handshake.busy {
 		s.handshake.keys.Clear()
 	}
 	e.unlockPeer(s)
