@@ -70,7 +70,7 @@ func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAPa
 		UDPEncap: policy.IsUDP(n.encap), LocalPort: s.local.Port(), RemotePort: s.remote.Port(),
 		Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth,
 		EncKey: secret.New(keys[:enc]), AuthKey: secret.New(keys[enc:]),
-		Selector: Selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
+		Selector: policy.Selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
 		LifeSeconds: n.lives.Seconds, LifeKilobytes: n.lives.Kilobytes, Tag: n.conn.Tag, ID: s.e.lastIPsecID,
 	}
 	if n.suite.Transport {
@@ -78,23 +78,6 @@ func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAPa
 	}
 	clear(keys)
 	return p
-}
-
-// Selector turns a pair of proxies into what ipsec matches. A protocol that
-// only one side names holds for both.
-func Selector(local, remote policy.Proxy) ipsec.Selector {
-	sel := ipsec.Selector{
-		LocalNet:  ipsec.Range{Lo: local.Lo, Hi: local.Hi},
-		RemoteNet: ipsec.Range{Lo: remote.Lo, Hi: remote.Hi},
-		Protocol:  max(local.Protocol, remote.Protocol),
-	}
-	if local.Port != 0 {
-		sel.LocalPort = ipsec.PortRange{Lo: local.Port, Hi: local.Port}
-	}
-	if remote.Port != 0 {
-		sel.RemotePort = ipsec.PortRange{Lo: remote.Port, Hi: remote.Port}
-	}
-	return sel
 }
 
 func (e *Engine) installInbound(c *child) {

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
@@ -138,35 +139,58 @@ func Contains(outer, inner Proxy) bool {
 	return outer.Port == 0 || outer.Port == inner.Port
 }
 
-// Overlaps says whether some traffic is in both.
-func Overlaps(a, b Proxy) bool {
-	if a.Hi.Less(b.Lo) || b.Hi.Less(a.Lo) || a.Lo.BitLen() != b.Lo.BitLen() {
-		return false
-	}
-	if a.Protocol != 0 && b.Protocol != 0 && a.Protocol != b.Protocol {
-		return false
-	}
-	return a.Port == 0 || b.Port == 0 || a.Port == b.Port
-}
-
 // ACLEntry is a line of a crypto access list, from our side: Local is its
 // source, Remote its destination.
 type ACLEntry struct {
 	Permit        bool
 	Local, Remote Proxy
+	// Ports are what a deny line compares beyond one port; it is then narrower
+	// than its proxies.
+	LocalPorts, RemotePorts ipsec.PortRange
+}
+
+// narrower says whether e is about less than its proxies.
+func (e ACLEntry) narrower() bool { return !e.LocalPorts.Any() || !e.RemotePorts.Any() }
+
+// Selector is the traffic of e, for the security policy database.
+func (e ACLEntry) Selector() ipsec.Selector {
+	s := Selector(e.Local, e.Remote)
+	if !e.LocalPorts.Any() {
+		s.LocalPort = e.LocalPorts
+	}
+	if !e.RemotePorts.Any() {
+		s.RemotePort = e.RemotePorts
+	}
+	return s
+}
+
+// Selector is the traffic between two proxies. A protocol that only one side
+// names holds for both.
+func Selector(local, remote Proxy) ipsec.Selector {
+	sel := ipsec.Selector{
+		LocalNet:  ipsec.Range{Lo: local.Lo, Hi: local.Hi},
+		RemoteNet: ipsec.Range{Lo: remote.Lo, Hi: remote.Hi},
+		Protocol:  max(local.Protocol, remote.Protocol),
+	}
+	if local.Port != 0 {
+		sel.LocalPort = ipsec.PortRange{Lo: local.Port, Hi: local.Port}
+	}
+	if remote.Port != 0 {
+		sel.RemotePort = ipsec.PortRange{Lo: remote.Port, Hi: remote.Port}
+	}
+	return sel
 }
 
 // AllowingLine finds the permit line within which the pair that a peer asks
-// for lies, with no deny line before it that takes part of it away. IOS accepts
-// a subset of its own line as responder.
+// for lies, unless a deny line before it covers the whole pair. A deny line for
+// a part of it only keeps our own traffic of that part out of the tunnel. IOS
+// accepts a subset of its own line as responder.
 func AllowingLine(acl []ACLEntry, local, remote Proxy) (line int, ok bool) {
 	for i, e := range acl {
-		if e.Permit && Contains(e.Local, local) && Contains(e.Remote, remote) {
-			return i, true
+		if e.narrower() || !Contains(e.Local, local) || !Contains(e.Remote, remote) {
+			continue
 		}
-		if !e.Permit && Overlaps(e.Local, local) && Overlaps(e.Remote, remote) {
-			return -1, false
-		}
+		return i, e.Permit
 	}
 	return -1, false
 }

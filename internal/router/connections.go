@@ -90,8 +90,8 @@ func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry)
 	return conn, nil
 }
 
-// aclEntry turns a line into a pair of proxy identities, which can carry one
-// port at most.
+// aclEntry turns a line into a pair of proxy identities. A permit line becomes
+// an offer, which can carry one port at most; a deny line is ours alone.
 func aclEntry(list string, l *config.ACLEntry) (policy.ACLEntry, error) {
 	where := fmt.Sprintf("access list %s, line %d", list, l.Seq)
 	src, okSrc := l.Src.Prefix()
@@ -99,24 +99,36 @@ func aclEntry(list string, l *config.ACLEntry) (policy.ACLEntry, error) {
 	if !okSrc || !okDst {
 		return policy.ACLEntry{}, &UnsupportedError{where, "a proxy identity is a subnet; the wildcard has holes"}
 	}
-	srcPort, okSrc := onePort(l.SrcPort)
-	dstPort, okDst := onePort(l.DstPort)
+	if l.ICMP.HasType || l.Established {
+		return policy.ACLEntry{}, &UnsupportedError{where, "an ICMP type and `established` are not supported in a crypto access list; leave them out"}
+	}
+	srcPort, srcPorts, okSrc := ports(l.SrcPort, l.Permit)
+	dstPort, dstPorts, okDst := ports(l.DstPort, l.Permit)
 	if !okSrc || !okDst {
-		return policy.ACLEntry{}, &UnsupportedError{where, "a proxy identity carries one port or none; use `eq PORT` or no port"}
+		return policy.ACLEntry{}, &UnsupportedError{where, "ports are one port (`eq`) or none; a deny line may also have `gt`, `lt` and `range`"}
 	}
 	return policy.ACLEntry{Permit: l.Permit,
-		Local:  policy.ProxyFromPrefix(src, l.Protocol, srcPort),
-		Remote: policy.ProxyFromPrefix(dst, l.Protocol, dstPort)}, nil
+		Local:      policy.ProxyFromPrefix(src, l.Protocol, srcPort),
+		Remote:     policy.ProxyFromPrefix(dst, l.Protocol, dstPort),
+		LocalPorts: srcPorts, RemotePorts: dstPorts}, nil
 }
 
-func onePort(m config.PortMatch) (uint16, bool) {
+// ports splits a comparison into the one port that an identity carries and the
+// range that only our own policy database knows.
+func ports(m config.PortMatch, permit bool) (one uint16, several ipsec.PortRange, ok bool) {
 	switch m.Op {
 	case config.PortAny:
-		return 0, true
+		return 0, several, true
 	case config.PortEq:
-		return m.Lo, m.Lo != 0
+		return m.Lo, several, m.Lo != 0
+	case config.PortGt:
+		return 0, ipsec.PortRange{Lo: m.Lo + 1, Hi: 65535}, !permit && m.Lo < 65535
+	case config.PortLt:
+		return 0, ipsec.PortRange{Lo: 0, Hi: m.Lo - 1}, !permit && m.Lo > 1
+	case config.PortRange:
+		return 0, ipsec.PortRange{Lo: m.Lo, Hi: m.Hi}, !permit && m.Hi >= m.Lo
 	}
-	return 0, false
+	return 0, several, false
 }
 
 // PolicyEntries is the security policy database of the connections.
@@ -125,7 +137,7 @@ func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
 	for _, c := range conns {
 		for i, l := range c.ACL {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Line: uint32(i), Permit: l.Permit,
-				Selector: ike.Selector(l.Local, l.Remote)})
+				Selector: l.Selector()})
 		}
 	}
 	return all
