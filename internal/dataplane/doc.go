@@ -20,5 +20,9 @@
 //     that name ports, let connection tracking reassemble what is forwarded.
 //   - The rules hold for all interfaces, not only for the one that bears the
 //     crypto map.
+//   - A policy that selects the gateways' own addresses, as transport mode has
+//     it, needs net.ipv4.conf.*.rp_filter 0 or 2: the strict filter judges ARP
+//     by the policy's rules too, where nothing tells ARP from what they select.
+//   - The outer header copies neither DSCP nor ECN from the inner one.
 //   - IPv6 does not pass: entries and endpoints are IPv4.
 package dataplane

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/vishvananda/netlink"
@@ -38,8 +39,9 @@ const (
 type Host struct {
 	mu      sync.Mutex
 	netlink *netlink.Handle
-	bank    int // priority of the rules in force, 0 if there are none
-	routes  []netlink.Route
+	bank    int             // priority of the rules in force, 0 if there are none
+	routes  []netlink.Route // static ones
+	sources []netlink.Route // those of SourceTable
 }
 
 // OpenHost makes a Host in the calling thread's network namespace and removes
@@ -61,8 +63,18 @@ func OpenHost() (*Host, error) {
 func (h *Host) Cleanup() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.routes = 0, nil
-	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes())
+	h.bank, h.routes, h.sources = 0, nil, nil
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(func(int) bool { return true }))
+}
+
+// RemovePolicy removes the rules and the routes into the TUN device, and
+// leaves the static routes.
+func (h *Host) RemovePolicy() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.bank, h.sources = 0, nil
+	ours := func(table int) bool { return table == RouteTable || table == SourceTable }
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours))
 }
 
 // Close removes all and closes the netlink socket.
@@ -89,13 +101,16 @@ func (h *Host) removeRules(lo, hi int) error {
 	return nil
 }
 
-func (h *Host) removeRoutes() error {
+func (h *Host) removeRoutes(from func(table int) bool) error {
 	filter := &netlink.Route{Protocol: RouteProtocol, Table: unix.RT_TABLE_UNSPEC}
 	routes, err := h.netlink.RouteListFiltered(netlink.FAMILY_V4, filter, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
 	}
 	for _, r := range routes {
+		if !from(r.Table) {
+			continue
+		}
 		if err := h.netlink.RouteDel(&r); err != nil && !errors.Is(err, unix.ESRCH) {
 			return fmt.Errorf("remove route to %v: %w", r.Dst, err)
 		}
@@ -121,20 +136,34 @@ func (h *Host) SetRules(tun string, entries []ipsec.PolicyEntry) error {
 	if err != nil {
 		return err
 	}
-	if err := h.setSources(tun, sources); err != nil {
-		return err
+	link, err := h.netlink.LinkByName(tun)
+	if err != nil {
+		return fmt.Errorf("device %s: %w", tun, err)
+	}
+	routes := sourceRoutes(link.Attrs().Index, sources)
+	if err := h.addRules(rules, routes); err != nil {
+		return errors.Join(err, h.removeRules(bank, bank+rulesPerBank), h.keepSources(h.sources))
+	}
+	old := h.bank
+	h.bank, h.sources = bank, routes
+	if old != 0 {
+		err = h.removeRules(old, old+rulesPerBank)
+	}
+	return errors.Join(err, h.keepSources(routes))
+}
+
+func (h *Host) addRules(rules []netlink.Rule, sources []netlink.Route) error {
+	for i := range sources {
+		if err := h.netlink.RouteReplace(&sources[i]); err != nil {
+			return fmt.Errorf("route to %v from %v: %w", sources[i].Dst, sources[i].Src, err)
+		}
 	}
 	for i := len(rules) - 1; i >= 0; i-- {
 		if err := h.netlink.RuleAdd(&rules[i]); err != nil {
-			return errors.Join(fmt.Errorf("add rule %d: %w", rules[i].Priority, err), h.removeRules(bank, bank+rulesPerBank))
+			return fmt.Errorf("add rule %d: %w", rules[i].Priority, err)
 		}
 	}
-	old := h.bank
-	h.bank = bank
-	if old == 0 {
-		return nil
-	}
-	return h.removeRules(old, old+rulesPerBank)
+	return nil
 }
 
 // sourceRoute is the address that the gateway's own packets to a protected
@@ -164,14 +193,10 @@ func (h *Host) localSources(entries []ipsec.PolicyEntry) (map[int]sourceRoute, e
 	return out, nil
 }
 
-// setSources fills SourceTable. The first entry with a remote network decides
-// its source; routes that no entry wants any more lose their rules and stay
-// until Cleanup.
-func (h *Host) setSources(tun string, sources map[int]sourceRoute) error {
-	link, err := h.netlink.LinkByName(tun)
-	if err != nil {
-		return fmt.Errorf("device %s: %w", tun, err)
-	}
+// sourceRoutes are what SourceTable is to hold. The first entry with a remote
+// network decides on its source.
+func sourceRoutes(index int, sources map[int]sourceRoute) []netlink.Route {
+	var out []netlink.Route
 	done := map[netip.Prefix]bool{}
 	for _, i := range sortedKeys(sources) {
 		for _, p := range sources[i].remote.Prefixes() {
@@ -179,14 +204,34 @@ func (h *Host) setSources(tun string, sources map[int]sourceRoute) error {
 				continue
 			}
 			done[p] = true
-			r := tunRoute(link.Attrs().Index, SourceTable, p)
+			r := tunRoute(index, SourceTable, p)
 			r.Src = sources[i].source.AsSlice()
-			if err := h.netlink.RouteReplace(&r); err != nil {
-				return fmt.Errorf("route to %v from %v: %w", p, sources[i].source, err)
-			}
+			out = append(out, r)
 		}
 	}
-	return nil
+	return out
+}
+
+// keepSources puts wanted into SourceTable and removes all else but the
+// blackhole.
+func (h *Host) keepSources(wanted []netlink.Route) error {
+	filter := &netlink.Route{Table: SourceTable}
+	routes, err := h.netlink.RouteListFiltered(netlink.FAMILY_V4, filter, netlink.RT_FILTER_TABLE)
+	if err != nil {
+		return fmt.Errorf("list routes: %w", err)
+	}
+	var errs []error
+	for _, r := range routes {
+		same := func(w netlink.Route) bool { return w.Dst.String() == r.Dst.String() }
+		if r.Type == unix.RTN_BLACKHOLE || slices.ContainsFunc(wanted, same) {
+			continue
+		}
+		errs = append(errs, h.netlink.RouteDel(&r))
+	}
+	for i := range wanted {
+		errs = append(errs, h.netlink.RouteReplace(&wanted[i]))
+	}
+	return errors.Join(errs...)
 }
 
 // AddTUNRoutes makes both tables lead into the device, and nowhere if the

@@ -8,12 +8,15 @@ import (
 	"github.com/vishvananda/netlink/nl"
 
 	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
 )
 
 // planRules turns policy entries into policy routing rules with priorities
 // from base on. In the order in which the kernel tries them:
 //
-//  1. The gateway's own ESP and IKE packets, which bear Mark, leave the plan.
+//  1. The gateway's own ESP and IKE packets, which bear Mark, leave the plan. So
+//     do those without it, by protocol and source port: a reverse path filter
+//     asks about a peer's packets as if the gateway sent the answer, unmarked.
 //  2. Each line, from its local to its remote network: permit looks up
 //     RouteTable, deny goes to the lines of the next crypto map entry. Behind a
 //     permit line with an address of this host in its local network stands one
@@ -31,6 +34,9 @@ func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[in
 	own := *netlink.NewRule()
 	own.Mark = Mark
 	p.jump(own, planEnd)
+	p.exempt(protoESP, 0)
+	p.exempt(protoUDP, isakmp.PortIKE)
+	p.exempt(protoUDP, isakmp.PortNATT)
 	for i, e := range entries {
 		if !e.Selector.Valid() || !e.Selector.LocalNet.Lo.Is4() {
 			return nil, fmt.Errorf("policy entry %d line %d: %v is not IPv4", e.Tag, e.Line, e.Selector)
@@ -59,6 +65,16 @@ func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[in
 	return p.finish()
 }
 
+// exempt lets what the gateway itself sends leave the plan. Port 0 is any.
+func (p *rulePlan) exempt(protocol int, sport uint16) {
+	r := *netlink.NewRule()
+	r.IifName, r.IPProto = "lo", protocol
+	if sport != 0 {
+		r.Sport = netlink.NewRulePortRange(sport, sport)
+	}
+	p.jump(r, planEnd)
+}
+
 // nextEntry returns the index of the first line behind those of line i's
 // crypto map entry.
 func nextEntry(entries []ipsec.PolicyEntry, i int) int {
@@ -84,6 +100,8 @@ const (
 )
 
 var planEnd = label{after, 0}
+
+const protoUDP = 17
 
 // rulePlan is rules in the making, with jumps to places not yet reached.
 type rulePlan struct {

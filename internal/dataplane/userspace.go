@@ -136,7 +136,7 @@ func sysctl(family, device, name string) string {
 func (u *Userspace) Close() error {
 	var err error
 	u.closing.Do(func() {
-		err = errors.Join(u.host.Cleanup(), u.tun.Close(), u.raw.conn.Close())
+		err = errors.Join(u.host.RemovePolicy(), u.tun.Close(), u.raw.conn.Close())
 		u.loops.Wait()
 	})
 	return err
