@@ -22,6 +22,10 @@ func (m *message) info() {
 		m.drop(trace.DropMessageID)
 		return
 	}
+	if s.informed.has(m.header.MessageID) {
+		m.drop(trace.DropReplay)
+		return
+	}
 	m.n = s.newNode(m.header.MessageID, trace.RoleResponder)
 	s.emit(&trace.PacketReceived{MessageID: m.n.id})
 	m.run(rowFor(isakmp.ExchangeInformational, s.role, 0, s.state))
@@ -54,6 +58,7 @@ func (m *message) informational() {
 		m.badHash()
 		return
 	}
+	s.informed.add(n.id)
 	s.heard = m.e.now
 	for _, p := range m.payloads {
 		switch p.Type {
@@ -99,7 +104,7 @@ func (m *message) endInfo(input trace.Input) {
 }
 
 // quickRefused ends the quick mode of ours that the peer refused: the one whose
-// SPI the notify names, else the only one under way.
+// SPI the notify names, or if it names none the only one under way.
 func (s *sa) quickRefused(x isakmp.Notify) {
 	var only *node
 	count := 0
@@ -113,7 +118,7 @@ func (s *sa) quickRefused(x isakmp.Notify) {
 		}
 		only, count = n, count+1
 	}
-	if count == 1 {
+	if count == 1 && shortSPI(x.SPI) == 0 {
 		s.endRefused(only)
 	}
 }

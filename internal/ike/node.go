@@ -42,12 +42,8 @@ type node struct {
 	retry              timer
 }
 
-// maxNodes bounds the quick modes of one SA at a time, and maxFinished the
-// message IDs that it remembers against replay.
-const (
-	maxNodes    = 64
-	maxFinished = 256
-)
+// maxNodes bounds the quick modes of one SA at a time.
+const maxNodes = 64
 
 // newNode makes a node that is not yet among its SA's.
 func (s *sa) newNode(id uint32, role trace.Role) *node {
@@ -87,10 +83,7 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	}
 	s.emit(&trace.NodeDeleted{Node: n.id, Error: failed, Reason: reason})
 	n.done, n.failed = true, failed
-	s.finished = append(s.finished, n.id)
-	if len(s.finished) > maxFinished {
-		s.finished = s.finished[1:]
-	}
+	s.finished.add(n.id)
 	n.forget()
 	if failed {
 		s.e.stats.Phase2Failed++

@@ -205,22 +205,37 @@ func (s *sa) tellAuthenticated() {
 }
 
 // initialContact drops all other SAs with s's peer: it says that it has none
-// (RFC 2407 section 4.6.3.3).
+// (RFC 2407 section 4.6.3.3). It says so once in an SA's life: later it would be
+// a replay, which must not take down what was made since.
 func (e *Engine) initialContact(s *sa) {
-	removed := uint16(0)
-	s.emit(&trace.InitialContactReceived{})
-	for _, o := range cloneList(e.byAddrs[s.pair()]) {
+	if s.contacted {
+		return
+	}
+	s.contacted = true
+	sas, children := e.othersOf(s)
+	s.emit(&trace.InitialContactReceived{Removed: uint16(min(len(sas)+len(children), 0xffff))})
+	for _, o := range sas {
+		o.deleteSA(trace.ReasonInitialContact)
+	}
+	for _, c := range children {
+		e.removeChild(c, trace.ReasonInitialContact)
+	}
+}
+
+// othersOf lists the other ISAKMP SAs that are up with s's peer, and all its
+// pairs of IPsec SAs.
+func (e *Engine) othersOf(s *sa) (sas []*sa, children []*child) {
+	for _, o := range e.byAddrs[s.pair()] {
 		if o != s && o.up() && o.remote == s.remote {
-			o.deleteSA(trace.ReasonInitialContact)
-			removed++
+			sas = append(sas, o)
 		}
 	}
-	for _, c := range cloneList(e.byEnds[s.pair()]) {
+	for _, c := range e.byEnds[s.pair()] {
 		if c.remote == s.remote {
-			e.removeChild(c, trace.ReasonInitialContact)
-			removed++
+			children = append(children, c)
 		}
 	}
+	return sas, children
 }
 
 func cloneList[T any](list []T) []T { return append([]T(nil), list...) }

@@ -31,7 +31,7 @@ func (m *message) phase2() {
 		return
 	}
 	if n == nil {
-		if contains32(s.finished, m.header.MessageID) {
+		if s.finished.has(m.header.MessageID) {
 			m.drop(trace.DropReplay)
 			return
 		}
@@ -44,15 +44,6 @@ func (m *message) phase2() {
 	m.n = n
 	s.emit(&trace.PacketReceived{MessageID: n.id})
 	m.run(rowFor(isakmp.ExchangeQuick, n.role, 0, n.state))
-}
-
-func contains32(list []uint32, x uint32) bool {
-	for _, y := range list {
-		if x == y {
-			return true
-		}
-	}
-	return false
 }
 
 // acceptNode is accept for a quick mode message.

@@ -43,12 +43,14 @@ type sa struct {
 	life     timer // end of the lifetime
 
 	nodes    map[uint32]*node
-	finished []uint32 // message IDs of quick modes that are over
+	finished recentIDs // quick modes
+	informed recentIDs // informational messages of the peer
 	waiting  []Acquire
 
 	natt                 trace.NATTVersion
 	localNAT, remoteNAT  bool
 	peerDPD              bool
+	contacted            bool // INITIAL-CONTACT was obeyed
 	dpd                  dpdState
 	keepalive            timer
 	peerID               policy.Identity
