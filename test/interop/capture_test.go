@@ -1,0 +1,156 @@
+//go:build interop
+
+package interop
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+)
+
+// capture is tcpdump on the bridge between the gateways.
+type capture struct {
+	*process
+	lab  *lab
+	file string
+}
+
+// The last packet of a capture is a broadcast to the discard port, so that
+// nothing that went before it is still on its way to the file.
+const (
+	lastPort = 9
+	lastWord = "end of the capture"
+)
+
+func startCapture(t *testing.T, l *lab) *capture {
+	t.Helper()
+	c := &capture{lab: l, file: filepath.Join(l.dir, "wan.pcap")}
+	c.process = start(t, "tcpdump", l.prefix+"-wan", nil,
+		"tcpdump", "-i", "br0", "--immediate-mode", "-Z", "root", "-U", "-s", "160", "-B", "16384", "-w", c.file)
+	eventually(t, "tcpdump", 10*time.Second, func() (bool, string) {
+		return strings.Contains(c.output.String(), "listening on"), c.output.String()
+	})
+	return c
+}
+
+// seen is what a capture holds.
+type seen struct {
+	ike, esp, arp int
+	clear         []string // what should not have been there
+}
+
+// end stops tcpdump and judges the packets.
+func (c *capture) end(t *testing.T) seen {
+	t.Helper()
+	err := inside(c.lab.hub.ns, func() error {
+		conn, err := net.Dial("udp4", fmt.Sprintf("192.1.1.255:%d", lastPort))
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, err = conn.Write([]byte(lastWord))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the last packet in the capture", 10*time.Second, func() (bool, string) {
+		b, err := os.ReadFile(c.file)
+		return bytes.Contains(b, []byte(lastWord)), fmt.Sprint(len(b), " octets ", err)
+	})
+	if err := c.stop(t, syscall.SIGINT); err != nil {
+		t.Errorf("tcpdump: %v", err)
+	}
+	if !strings.Contains(c.output.String(), "\n0 packets dropped by kernel") {
+		t.Errorf("tcpdump has lost packets, so that the capture proves nothing:\n%s", c.output)
+	}
+	f, err := os.Open(c.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r, err := pcapgo.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s seen
+	for {
+		data, _, err := r.ReadPacketData()
+		if err != nil {
+			return s
+		}
+		s.judge(gopacket.NewPacket(data, r.LinkType(), gopacket.Default))
+	}
+}
+
+var protected = []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), netip.MustParsePrefix("192.168.3.0/24")}
+
+func (s *seen) judge(p gopacket.Packet) {
+	if p.Layer(layers.LayerTypeARP) != nil {
+		s.arp++
+		return
+	}
+	ip, ok := p.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+	if !ok {
+		s.clear = append(s.clear, "not IPv4: "+p.String())
+		return
+	}
+	for _, a := range []string{ip.SrcIP.String(), ip.DstIP.String()} {
+		for _, net := range protected {
+			if net.Contains(netip.MustParseAddr(a)) {
+				s.clear = append(s.clear, fmt.Sprintf("%v to %v, protocol %v", ip.SrcIP, ip.DstIP, ip.Protocol))
+				return
+			}
+		}
+	}
+	udp, isUDP := p.Layer(layers.LayerTypeUDP).(*layers.UDP)
+	switch {
+	case ip.Protocol == layers.IPProtocolESP:
+		s.esp++
+	case isUDP && udp.DstPort == 500:
+		s.ike++
+	case isUDP && udp.DstPort == lastPort && string(udp.Payload) == lastWord:
+	case isUDP && udp.DstPort == 4500:
+		s.countFloated(udp.Payload)
+	default:
+		s.clear = append(s.clear, fmt.Sprintf("%v to %v, protocol %v", ip.SrcIP, ip.DstIP, ip.Protocol))
+	}
+}
+
+// countFloated tells IKE from ESP on port 4500: RFC 3948 section 2.
+func (s *seen) countFloated(payload []byte) {
+	if len(payload) < 4 {
+		return // a keepalive
+	}
+	if payload[0]|payload[1]|payload[2]|payload[3] == 0 {
+		s.ike++
+		return
+	}
+	s.esp++
+}
+
+// wantProtected fails for each packet in clear, and when there was no ESP.
+func (s seen) wantProtected(t *testing.T, least int) {
+	t.Helper()
+	for i, line := range s.clear {
+		if i == 5 {
+			t.Errorf("... %d more", len(s.clear)-i)
+			break
+		}
+		t.Errorf("in clear on the wire: %s", line)
+	}
+	if s.esp < least {
+		t.Errorf("%d ESP packets on the wire, want %d at least", s.esp, least)
+	}
+}

@@ -1,0 +1,93 @@
+//go:build interop
+
+package interop
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// process is a daemon in a namespace.
+type process struct {
+	name   string
+	cmd    *exec.Cmd
+	output *output
+	ended  chan error
+	gone   bool
+}
+
+// output collects what a process prints.
+type output struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.buf.String()
+}
+
+// start runs a program in a namespace. The test's end kills it if it still
+// runs then, and shows what it printed if the test failed.
+func start(t *testing.T, name, ns string, env []string, args ...string) *process {
+	t.Helper()
+	p := &process{name: name, output: &output{}, ended: make(chan error, 1)}
+	p.cmd = exec.Command("ip", append([]string{"netns", "exec", ns}, args...)...)
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { p.ended <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		if !p.gone {
+			p.cmd.Process.Kill()
+			<-p.ended
+		}
+		if t.Failed() {
+			t.Logf("%s printed:\n%s", name, p.output)
+		}
+	})
+	return p
+}
+
+// stop asks the process to end by a signal and waits for it.
+func (p *process) stop(t *testing.T, signal syscall.Signal) error {
+	t.Helper()
+	if p.gone {
+		return nil
+	}
+	p.cmd.Process.Signal(signal)
+	select {
+	case err := <-p.ended:
+		p.gone = true
+		return err
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s does not end within 10 s of %v", p.name, signal)
+		return errors.New("unreachable")
+	}
+}
+
+// exited says whether the process has ended by itself.
+func (p *process) exited() bool {
+	select {
+	case err := <-p.ended:
+		p.ended <- err
+		return true
+	default:
+		return false
+	}
+}
