@@ -35,14 +35,14 @@ func (s *sa) startDPD() {
 	s.e.timers.set(&s.dpd.timer, s.e.now.Add(k.Interval))
 }
 
-// dpdDue asks, asks again, or gives the peer up. What the peer sent meanwhile
-// under the SA's keys is an answer too.
+// dpdDue asks, asks again, or gives the peer up. What the peer sent meanwhile,
+// under the SA's keys or in its tunnels, is an answer too (RFC 3706 section 5.5).
 func (s *sa) dpdDue(now time.Time) {
 	k := s.e.cfg.Keepalive
 	if k == nil || s.dead {
 		return
 	}
-	if s.dpd.asked && !s.heard.After(s.dpd.askedAt) {
+	if heard, _ := s.lastPackets(); s.dpd.asked && !heard.After(s.dpd.askedAt) {
 		s.dpdMissed(now, k)
 		return
 	}
@@ -58,13 +58,7 @@ func (s *sa) dpdDue(now time.Time) {
 // every interval without a word of the peer; on demand it asks only if we sent
 // something since the peer was last heard.
 func (s *sa) quiet(now time.Time, k *Keepalive) time.Duration {
-	heard, sent := s.heard, time.Time{}
-	if s.e.cfg.Traffic != nil {
-		for _, c := range s.e.byEnds[s.pair()] {
-			in, out := s.e.cfg.Traffic.LastPackets(c.in.SPI)
-			heard, sent = later(heard, in), later(sent, out)
-		}
-	}
+	heard, sent := s.lastPackets()
 	if wait := heard.Add(k.Interval).Sub(now); wait > 0 {
 		return wait
 	}
@@ -72,6 +66,20 @@ func (s *sa) quiet(now time.Time, k *Keepalive) time.Duration {
 		return k.Interval
 	}
 	return 0
+}
+
+// lastPackets returns when the peer was last heard, and when we last sent in a
+// tunnel with it.
+func (s *sa) lastPackets() (heard, sent time.Time) {
+	heard = s.heard
+	if s.e.cfg.Traffic == nil {
+		return heard, sent
+	}
+	for _, c := range s.e.byEnds[s.pair()] {
+		in, out := s.e.cfg.Traffic.LastPackets(c.in.SPI)
+		heard, sent = later(heard, in), later(sent, out)
+	}
+	return heard, sent
 }
 
 func later(a, b time.Time) time.Time {
