@@ -139,7 +139,7 @@ func (c *child) emit(ev trace.Event) {
 		return
 	}
 	ctx := trace.Context{Local: c.local, Remote: c.remote}
-	if s := c.e.establishedWith(c.pair()); s != nil {
+	if s := c.owner(); s != nil {
 		ctx = s.context()
 	}
 	c.e.emit(&ctx, ev)
@@ -149,7 +149,7 @@ func (c *child) emit(ev trace.Event) {
 func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }
 
 func (e *Engine) expireChild(c *child, reason trace.Reason) {
-	if s := e.establishedWith(c.pair()); s != nil {
+	if s := c.owner(); s != nil {
 		s.sendDeleteESP(c.in.SPI)
 	}
 	e.removeChild(c, reason)
@@ -161,6 +161,18 @@ func (e *Engine) KilobytesExpired(now time.Time, inboundSPI uint32, fx *Effects)
 	if c := e.children[inboundSPI]; c != nil {
 		e.expireChild(c, trace.ReasonLifetime)
 	}
+}
+
+// owner returns the newest ISAKMP SA that is up with c's peer, which one NAT
+// may hide with others.
+func (c *child) owner() *sa {
+	list := c.e.byAddrs[c.pair()]
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].up() && list[i].remote == c.remote {
+			return list[i]
+		}
+	}
+	return nil
 }
 
 // establishedWith returns the newest ISAKMP SA that is up between two ends.

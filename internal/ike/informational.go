@@ -145,7 +145,7 @@ func (m *message) delete(p isakmp.Payload) {
 	s.emit(&trace.NotParanoid{})
 	s.emit(&trace.IPsecDeleteNotified{})
 	for _, spi := range d.SPIs {
-		c := s.e.childByOutbound(s.pair(), shortSPI(spi))
+		c := s.childByOutbound(shortSPI(spi))
 		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, SPI: shortSPI(spi), Known: c != nil && d.Protocol == isakmp.ProtocolESP})
 		if c != nil && d.Protocol == isakmp.ProtocolESP {
 			s.e.removeChild(c, trace.ReasonNone)
@@ -158,7 +158,7 @@ func (m *message) deleteISAKMP(d isakmp.Delete) {
 	s := m.s
 	for _, spi := range d.SPIs {
 		named := s.e.byCookies[cookiesOf(spi)]
-		known := named != nil && named.pair() == s.pair()
+		known := named != nil && named.local == s.local && named.remote == s.remote
 		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, Known: known})
 		if known && named != s {
 			named.deleteSA(trace.ReasonNone)
@@ -180,9 +180,10 @@ func cookiesOf(spi []byte) (p cookiePair) {
 }
 
 // childByOutbound finds the pair whose outbound SPI the peer, its owner, names.
-func (e *Engine) childByOutbound(ends addrPair, spi uint32) *child {
-	for _, c := range e.byEnds[ends] {
-		if c.out.SPI == spi {
+// Peers behind one NAT differ by port.
+func (s *sa) childByOutbound(spi uint32) *child {
+	for _, c := range s.e.byEnds[s.pair()] {
+		if c.out.SPI == spi && c.remote == s.remote {
 			return c
 		}
 	}

@@ -63,6 +63,7 @@ type pair struct {
 	rewrite    func(n int, d *Datagram)
 	sent       int
 	hubAddr    netip.Addr
+	keepalive  func(d Datagram)               // sees NAT keepalives, which no engine gets
 	hold       func(s *side, q Question) bool // keeps a question from its answer
 }
 
@@ -148,6 +149,9 @@ func (p *pair) settle() {
 		d := p.wire[0]
 		p.wire = p.wire[1:]
 		p.sent++
+		if d.Keepalive && p.keepalive != nil {
+			p.keepalive(d)
+		}
 		if d.Keepalive || (p.lose != nil && p.lose(p.sent, d)) {
 			continue
 		}
