@@ -1,0 +1,54 @@
+package structure
+
+// room is a package: which of this module's packages it may import, and why no
+// others.
+type room struct {
+	path  string
+	pure  bool // no goroutine, socket, clock, file or logger
+	may   string
+	whyNo string
+}
+
+// house is every package, top down. A package may import only rooms that stand
+// below it, and of those only the ones that it names.
+var house = []room{
+	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/console internal/config internal/router",
+		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
+	{path: "internal/gateway", may: "internal/router internal/console internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
+		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
+	{path: "internal/lab", may: "internal/router internal/console internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
+		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
+	{path: "internal/router", pure: true, may: "internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
+		whyNo: "daemon and lab drive the same router, so it must know neither"},
+	{path: "internal/console", may: "internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
+		whyNo: "the console renders snapshots that it gets by an interface of its own; who fulfils it must be free to change"},
+	{path: "internal/config", may: "internal/isakmp internal/secret",
+		whyNo: "configuration ends at the border: it is a model of IOS's commands, and nothing below the router sees it"},
+	{path: "internal/dataplane", may: "internal/ipsec internal/isakmp internal/secret",
+		whyNo: "packets are protected without knowing how keys are negotiated"},
+	{path: "internal/ike", pure: true, may: "internal/policy internal/trace internal/ipsec internal/keymat internal/isakmp internal/secret",
+		whyNo: "the protocol core is handed inputs and returns effects; it never sees configuration, console or data plane"},
+	{path: "internal/policy", pure: true, may: "internal/trace internal/ipsec internal/isakmp internal/secret",
+		whyNo: "comparison is a function of an offer and a policy"},
+	{path: "internal/trace", pure: true, may: "internal/isakmp",
+		whyNo: "events carry values of the wire; whoever emits them must stay free to change"},
+	{path: "internal/ipsec", pure: true, may: "internal/isakmp internal/secret",
+		whyNo: "ESP needs keys and selectors, not their negotiation"},
+	{path: "internal/keymat", pure: true, may: "internal/isakmp internal/secret",
+		whyNo: "key material is a function of bytes and algorithm numbers"},
+	{path: "internal/isakmp", pure: true,
+		whyNo: "the codec knows the wire only: no crypto, no policy"},
+	{path: "internal/secret", pure: true,
+		whyNo: "everything may hold a secret"},
+	{path: "test/interop", whyNo: "these tests know the daemon by its command line only"},
+	{path: "test/structure", whyNo: "these tests read sources"},
+}
+
+func roomOf(path string) *room {
+	for i := range house {
+		if house[i].path == path {
+			return &house[i]
+		}
+	}
+	return nil
+}
