@@ -1,0 +1,66 @@
+GO       ?= go
+FUZZTIME ?= 5s
+BENCH    ?= .
+PARALLEL ?= 4
+
+# What the tests against real peers, and Go's race detector, need of Debian.
+PACKAGES := iproute2 iputils-ping procps tcpdump gcc libc6-dev \
+	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins
+
+# Directories of the tests behind the tag `integration`, and of those with golden files.
+INTEGRATION = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build integration' cmd internal)))
+GOLDEN      = $(sort $(dir $(shell grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal)))
+
+.NOTPARALLEL:
+.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop fuzz bench update-golden clean root
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
+
+build: ## bin/qmidle
+	$(GO) build -o bin/qmidle ./cmd/qmidle
+
+demo: build ## two routers in memory, from no SA to QM_IDLE and a ping
+	bin/qmidle lab examples/site-to-site --script examples/site-to-site/demo.script
+
+test: root test-packages test-style test-unit test-integration test-interop ## everything, as root; installs the peers
+
+root:
+	@test "$$(id -u)" = 0 || { echo "make test needs root: it installs packages and makes network namespaces. Without root: go test ./..." >&2; exit 1; }
+
+test-packages: root ## install what the tests need and Debian has
+	@missing=; for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
+
+test-style: ## gofmt and go vet
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -l: $$unformatted" >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) vet -tags integration,interop ./...
+
+test-unit: ## go test ./... with the race detector; needs no root
+	$(GO) test -race ./...
+
+test-integration: root ## the daemon and its data plane in network namespaces
+	$(GO) test -count=1 -p 1 -tags integration $(addprefix ./,$(INTEGRATION))
+
+test-interop: root ## the daemon with strongSwan
+	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 10m ./test/interop
+
+fuzz: ## each fuzz target for FUZZTIME
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' $$file); do \
+			echo "== $$target in $$(dirname $$file)"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+		done; done
+
+bench: ## benchmarks; BENCH=REGEXP chooses
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+update-golden: root ## write the golden files anew; read every line that changes
+	$(GO) test $(addprefix ./,$(GOLDEN)) -update
+	$(GO) test -count=1 -tags interop ./test/interop -run TestShow -update
+
+clean: ## remove what was built
+	rm -rf bin
