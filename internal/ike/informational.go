@@ -34,15 +34,16 @@ func (m *message) info() {
 // unprotectedInfo tells a notify that nobody authenticated, and does nothing.
 func (m *message) unprotectedInfo() {
 	m.e.stats.NotifyIgnored++
-	if m.parse(false) {
-		for _, p := range m.payloads {
-			if p.Type != isakmp.PayloadNotify {
-				continue
-			}
-			if n, err := isakmp.ParseNotify(p); err == nil {
-				c := m.context()
-				m.e.emit(&c, &trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), MessageID: m.header.MessageID})
-			}
+	if !m.parse(false) {
+		return
+	}
+	for _, p := range m.payloads {
+		if p.Type != isakmp.PayloadNotify {
+			continue
+		}
+		if n, err := isakmp.ParseNotify(p); err == nil {
+			c := m.context()
+			m.e.emit(&c, &trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), MessageID: m.header.MessageID})
 		}
 	}
 	m.drop(trace.DropUnauthenticated)

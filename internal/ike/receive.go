@@ -147,6 +147,10 @@ func (s *sa) addressAllowed(m *message) bool {
 // phase1 handles a main mode message of an SA that exists.
 func (m *message) phase1() {
 	s := m.s
+	if m.header.MessageID != 0 {
+		m.drop(trace.DropMessageID)
+		return
+	}
 	m.digest = digestOf(m.raw)
 	if m.digest == s.lastIn {
 		s.duplicate()
