@@ -1,0 +1,276 @@
+package lab
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/router"
+)
+
+const (
+	queueLimit      = 64 // packets that wait for one access list line
+	acquireInterval = time.Second
+)
+
+// dataPlane is the ESP path of a host: a Processor for each interface with a
+// crypto map, since a map protects what leaves by its interface.
+type dataPlane struct {
+	host       *host
+	processors map[string]*ipsec.Processor // by interface
+	order      []*ipsec.Processor
+	interfaces map[uint32]string // of a connection, by its tag
+	queues     map[lineKey]*queue
+	pairs      map[uint32]*pair // by our inbound SPI
+}
+
+type lineKey struct{ tag, line uint32 }
+
+type queue struct {
+	packets []waiting
+	asked   time.Time // when an SA was last asked for
+}
+
+// pair is an inbound SA and, once it is there, its outbound one.
+type pair struct {
+	in, out         *ipsec.SA
+	lastIn, lastOut time.Time
+}
+
+func newDataPlane(h *host) *dataPlane {
+	return &dataPlane{host: h, processors: make(map[string]*ipsec.Processor), interfaces: make(map[uint32]string),
+		queues: make(map[lineKey]*queue), pairs: make(map[uint32]*pair)}
+}
+
+// setPolicies fills the policy database of every interface.
+func (d *dataPlane) setPolicies(r *router.Router) {
+	entries := make(map[string][]ipsec.PolicyEntry)
+	for _, c := range r.Connections() {
+		d.interfaces[c.Tag] = c.Interface
+	}
+	for _, e := range r.Policies() {
+		name := d.interfaces[e.Tag]
+		if d.processors[name] == nil {
+			d.processors[name] = ipsec.NewProcessor(d.host.rand)
+			d.order = append(d.order, d.processors[name])
+		}
+		entries[name] = append(entries[name], e)
+	}
+	for name, p := range d.processors {
+		p.SetPolicies(entries[name])
+	}
+}
+
+// protect sends a packet by a port, under ESP where the port's crypto map wants
+// it so.
+func (h *host) protect(out *port, hop netip.Addr, p packet) {
+	processor := h.plane.processors[out.name]
+	if processor == nil {
+		h.transmit(out, hop, p)
+		return
+	}
+	r := processor.Outbound(nil, p)
+	switch r.Action {
+	case ipsec.Bypass:
+		h.transmit(out, hop, p)
+	case ipsec.Sealed:
+		h.sendESP(r.SA, r.Packet)
+	case ipsec.Acquire:
+		h.wait(lineKey{r.Entry.Tag, r.Entry.Line}, waiting{out, hop, p}, processor)
+	}
+	h.checkVolume(r.SA, r.SoftLimit)
+}
+
+func (h *host) sendESP(sa *ipsec.SA, esp []byte) {
+	if p := h.plane.pairOf(sa); p != nil {
+		p.lastOut = h.lab.clock.now
+	}
+	params, to := sa.Params(), sa.Endpoint()
+	if params.UDPEncap {
+		h.output(newUDP(netip.AddrPortFrom(params.Local, params.LocalPort), to, esp))
+		return
+	}
+	h.output(newESP(params.Local, to.Addr(), esp))
+}
+
+// wait queues a packet and asks for an SA.
+func (h *host) wait(k lineKey, w waiting, processor *ipsec.Processor) {
+	q := h.plane.queues[k]
+	if q == nil {
+		q = &queue{}
+		h.plane.queues[k] = q
+	}
+	if len(q.packets) >= queueLimit {
+		processor.CountDrop(nil, ipsec.DropQueueFull)
+	} else {
+		q.packets = append(q.packets, w)
+	}
+	now := h.lab.clock.now
+	if now.Sub(q.asked) < acquireInterval {
+		return
+	}
+	q.asked = now
+	h.do(func(now time.Time) router.Output { return h.router.Acquire(now, k.tag, int(k.line)) })
+}
+
+// decrypt takes an ESP packet; the ports are 0 without UDP.
+func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
+	if len(esp) < 8 {
+		return
+	}
+	for _, processor := range h.plane.order {
+		r := processor.Inbound(nil, esp, from, to)
+		if r.Drop == ipsec.DropUnknownSPI {
+			continue
+		}
+		h.checkVolume(r.SA, r.SoftLimit)
+		if r.Drop != ipsec.DropNone {
+			return
+		}
+		p := h.plane.pairs[r.SPI]
+		if p != nil {
+			p.lastIn = h.lab.clock.now
+			p.follow(from, r.PeerMoved)
+		}
+		if inner := packet(r.Packet); inner.valid() {
+			h.accept(inner)
+		}
+		return
+	}
+}
+
+// follow makes a pair go to where its peer's NAT has moved it.
+func (p *pair) follow(from netip.AddrPort, moved bool) {
+	if !moved {
+		return
+	}
+	p.in.SetEndpoint(from)
+	if p.out != nil {
+		p.out.SetEndpoint(from)
+	}
+}
+
+// checkVolume ends a pair that has carried its kilobytes, once what is under
+// way now is over.
+func (h *host) checkVolume(sa *ipsec.SA, reached bool) {
+	if !reached {
+		return
+	}
+	for spi, p := range h.plane.pairs {
+		if p.in != sa && p.out != sa {
+			continue
+		}
+		h.lab.clock.after(0, func() {
+			h.do(func(now time.Time) router.Output { return h.router.KilobytesExpired(now, spi) })
+		})
+	}
+}
+
+// wantsProtection says whether a packet came in clear that the crypto map of
+// its interface wants under ESP. IKE and ESP itself are beyond the map.
+func (d *dataPlane) wantsProtection(in *port, p packet) bool {
+	processor := d.processors[in.name]
+	if processor == nil || p.protocol() == protoESP {
+		return false
+	}
+	if _, to, _, ok := p.udp(); ok && d.host.own(p.dst()) && (to.Port() == isakmp.PortIKE || to.Port() == isakmp.PortNATT) {
+		return false
+	}
+	flow, drop := ipsec.ParseFlow(p)
+	if drop == ipsec.DropNone {
+		drop = processor.ClearTextDrop(flow)
+	}
+	if drop == ipsec.DropNone {
+		return false
+	}
+	processor.CountDrop(nil, drop)
+	return true
+}
+
+// Install implements router.DataPlane.
+func (d *dataPlane) Install(params ipsec.SAParams) error {
+	processor := d.processors[d.interfaces[params.Tag]]
+	if params.Direction == ipsec.Inbound {
+		sa, err := processor.InstallInbound(params)
+		if err == nil {
+			d.pairs[params.SPI] = &pair{in: sa}
+		}
+		return err
+	}
+	sa, err := processor.InstallOutbound(params)
+	if err != nil {
+		return err
+	}
+	for _, x := range d.host.router.IPsecSAs() {
+		if p := d.pairs[x.InSPI]; x.OutID == params.ID && p != nil {
+			p.out = sa
+		}
+	}
+	d.release(params.Tag)
+	return nil
+}
+
+// release lets go the packets that wait for a connection, in the order of the
+// access list.
+func (d *dataPlane) release(tag uint32) {
+	for _, e := range d.processors[d.interfaces[tag]].Policies() {
+		if q := d.queues[lineKey{e.Tag, e.Line}]; e.Tag == tag && q != nil {
+			d.host.released = append(d.host.released, q.packets...)
+			q.packets = nil
+		}
+	}
+}
+
+// Remove implements router.DataPlane.
+func (d *dataPlane) Remove(x ike.RemovedSA) {
+	processor := d.processors[d.interfaces[x.Connection]]
+	if x.Direction == ipsec.Inbound {
+		processor.RemoveInbound(x.SPI)
+		delete(d.pairs, x.SPI)
+		return
+	}
+	processor.RemoveOutbound(x.SPI, x.Remote)
+}
+
+// AcquireFailed implements router.DataPlane.
+func (d *dataPlane) AcquireFailed(tag uint32, line int) {
+	delete(d.queues, lineKey{tag, uint32(line)})
+}
+
+// LastPackets implements ike.Traffic.
+func (d *dataPlane) LastPackets(inboundSPI uint32) (in, out time.Time) {
+	if p := d.pairs[inboundSPI]; p != nil {
+		return p.lastIn, p.lastOut
+	}
+	return in, out
+}
+
+// Counters implements router.DataPlane.
+func (d *dataPlane) Counters(inSPI, _ uint32) console.Counters {
+	p := d.pairs[inSPI]
+	if p == nil {
+		return console.Counters{}
+	}
+	in := p.in.Counters()
+	c := console.Counters{DecapsPackets: in.Packets, DecapsBytes: in.Bytes, RecvErrors: in.Errors(),
+		ReplayDrops: in.Drops[ipsec.DropReplayOld] + in.Drops[ipsec.DropReplayDuplicate],
+		AuthDrops:   in.Drops[ipsec.DropAuthFailed]}
+	if p.out != nil {
+		out := p.out.Counters()
+		c.EncapsPackets, c.EncapsBytes, c.SendErrors = out.Packets, out.Bytes, out.Errors()
+	}
+	return c
+}
+
+// pairOf returns the pair of an outbound SA.
+func (d *dataPlane) pairOf(sa *ipsec.SA) *pair {
+	for _, p := range d.pairs {
+		if p.out == sa {
+			return p
+		}
+	}
+	return nil
+}

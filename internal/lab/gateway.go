@@ -1,0 +1,106 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"qmidle/internal/console"
+	"qmidle/internal/router"
+)
+
+// gateway is what the console of a host works on.
+type gateway struct {
+	*router.Router
+	host *host
+}
+
+// Now is the virtual time.
+func (g gateway) Now() time.Time { return g.host.lab.clock.now }
+
+// ClearISAKMP implements console.Router.
+func (g gateway) ClearISAKMP(conn uint32) error {
+	found := 0
+	g.host.do(func(now time.Time) (out router.Output) {
+		out, found = g.Router.ClearISAKMP(now, conn)
+		return out
+	})
+	if conn != 0 && found == 0 {
+		return fmt.Errorf("no ISAKMP SA with connection id %d", conn)
+	}
+	return nil
+}
+
+// ClearIPsec implements console.Router.
+func (g gateway) ClearIPsec() { g.host.do(g.Router.ClearIPsec) }
+
+// Version implements console.Router.
+func (g gateway) Version() console.VersionInfo { return g.host.lab.version }
+
+// echo is a request that waits for its answer.
+type echo struct {
+	sent    time.Time
+	done    bool
+	outcome console.PingOutcome
+	rtt     time.Duration
+}
+
+// Ping implements console.Router: it lets virtual time pass until each request
+// is answered or given up.
+func (g gateway) Ping(req console.PingRequest) (console.PingResult, error) {
+	h := g.host
+	if req.Source.IsValid() && !h.own(req.Source) {
+		return console.PingResult{}, errors.New("Invalid source address- IP address not on any of our up interfaces")
+	}
+	h.pingID++
+	h.pings = make(map[uint16]*echo)
+	var result console.PingResult
+	for range req.Count {
+		e := h.ping(req)
+		probe := console.PingProbe{Outcome: console.PingTimeout}
+		h.lab.run(req.Timeout, func() bool { return e.done })
+		if e.done {
+			probe = console.PingProbe{Outcome: e.outcome, RTT: e.rtt}
+		}
+		result.Probes = append(result.Probes, probe)
+	}
+	h.pings = nil
+	return result, nil
+}
+
+// ping sends one request.
+func (h *host) ping(req console.PingRequest) *echo {
+	e := &echo{sent: h.lab.clock.now}
+	h.pingSeq++
+	h.pings[h.pingSeq] = e
+	source := req.Source
+	if !source.IsValid() {
+		source = h.sourceFor(req.Target)
+	}
+	if source.IsValid() {
+		h.originate(newEcho(source, req.Target, h.pingID, h.pingSeq, req.Size))
+	}
+	return e
+}
+
+// sourceFor is the address of the interface that leads to a target.
+func (h *host) sourceFor(target netip.Addr) netip.Addr {
+	if h.own(target) {
+		return target
+	}
+	if out, _, ok := h.lookup(target); ok {
+		return out.addr
+	}
+	return netip.Addr{}
+}
+
+// answered notes what became of a request; p is its answer, or itself.
+func (h *host) answered(p packet, outcome console.PingOutcome) {
+	id, seq := p.echoID()
+	e := h.pings[seq]
+	if e == nil || e.done || id != h.pingID {
+		return
+	}
+	e.done, e.outcome, e.rtt = true, outcome, h.lab.clock.now.Sub(e.sent)
+}

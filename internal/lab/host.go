@@ -1,0 +1,220 @@
+package lab
+
+import (
+	"io"
+	"net/netip"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/router"
+)
+
+// host is one gateway with its interfaces and routes.
+type host struct {
+	lab     *lab
+	name    string
+	cfg     *config.Config
+	ports   []*port
+	routes  []route
+	rand    io.Reader
+	router  *router.Router
+	console *console.Console
+
+	plane    *dataPlane
+	released []waiting // packets whose SA came during an input
+
+	pings           map[uint16]*echo // by sequence number
+	pingID, pingSeq uint16
+	unreachableAt   time.Time // of the last that was sent
+}
+
+// waiting is a packet that waits for an SA, and where it was to leave.
+type waiting struct {
+	port *port
+	hop  netip.Addr
+	p    packet
+}
+
+// start makes the control plane and an empty data plane. SAs and debugs of an
+// earlier life are gone; the peers are not told.
+func (h *host) start() error {
+	h.plane, h.released = newDataPlane(h), nil
+	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now,
+		Text: func(text []byte) { h.lab.debug(h.name, text) }, ClockMark: '*'})
+	if err != nil {
+		return err
+	}
+	h.router = r
+	h.console = console.New(gateway{r, h})
+	h.plane.setPolicies(r)
+	return nil
+}
+
+// do gives the router an input and carries out what comes of it. Packets that
+// waited leave behind the messages that made their SA.
+func (h *host) do(input func(now time.Time) router.Output) {
+	out := input(h.lab.clock.now)
+	for _, d := range out.Send {
+		h.sendIKE(d)
+	}
+	released := h.released
+	h.released = nil
+	for _, w := range released {
+		h.protect(w.port, w.hop, w.p)
+	}
+	h.lab.refused = append(h.lab.refused, h.router.Errors()...)
+}
+
+// sendIKE sends a message, with the marker that its port wants.
+func (h *host) sendIKE(d ike.Datagram) {
+	data := d.Data
+	marked := d.Local.Port() == isakmp.PortNATT && !d.Keepalive
+	if marked {
+		data = append(make([]byte, ipsec.NonESPMarkerLen), data...)
+	}
+	p := newUDP(d.Local, d.Remote, data)
+	if d.Keepalive {
+		h.output(p)
+		return
+	}
+	_, _, message, _ := p.udp()
+	fate := h.lab.net.faults.judge(h, marked, message)
+	for range fate.copies {
+		c := append(packet(nil), p...)
+		if fate.delay == 0 {
+			h.output(c)
+			continue
+		}
+		h.lab.clock.after(fate.delay, func() { h.output(c) })
+	}
+}
+
+// output sends a packet of the host's own that needs no more protection.
+func (h *host) output(p packet) {
+	if h.own(p.dst()) {
+		h.lab.clock.after(0, func() { h.local(p) })
+		return
+	}
+	if out, hop, ok := h.lookup(p.dst()); ok {
+		h.transmit(out, hop, p)
+	}
+}
+
+// originate sends a packet of the host's own, which a crypto map may protect.
+func (h *host) originate(p packet) {
+	if h.own(p.dst()) {
+		h.lab.clock.after(0, func() { h.local(p) })
+		return
+	}
+	if out, hop, ok := h.lookup(p.dst()); ok {
+		h.protect(out, hop, p)
+	}
+}
+
+func (h *host) transmit(out *port, hop netip.Addr, p packet) {
+	if out.link != nil {
+		out.link.send(out, hop, p)
+	}
+}
+
+// receive takes a packet from a link.
+func (h *host) receive(in *port, p packet) {
+	if !p.valid() || h.plane.wantsProtection(in, p) {
+		return
+	}
+	h.accept(p)
+}
+
+// accept takes a packet that came in clear and may, or was decrypted.
+func (h *host) accept(p packet) {
+	if h.own(p.dst()) {
+		h.local(p)
+		return
+	}
+	if !p.age() {
+		return
+	}
+	out, hop, ok := h.lookup(p.dst())
+	if !ok {
+		h.tellUnreachable(p)
+		return
+	}
+	h.protect(out, hop, p)
+}
+
+// unreachableInterval is how often IOS sends the message at most.
+const unreachableInterval = 500 * time.Millisecond
+
+func (h *host) tellUnreachable(p packet) {
+	kind, icmp := p.icmp()
+	if icmp && kind != icmpEcho && kind != icmpEchoReply {
+		return
+	}
+	now := h.lab.clock.now
+	if now.Sub(h.unreachableAt) < unreachableInterval {
+		return
+	}
+	h.unreachableAt = now
+	back, _, ok := h.lookup(p.src())
+	if !ok {
+		return
+	}
+	h.originate(p.unreachable(back.addr))
+}
+
+// local takes a packet to an address of this host.
+func (h *host) local(p packet) {
+	switch p.protocol() {
+	case protoESP:
+		h.decrypt(p.payload(), netip.AddrPortFrom(p.src(), 0), netip.AddrPortFrom(p.dst(), 0))
+	case protoUDP:
+		if from, to, data, ok := p.udp(); ok {
+			h.localUDP(from, to, data)
+		}
+	case protoICMP:
+		h.localICMP(p)
+	}
+}
+
+func (h *host) localUDP(from, to netip.AddrPort, data []byte) {
+	if !h.cfg.ISAKMP.Enabled {
+		return
+	}
+	switch to.Port() {
+	case isakmp.PortIKE:
+	case isakmp.PortNATT:
+		switch ipsec.ClassifyUDP(data) {
+		case ipsec.UDPESP:
+			h.decrypt(data, from, to)
+			return
+		case ipsec.UDPIKE:
+			data = data[ipsec.NonESPMarkerLen:]
+		default:
+			return
+		}
+	default:
+		return
+	}
+	h.do(func(now time.Time) router.Output { return h.router.Datagram(now, to, from, data) })
+}
+
+func (h *host) localICMP(p packet) {
+	kind, ok := p.icmp()
+	if !ok {
+		return
+	}
+	switch kind {
+	case icmpEcho:
+		h.originate(p.echoReply())
+	case icmpEchoReply:
+		h.answered(p, console.PingReply)
+	case icmpUnreachable:
+		if quoted, ok := p.quoted(); ok {
+			h.answered(quoted, console.PingUnreachable)
+		}
+	}
+}

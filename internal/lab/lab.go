@@ -1,0 +1,179 @@
+package lab
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"sort"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+)
+
+// lab is gateways, the network between them and the time that they share.
+type lab struct {
+	clock   clock
+	net     network
+	hosts   []*host // by name
+	out     io.Writer
+	prefix  bool // put the gateway's name before its debug lines
+	version console.VersionInfo
+	refused []error // what data planes would not install
+}
+
+// gatewayConfig is a gateway's name and configuration.
+type gatewayConfig struct {
+	name string
+	cfg  *config.Config
+}
+
+// newLab starts the gateways at the beginning of virtual time.
+func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
+	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version}
+	l.net.clock = &l.clock
+	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
+	for _, c := range configs {
+		h := &host{lab: l, name: c.name, cfg: c.cfg, rand: stream(o.Seed, "gateway "+c.name)}
+		if l.host(h.name) != nil {
+			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)
+		}
+		if err := h.plug(); err != nil {
+			return nil, err
+		}
+		l.hosts = append(l.hosts, h)
+	}
+	sort.Slice(l.hosts, func(i, j int) bool { return l.hosts[i].name < l.hosts[j].name })
+	for _, h := range l.hosts {
+		if err := h.start(); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.name, err)
+		}
+	}
+	return l, nil
+}
+
+// stream is the random numbers that a seed gives to a purpose.
+func stream(seed uint64, purpose string) *rand.ChaCha8 {
+	return rand.NewChaCha8(sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, seed), purpose...)))
+}
+
+// plug connects the interfaces that are up, and makes the routing table.
+func (h *host) plug() error {
+	h.routes = routesOf(h.cfg)
+	for _, i := range h.cfg.Interfaces {
+		if i.Shutdown {
+			continue
+		}
+		for _, prefix := range i.Addresses {
+			p := &port{host: h, name: i.Name, addr: prefix.Addr()}
+			h.ports = append(h.ports, p)
+			if loopback(i.Name) {
+				continue
+			}
+			h.lab.net.join(p, prefix)
+			if other := p.link.holder(p.addr); other != p {
+				return fmt.Errorf("%s and %s both have the address %s", other.host.name, h.name, p.addr)
+			}
+		}
+	}
+	return nil
+}
+
+// host returns the gateway of a name, or nil.
+func (l *lab) host(name string) *host {
+	for _, h := range l.hosts {
+		if h.name == name {
+			return h
+		}
+	}
+	return nil
+}
+
+// holder returns the gateway that answers for an address, its own or one that
+// it has behind a NAT.
+func (l *lab) holder(a netip.Addr) *host {
+	for _, link := range l.net.links {
+		if p := link.holder(a); p != nil {
+			return p.host
+		}
+	}
+	for _, h := range l.hosts {
+		if h.own(a) {
+			return h
+		}
+	}
+	return nil
+}
+
+// run lets time pass until done says so, but no longer than d.
+func (l *lab) run(d time.Duration, done func() bool) {
+	end := l.clock.now.Add(d)
+	for !done() {
+		h, at, ok := l.next()
+		if !ok || at.After(end) {
+			l.clock.now = end
+			return
+		}
+		if h == nil {
+			l.clock.take()()
+			continue
+		}
+		if at.After(l.clock.now) {
+			l.clock.now = at
+		}
+		h.do(h.router.Timeout)
+	}
+}
+
+// next finds what happens next: an event, or a deadline of the host that is
+// returned. Of things at one time events come first, then hosts by name.
+func (l *lab) next() (*host, time.Time, bool) {
+	at, ok := l.clock.next()
+	var who *host
+	for _, h := range l.hosts {
+		if due, has := h.router.NextDeadline(); has && (!ok || due.Before(at)) {
+			who, at, ok = h, due, true
+		}
+	}
+	return who, at, ok
+}
+
+// debug prints lines of a gateway's debug as they happen.
+func (l *lab) debug(name string, text []byte) {
+	if !l.prefix {
+		l.write(text)
+		return
+	}
+	for line := range bytes.Lines(text) {
+		l.write(append([]byte(name+": "), line...))
+	}
+}
+
+func (l *lab) write(text []byte) {
+	// A reader that is gone cannot be told; the exit status is Run's.
+	_, _ = l.out.Write(text)
+}
+
+// command types a line at a gateway's console, as a transcript shows it.
+func (l *lab) command(h *host, line string) console.Result {
+	prompt := h.console.Prompt()
+	l.write([]byte(prompt + line + "\n"))
+	r := h.console.Run(line)
+	l.write([]byte(r.Output + errorText(prompt, r.Err)))
+	return r
+}
+
+// errorText is what a terminal shows of an error.
+func errorText(prompt string, err error) string {
+	if err == nil {
+		return ""
+	}
+	if syntax, ok := err.(*console.SyntaxError); ok {
+		return syntax.Terminal(prompt)
+	}
+	return err.Error() + "\n"
+}

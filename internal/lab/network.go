@@ -1,0 +1,81 @@
+package lab
+
+import (
+	"net/netip"
+	"time"
+)
+
+// defaultLatency is a link's, one way.
+const defaultLatency = time.Millisecond
+
+// link is one subnet.
+type link struct {
+	net     *network
+	prefix  netip.Prefix
+	ports   []*port
+	latency time.Duration
+	loss    int // percent of packets
+}
+
+// network is all links and the faults that packets meet on them.
+type network struct {
+	clock  *clock
+	links  []*link
+	faults faults
+}
+
+// join puts a port on the link of its subnet.
+func (n *network) join(p *port, prefix netip.Prefix) {
+	prefix = prefix.Masked()
+	l := n.link(prefix)
+	if l == nil {
+		l = &link{net: n, prefix: prefix, latency: defaultLatency}
+		n.links = append(n.links, l)
+	}
+	l.ports = append(l.ports, p)
+	p.link = l
+}
+
+// link returns the link of a subnet, or nil.
+func (n *network) link(prefix netip.Prefix) *link {
+	for _, l := range n.links {
+		if l.prefix == prefix {
+			return l
+		}
+	}
+	return nil
+}
+
+// holder returns the port that answers for an address on the link: its own, or
+// one behind a NAT that has it outside.
+func (l *link) holder(a netip.Addr) *port {
+	for _, p := range l.ports {
+		if p.nat == nil && p.addr == a || p.nat != nil && p.nat.outside == a {
+			return p
+		}
+	}
+	return nil
+}
+
+// send carries a packet from a port to the holder of an address on its link.
+func (l *link) send(from *port, hop netip.Addr, p packet) {
+	f := &l.net.faults
+	if from.nat != nil && !from.nat.outbound(p) {
+		return
+	}
+	if f.cut[from.host] || f.blocked(l, from.host, p) || f.lost(l) {
+		return
+	}
+	l.net.clock.after(l.latency, func() { l.deliver(hop, p) })
+}
+
+func (l *link) deliver(hop netip.Addr, p packet) {
+	to := l.holder(hop)
+	if to == nil || l.net.faults.cut[to.host] {
+		return
+	}
+	if to.nat != nil && !to.nat.inbound(p) {
+		return
+	}
+	to.host.receive(to, p)
+}

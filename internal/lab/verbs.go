@@ -1,0 +1,283 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"qmidle/internal/router"
+)
+
+// verb is one of the lab's own commands.
+type verb struct {
+	name  string
+	forms []string // as the documentation shows them
+	help  string
+	parse func(l *lab, words []string) (func() error, error)
+}
+
+// verbs are the lab's own commands.
+var verbs = []verb{
+	{"tick", []string{"tick DURATION"}, "let virtual time pass", (*lab).parseTick},
+	{"drop", []string{"drop message N [from GATEWAY]"}, "lose the N-th IKE message sent from now on", messageVerb(dropMessage)},
+	{"duplicate", []string{"duplicate message N [from GATEWAY]"}, "deliver it twice", messageVerb(duplicateMessage)},
+	{"corrupt", []string{"corrupt message N [from GATEWAY]"}, "change one bit behind its header", messageVerb(corruptMessage)},
+	{"delay", []string{"delay message N DURATION [from GATEWAY]"}, "send it later, so that others overtake it", messageVerb(delayMessage)},
+	{"block", []string{"block udp PORT [on SUBNET] [from GATEWAY]", "block esp [on SUBNET] [from GATEWAY]"},
+		"drop packets from and to a UDP port, or ESP", (*lab).parseBlock},
+	{"unblock", []string{"unblock"}, "remove every filter", (*lab).parseUnblock},
+	{"loss", []string{"loss PERCENT [on SUBNET]"}, "lose packets at random on a link, or on all", (*lab).parseLoss},
+	{"latency", []string{"latency SUBNET DURATION"}, "set how long a link takes one way; 1ms at first", (*lab).parseLatency},
+	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"},
+		"put a NAT between a gateway and its link; make it forget its mappings; take it away", (*lab).parseNAT},
+	{"partition", []string{"partition GATEWAY"}, "cut a gateway off from all its links", (*lab).parsePartition},
+	{"heal", []string{"heal GATEWAY"}, "connect it again", (*lab).parseHeal},
+	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"},
+		"restart a gateway: its SAs and debugs are gone, and its peers are told only with `graceful`", (*lab).parseRestart},
+}
+
+var errForm = errors.New("wrong number of words")
+
+func (l *lab) parseTick(words []string) (func() error, error) {
+	if len(words) != 1 {
+		return nil, errForm
+	}
+	d, err := duration(words[0])
+	if err != nil {
+		return nil, err
+	}
+	return func() error { l.run(d, never); return nil }, nil
+}
+
+func never() bool { return false }
+
+// duration reads a time that is longer than none.
+func duration(word string) (time.Duration, error) {
+	d, err := time.ParseDuration(word)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is no duration such as 30s, 5m or 200ms", word)
+	}
+	return d, nil
+}
+
+func number(word string, lo, hi int) (int, error) {
+	n, err := strconv.Atoi(word)
+	if err != nil || n < lo || n > hi {
+		return 0, fmt.Errorf("%q is no number from %d to %d", word, lo, hi)
+	}
+	return n, nil
+}
+
+// place reads `[on SUBNET] [from GATEWAY]`.
+func (l *lab) place(words []string) (on *link, from *host, err error) {
+	for len(words) >= 2 && err == nil {
+		switch {
+		case words[0] == "on" && on == nil:
+			on, err = l.subnet(words[1])
+		case words[0] == "from" && from == nil:
+			from, err = l.gateway(words[1])
+		default:
+			err = fmt.Errorf("unexpected %q", words[0])
+		}
+		words = words[2:]
+	}
+	if err == nil && len(words) > 0 {
+		err = fmt.Errorf("unexpected %q", words[0])
+	}
+	return on, from, err
+}
+
+// subnet finds a link by its prefix.
+func (l *lab) subnet(word string) (*link, error) {
+	var names []string
+	for _, k := range l.net.links {
+		if k.prefix.String() == word {
+			return k, nil
+		}
+		names = append(names, k.prefix.String())
+	}
+	return nil, fmt.Errorf("no link %q; there are %s", word, strings.Join(names, ", "))
+}
+
+func messageVerb(action messageAction) func(*lab, []string) (func() error, error) {
+	return func(l *lab, words []string) (func() error, error) {
+		if len(words) < 2 || words[0] != "message" {
+			return nil, errForm
+		}
+		fault := messageFault{action: action}
+		var err error
+		if fault.n, err = number(words[1], 1, 1<<20); err != nil {
+			return nil, err
+		}
+		words = words[2:]
+		if action == delayMessage {
+			if len(words) == 0 {
+				return nil, errForm
+			}
+			if fault.delay, err = duration(words[0]); err != nil {
+				return nil, err
+			}
+			words = words[1:]
+		}
+		on, from, err := l.place(words)
+		if err != nil {
+			return nil, err
+		}
+		if on != nil {
+			return nil, errors.New("a message is not on one link")
+		}
+		fault.from = from
+		return func() error {
+			f := fault
+			l.net.faults.messages = append(l.net.faults.messages, &f)
+			return nil
+		}, nil
+	}
+}
+
+func (l *lab) parseBlock(words []string) (func() error, error) {
+	var b block
+	switch {
+	case len(words) >= 1 && words[0] == "esp":
+		b.esp = true
+		words = words[1:]
+	case len(words) >= 2 && words[0] == "udp":
+		port, err := number(words[1], 1, 65535)
+		if err != nil {
+			return nil, err
+		}
+		b.port = uint16(port)
+		words = words[2:]
+	default:
+		return nil, errForm
+	}
+	var err error
+	if b.on, b.from, err = l.place(words); err != nil {
+		return nil, err
+	}
+	return func() error { l.net.faults.blocks = append(l.net.faults.blocks, b); return nil }, nil
+}
+
+func (l *lab) parseUnblock(words []string) (func() error, error) {
+	if len(words) != 0 {
+		return nil, errForm
+	}
+	return func() error { l.net.faults.blocks = nil; return nil }, nil
+}
+
+func (l *lab) parseLoss(words []string) (func() error, error) {
+	if len(words) == 0 {
+		return nil, errForm
+	}
+	percent, err := number(strings.TrimSuffix(words[0], "%"), 0, 100)
+	if err != nil {
+		return nil, err
+	}
+	on, from, err := l.place(words[1:])
+	if err != nil {
+		return nil, err
+	}
+	if from != nil {
+		return nil, errors.New("loss is a link's")
+	}
+	return func() error {
+		for _, k := range l.net.links {
+			if on == nil || on == k {
+				k.loss = percent
+			}
+		}
+		return nil
+	}, nil
+}
+
+func (l *lab) parseLatency(words []string) (func() error, error) {
+	if len(words) != 2 {
+		return nil, errForm
+	}
+	on, err := l.subnet(words[0])
+	if err != nil {
+		return nil, err
+	}
+	d, err := duration(words[1])
+	if err != nil {
+		return nil, err
+	}
+	return func() error { on.latency = d; return nil }, nil
+}
+
+func (l *lab) parseNAT(words []string) (func() error, error) {
+	if len(words) != 2 {
+		return nil, errForm
+	}
+	h, err := l.gateway(words[0])
+	if err != nil {
+		return nil, err
+	}
+	switch words[1] {
+	case "rebind":
+		return func() error {
+			for _, p := range h.ports {
+				if p.nat != nil {
+					p.nat.forget()
+				}
+			}
+			return nil
+		}, nil
+	case "off":
+		return func() error {
+			for _, p := range h.ports {
+				p.nat = nil
+			}
+			return nil
+		}, nil
+	}
+	outside, err := netip.ParseAddr(words[1])
+	if err != nil || !outside.Is4() {
+		return nil, fmt.Errorf("%q is no IPv4 address", words[1])
+	}
+	i := slices.IndexFunc(h.ports, func(p *port) bool { return p.link != nil && p.link.prefix.Contains(outside) })
+	if i < 0 {
+		return nil, fmt.Errorf("%s has no interface on a link with %s", h.name, outside)
+	}
+	p := h.ports[i]
+	if p.link.holder(outside) != nil {
+		return nil, fmt.Errorf("%s is taken", outside)
+	}
+	return func() error { p.nat = newNAT(p.addr, outside); return nil }, nil
+}
+
+func (l *lab) parsePartition(words []string) (func() error, error) { return l.parseCut(words, true) }
+
+func (l *lab) parseHeal(words []string) (func() error, error) { return l.parseCut(words, false) }
+
+func (l *lab) parseCut(words []string, cut bool) (func() error, error) {
+	if len(words) != 1 {
+		return nil, errForm
+	}
+	h, err := l.gateway(words[0])
+	if err != nil {
+		return nil, err
+	}
+	return func() error { l.net.faults.cut[h] = cut; return nil }, nil
+}
+
+func (l *lab) parseRestart(words []string) (func() error, error) {
+	graceful := len(words) == 2 && words[1] == "graceful"
+	if len(words) != 1 && !graceful {
+		return nil, errForm
+	}
+	h, err := l.gateway(words[0])
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if graceful {
+			h.do(func(now time.Time) router.Output { return h.router.Shutdown(now) })
+		}
+		return h.start()
+	}, nil
+}
