@@ -69,7 +69,7 @@ func (l *lab) probes() (all []probe, notes []string) {
 
 // probe finds the ends of a ping across one line, or why there is none.
 func (l *lab) probe(h *host, c *ike.Connection, line policy.ACLEntry) (probe, string) {
-	selector := ike.Selector(line.Local, line.Remote)
+	selector := policy.Selector(line.Local, line.Remote)
 	if selector.Protocol != 0 && selector.Protocol != protoICMP {
 		return probe{}, "it is not for ICMP"
 	}
