@@ -38,7 +38,7 @@ type child struct {
 func (c *child) pair() addrPair { return addrPair{c.local.Addr(), c.remote.Addr()} }
 
 // firstIPsecConn is where IOS begins to number IPsec SAs.
-const firstIPsecConn = 2000
+const firstIPsecConn = 2001
 
 // makeChild derives the keys of both SAs (RFC 2409 section 5.5) and tells them.
 func (n *node) makeChild(shared []byte) {
