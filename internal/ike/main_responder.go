@@ -158,7 +158,9 @@ func (m *message) takeKeyExchange(state trace.State) bool {
 		m.dropPayload(trace.DropNonce, isakmp.PayloadNonce, nonce.Offset)
 		return false
 	}
-	if err := keymat.ValidatePublic(s.suite.Group, ke.Body); err != nil {
+	// Our own value is our own message, reflected.
+	reflected := h.keys != nil && bytes.Equal(ke.Body, h.keys.Public())
+	if reflected || keymat.ValidatePublic(s.suite.Group, ke.Body) != nil {
 		m.dropPayload(trace.DropPublicValue, isakmp.PayloadKE, ke.Offset)
 		return false
 	}
