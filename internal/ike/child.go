@@ -53,8 +53,9 @@ func (n *node) makeChild(shared []byte) {
 	c.out = n.saParams(ipsec.Outbound, n.outSPI, shared)
 	clear(shared)
 	n.child = c
+	// Without conn-ids: 12.3(14)T tells the SAs before IPsec has numbered them.
 	s.emit(&trace.IPsecSAsCreated{InboundSPI: n.inSPI, OutboundSPI: n.outSPI, LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy,
-		LifeSeconds: c.lives.Seconds, LifeKilobyte: c.lives.Kilobytes, PFS: c.pfs, InboundConn: c.inConn, OutboundConn: c.outConn})
+		LifeSeconds: c.lives.Seconds, LifeKilobyte: c.lives.Kilobytes, PFS: c.pfs})
 	s.emit(&trace.KeyEngineEvent{Messages: 2})
 }
 
