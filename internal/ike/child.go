@@ -24,7 +24,7 @@ type child struct {
 	suite         trace.IPsecSuite
 	pfs           isakmp.Group
 	lives         policy.Lives
-	in, out       ipsec.SAParams // keys are dropped once installed
+	in, out       half
 	inConn        uint32
 	outConn       uint32
 	created       time.Time
@@ -33,6 +33,20 @@ type child struct {
 	installed     bool // inbound
 	ready         bool // outbound too
 	life          timer
+}
+
+// half is one IPsec SA of a pair.
+type half struct {
+	spi, id uint32
+	params  *ipsec.SAParams // with its keys; nil once it is installed
+}
+
+func newHalf(p ipsec.SAParams) half { return half{p.SPI, p.ID, &p} }
+
+// install hands the SA to the data plane.
+func (e *Engine) install(h *half) {
+	e.fx.Install = append(e.fx.Install, *h.params)
+	h.params = nil
 }
 
 func (c *child) pair() addrPair { return addrPair{c.local.Addr(), c.remote.Addr()} }
@@ -49,8 +63,8 @@ func (n *node) makeChild(shared []byte) {
 		created: e.now, initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
 	c.life.fire = c.lifeDue
-	c.in = n.saParams(ipsec.Inbound, n.inSPI, shared)
-	c.out = n.saParams(ipsec.Outbound, n.outSPI, shared)
+	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
+	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
 	n.child = c
 	// Without conn-ids: 12.3(14)T tells the SAs before IPsec has numbered them.
@@ -86,11 +100,10 @@ func (e *Engine) installInbound(c *child) {
 		return
 	}
 	c.installed = true
-	e.children[c.in.SPI] = c
+	e.children[c.in.spi] = c
 	e.byEnds[c.pair()] = append(e.byEnds[c.pair()], c)
-	e.fx.Install = append(e.fx.Install, c.in)
-	c.in.EncKey, c.in.AuthKey = secret.Secret{}, secret.Secret{}
-	c.emit(&trace.IPsecSACreated{Inbound: true, Destination: c.local.Addr(), SPI: c.in.SPI, Suite: c.suite, Conn: c.inConn,
+	e.install(&c.in)
+	c.emit(&trace.IPsecSACreated{Inbound: true, Destination: c.local.Addr(), SPI: c.in.spi, Suite: c.suite, Conn: c.inConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
 	if c.lives.Seconds != 0 {
 		c.expires = e.now.Add(time.Duration(c.lives.Seconds) * time.Second)
@@ -104,35 +117,34 @@ func (e *Engine) installOutbound(c *child) {
 	}
 	c.ready = true
 	e.stats.Phase2Up++
-	e.fx.Install = append(e.fx.Install, c.out)
-	c.out.EncKey, c.out.AuthKey = secret.Secret{}, secret.Secret{}
-	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.SPI, Suite: c.suite, Conn: c.outConn,
+	e.install(&c.out)
+	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
 }
 
 // removeChild takes both SAs out of the data plane.
 func (e *Engine) removeChild(c *child, reason trace.Reason) {
-	if e.children[c.in.SPI] != c {
+	if e.children[c.in.spi] != c {
 		return
 	}
 	e.timers.clear(&c.life)
-	delete(e.children, c.in.SPI)
+	delete(e.children, c.in.spi)
 	e.byEnds[c.pair()] = without(e.byEnds[c.pair()], c)
 	if len(e.byEnds[c.pair()]) == 0 {
 		delete(e.byEnds, c.pair())
 	}
-	e.fx.Remove = append(e.fx.Remove, c.removed(c.in, c.out.SPI))
-	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.SPI, Suite: c.suite, Conn: c.inConn, Reason: reason})
+	e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Inbound, c.in, c.out))
+	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.spi, Suite: c.suite, Conn: c.inConn, Reason: reason})
 	if !c.ready {
 		return
 	}
-	e.fx.Remove = append(e.fx.Remove, c.removed(c.out, c.in.SPI))
-	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.SPI, Suite: c.suite, Conn: c.outConn, Reason: reason})
+	e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Outbound, c.out, c.in))
+	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn, Reason: reason})
 }
 
-func (c *child) removed(p ipsec.SAParams, pair uint32) RemovedSA {
-	return RemovedSA{Direction: p.Direction, SPI: p.SPI, Local: p.Local, Remote: p.Remote, ID: p.ID,
-		PairSPI: pair, Connection: c.conn, Line: c.line}
+func (c *child) removed(d ipsec.Direction, h, other half) RemovedSA {
+	return RemovedSA{Direction: d, SPI: h.spi, Local: c.local.Addr(), Remote: c.remote.Addr(), ID: h.id,
+		PairSPI: other.spi, Connection: c.conn, Line: c.line}
 }
 
 func (c *child) emit(ev trace.Event) {
@@ -151,7 +163,7 @@ func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }
 
 func (e *Engine) expireChild(c *child, reason trace.Reason) {
 	if s := c.owner(); s != nil {
-		s.sendDeleteESP(c.in.SPI)
+		s.sendDeleteESP(c.in.spi)
 	}
 	e.removeChild(c, reason)
 }

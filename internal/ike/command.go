@@ -142,9 +142,9 @@ func (e *Engine) IPsecSAs() []IPsecSA {
 	list := make([]IPsecSA, 0, len(e.children))
 	for _, c := range e.sortedChildren() {
 		list = append(list, IPsecSA{Connection: c.conn, Line: c.line, Local: c.local, Remote: c.remote,
-			LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.SPI, OutSPI: c.out.SPI,
+			LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
 			InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
-			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.ID, OutID: c.out.ID})
+			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id})
 	}
 	return list
 }

@@ -76,7 +76,7 @@ func (s *sa) lastPackets() (heard, sent time.Time) {
 		return heard, sent
 	}
 	for _, c := range s.e.byEnds[s.pair()] {
-		in, out := s.e.cfg.Traffic.LastPackets(c.in.SPI)
+		in, out := s.e.cfg.Traffic.LastPackets(c.in.spi)
 		heard, sent = later(heard, in), later(sent, out)
 	}
 	return heard, sent

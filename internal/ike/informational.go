@@ -184,7 +184,7 @@ func cookiesOf(spi []byte) (p cookiePair) {
 // Peers behind one NAT differ by port.
 func (s *sa) childByOutbound(spi uint32) *child {
 	for _, c := range s.e.byEnds[s.pair()] {
-		if c.out.SPI == spi && c.remote == s.remote {
+		if c.out.spi == spi && c.remote == s.remote {
 			return c
 		}
 	}

@@ -113,7 +113,7 @@ func (n *node) forget() {
 // since it may send on the SA already: only its message 3 is missing.
 func (s *sa) failNode(n *node) {
 	if n.child != nil && !n.child.ready {
-		s.sendDeleteESP(n.child.in.SPI)
+		s.sendDeleteESP(n.child.in.spi)
 		s.e.removeChild(n.child, trace.ReasonNone)
 	}
 	if n.role == trace.RoleInitiator && n.conn != nil {
@@ -127,6 +127,9 @@ func (n *node) retryDue(now time.Time) {
 	if n.done {
 		s.emit(&trace.NodePurged{Node: n.id})
 		delete(s.nodes, n.id)
+		if len(s.nodes) == 0 {
+			s.nodes = nil // an empty map is not small
+		}
 		return
 	}
 	limit := s.e.cfg.tries()
