@@ -116,13 +116,10 @@ func nattVersions(release string) []trace.NATTVersion {
 	return append([]trace.NATTVersion{trace.NATTRFC3947}, drafts...)
 }
 
-// Policies is the SPD that the data plane needs.
-func (r *Router) Policies() []ipsec.PolicyEntry {
-	if !r.active() {
-		return nil
-	}
-	return PolicyEntries(r.conns)
-}
+// Policies is the SPD that the data plane needs. It holds with ISAKMP off too:
+// what a crypto map protects must not leave in clear because nothing can
+// negotiate for it.
+func (r *Router) Policies() []ipsec.PolicyEntry { return PolicyEntries(r.conns) }
 
 // Record implements trace.Sink: it feeds the flight recorder and, where a debug
 // is on, prints.
