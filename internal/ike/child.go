@@ -32,7 +32,7 @@ type child struct {
 	initiator     bool
 	installed     bool // inbound
 	ready         bool // outbound too
-	life          timer
+	life, settle  timer
 }
 
 // half is one IPsec SA of a pair.
@@ -62,7 +62,7 @@ func (n *node) makeChild(shared []byte) {
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
 		created: e.now, initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
-	c.life.fire = c.lifeDue
+	c.life.fire, c.settle.fire = c.lifeDue, c.settled
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
@@ -117,7 +117,11 @@ func (e *Engine) installOutbound(c *child) {
 	}
 	c.ready = true
 	e.stats.Phase2Up++
-	e.install(&c.out)
+	if c.initiator && e.cfg.SettleTime > 0 {
+		e.timers.set(&c.settle, e.now.Add(e.cfg.SettleTime))
+	} else {
+		e.install(&c.out)
+	}
 	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
 }
@@ -128,6 +132,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 		return
 	}
 	e.timers.clear(&c.life)
+	e.timers.clear(&c.settle)
 	delete(e.children, c.in.spi)
 	e.byEnds[c.pair()] = without(e.byEnds[c.pair()], c)
 	if len(e.byEnds[c.pair()]) == 0 {
@@ -138,7 +143,9 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	if !c.ready {
 		return
 	}
-	e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Outbound, c.out, c.in))
+	if c.out.params == nil {
+		e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Outbound, c.out, c.in))
+	}
 	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn, Reason: reason})
 }
 
@@ -157,6 +164,9 @@ func (c *child) emit(ev trace.Event) {
 	}
 	c.e.emit(&ctx, ev)
 }
+
+// settled hands an initiator's outbound SA to the data plane, after SettleTime.
+func (c *child) settled(time.Time) { c.e.install(&c.out) }
 
 // lifeDue ends the pair when its time is over, and tells the peer.
 func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }

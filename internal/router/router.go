@@ -89,13 +89,16 @@ func New(o Options) (*Router, error) {
 // active says whether a crypto map is applied and ISAKMP is on.
 func (r *Router) active() bool { return r.cfg.ISAKMP.Enabled && len(r.conns) > 0 }
 
+// settleTime is what a busy charon needs to install its SAs, with room to spare.
+const settleTime = 50 * time.Millisecond
+
 func (r *Router) engineConfig() ike.Config {
 	i := r.cfg.ISAKMP
 	e := ike.Config{
 		Policies: IKEPolicies(r.cfg), DefaultPolicy: i.DefaultPolicy, Keys: keyRing(i.Keys), Identity: identity(r.cfg),
 		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
-		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH,
+		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 	}
 	if i.Enabled {
 		e.Connections = r.conns
