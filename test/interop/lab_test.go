@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,7 +44,7 @@ var labs atomic.Int32
 // newLab makes the namespaces and removes them when the test ends.
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	dir, err := os.MkdirTemp("", prefix)
+	dir, err := tempDir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +125,8 @@ func eventually(t *testing.T, what string, limit time.Duration, cond func() (ok 
 	}
 }
 
+func tempDir() (string, error) { return os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid())) }
+
 // sweep removes what a run left that was killed before it could clean up.
 func sweep() error {
 	names, err := namespaces()
@@ -131,20 +134,31 @@ func sweep() error {
 		return err
 	}
 	for _, name := range names {
-		rest, ours := strings.CutPrefix(name, prefix)
-		number, _, dashed := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(number)
-		if !ours || !dashed || err != nil {
+		if !leftover(name) {
 			continue
-		}
-		if _, err := os.Stat(filepath.Join("/proc", number)); err == nil && pid != os.Getpid() {
-			continue // another run is at work
 		}
 		if err := removeNamespaces(name); err != nil {
 			return err
 		}
 	}
-	return nil
+	dirs, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	for _, dir := range dirs {
+		if leftover(filepath.Base(dir)) {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}
+	return err
+}
+
+// leftover says whether a name is one of ours and its process has ended.
+func leftover(name string) bool {
+	rest, ours := strings.CutPrefix(name, prefix)
+	pid, _, dashed := strings.Cut(rest, "-")
+	if _, err := strconv.Atoi(pid); !ours || !dashed || err != nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join("/proc", pid))
+	return errors.Is(err, os.ErrNotExist) || pid == strconv.Itoa(os.Getpid())
 }
 
 func namespaces() ([]string, error) {

@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 	if err := sweep(); err != nil {
 		return refuse("leftovers of an earlier run: %v", err)
 	}
-	dir, err := os.MkdirTemp("", prefix)
+	dir, err := tempDir()
 	if err != nil {
 		return refuse("%v", err)
 	}

@@ -25,6 +25,7 @@ func TestSuites(t *testing.T) {
 	t.Parallel()
 	for _, x := range suites {
 		t.Run(x.String(), func(t *testing.T) {
+			t.Parallel()
 			t.Run("qmidle initiates", func(t *testing.T) {
 				t.Parallel()
 				testSuite(t, x, func(q *qmidle, _ *charon) { wantPing(t, q.site, 5) })

@@ -22,6 +22,9 @@ type qmidle struct {
 	socket, record string
 }
 
+// raceOptions spare every process the race detector's second of sleep at its end.
+const raceOptions = "GORACE=halt_on_error=1 atexit_sleep_ms=0"
+
 func startQmidle(t *testing.T, l *lab, s *site, x suite, binary func() (string, error)) *qmidle {
 	t.Helper()
 	path, err := binary()
@@ -49,7 +52,7 @@ func (q *qmidle) run(t *testing.T, x suite) {
 			t.Logf("debug text at the %s:\n%s", q.site.name, q.debug(t))
 		}
 	})
-	q.process = start(t, "qmidle at the "+q.site.name, q.site.ns, []string{"GORACE=halt_on_error=1"},
+	q.process = start(t, "qmidle at the "+q.site.name, q.site.ns, []string{raceOptions},
 		q.path, "run", "-c", file, "-s", q.socket, "--log", q.record)
 	eventually(t, "the daemon's command line", 15*time.Second, func() (bool, string) {
 		out, err := q.try("show version")
@@ -93,8 +96,14 @@ end
 }
 
 func (q *qmidle) try(line string) (string, error) {
-	out, err := exec.Command(q.path, append([]string{"-s", q.socket}, strings.Fields(line)...)...).CombinedOutput()
+	out, err := q.client(strings.Fields(line)...).CombinedOutput()
 	return string(out), err
+}
+
+func (q *qmidle) client(args ...string) *exec.Cmd {
+	cmd := exec.Command(q.path, append([]string{"-s", q.socket}, args...)...)
+	cmd.Env = append(os.Environ(), raceOptions)
+	return cmd
 }
 
 // do runs a command that must succeed.
@@ -110,7 +119,7 @@ func (q *qmidle) do(t *testing.T, line string) string {
 // ask runs a command and reads its result as JSON.
 func (q *qmidle) ask(t *testing.T, line string, result any) {
 	t.Helper()
-	out, err := exec.Command(q.path, append([]string{"-s", q.socket, "--json"}, strings.Fields(line)...)...).Output()
+	out, err := q.client(append([]string{"--json"}, strings.Fields(line)...)...).Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, out)
 	}
