@@ -32,7 +32,7 @@ type ESPOffer struct {
 	Group     isakmp.Group
 	Seconds   uint64
 	Kilobytes uint64
-	Unknown   isakmp.AttributeType // not known, or with a value out of range
+	Unknown   isakmp.AttributeType // not known, with a value out of range, or contradicting another
 }
 
 // ParseESPOffer decodes a phase 2 transform, attributes in any order and form.
@@ -42,24 +42,29 @@ func ParseESPOffer(protocol isakmp.ProtocolID, t isakmp.Transform) ESPOffer {
 	for _, a := range t.Attributes {
 		v, ok := a.Uint()
 		if !ok || (a.Type != isakmp.IPsecAttrLifeDuration && v > 0xffff) {
-			o.Unknown = a.Type
+			o.Unknown = orReserved(a.Type)
 			continue
 		}
+		good := true
 		switch a.Type {
 		case isakmp.IPsecAttrLifeType:
 			life = isakmp.LifeType(v)
+			good = life == isakmp.LifeSeconds || life == isakmp.LifeKilobytes
 		case isakmp.IPsecAttrLifeDuration:
 			o.setLife(life, v)
 		case isakmp.IPsecAttrGroup:
-			o.Group = isakmp.Group(v)
+			good = set(&o.Group, v)
 		case isakmp.IPsecAttrEncapsulation:
-			o.Encap = isakmp.Encapsulation(v)
+			good = set(&o.Encap, v)
 		case isakmp.IPsecAttrAuth:
-			o.Auth = isakmp.AuthAlgorithm(v)
+			good = set(&o.Auth, v)
 		case isakmp.IPsecAttrKeyLength:
-			o.KeyBits = uint16(v)
+			good = set(&o.KeyBits, v)
 		default:
-			o.Unknown = a.Type
+			good = false
+		}
+		if !good {
+			o.Unknown = orReserved(a.Type)
 		}
 	}
 	if KeyLengthVaries(o.Cipher) && o.KeyBits == 0 {

@@ -42,8 +42,29 @@ type IKEOffer struct {
 	Seconds    uint64
 	Kilobytes  uint64
 	// Unknown is set by an attribute that changes the suite's meaning and
-	// that this implementation does not know: a PRF, a private group, ...
+	// that this implementation does not know (a PRF, a private group, ...), and
+	// by one that contradicts another of its type. Type 0 is reserved, and
+	// stands here as AttrReserved.
 	Unknown isakmp.AttributeType
+}
+
+// AttrReserved stands for the attribute type 0 where 0 means none.
+const AttrReserved isakmp.AttributeType = 0x7fff
+
+func (o *IKEOffer) unknown(t isakmp.AttributeType) { o.Unknown = orReserved(t) }
+
+func orReserved(t isakmp.AttributeType) isakmp.AttributeType {
+	if t == 0 {
+		return AttrReserved
+	}
+	return t
+}
+
+// set takes an attribute's value; ok is false when one of its type said another.
+func set[T ~uint16](field *T, v uint64) (ok bool) {
+	before := *field
+	*field = T(v)
+	return before == 0 || uint64(before) == v
 }
 
 // ParseIKEOffer decodes a transform's attributes, in any order. A life
@@ -54,28 +75,33 @@ func ParseIKEOffer(t isakmp.Transform) IKEOffer {
 	for _, a := range t.Attributes {
 		v, ok := a.Uint()
 		if !ok || (a.Type != isakmp.AttrLifeDuration && v > 0xffff) {
-			o.Unknown = a.Type
+			o.unknown(a.Type)
 			continue
 		}
+		good := true
 		switch a.Type {
 		case isakmp.AttrEncryption:
-			o.Encryption = isakmp.EncryptionAlgorithm(v)
+			good = set(&o.Encryption, v)
 		case isakmp.AttrHash:
-			o.Hash = isakmp.HashAlgorithm(v)
+			good = set(&o.Hash, v)
 		case isakmp.AttrAuthMethod:
-			o.Auth = isakmp.AuthMethod(v)
+			good = set(&o.Auth, v)
 		case isakmp.AttrGroup:
-			o.Group = isakmp.Group(v)
+			good = set(&o.Group, v)
 		case isakmp.AttrKeyLength:
-			o.KeyBits = uint16(v)
+			good = set(&o.KeyBits, v)
 		case isakmp.AttrLifeType:
 			life = isakmp.LifeType(v)
+			good = life == isakmp.LifeSeconds || life == isakmp.LifeKilobytes
 		case isakmp.AttrLifeDuration:
 			o.setLife(life, v)
 		case isakmp.AttrGroupType:
 			// Redundant beside a named group.
 		default:
-			o.Unknown = a.Type
+			good = false
+		}
+		if !good {
+			o.unknown(a.Type)
 		}
 	}
 	if o.Encryption == isakmp.EncrAESCBC && o.KeyBits == 0 {

@@ -37,22 +37,25 @@ func lastAddr(p netip.Prefix) netip.Addr {
 }
 
 // ProxyFromID reads a phase 2 identity. ok is false for a type that names no
-// addresses, a mask with holes, or a range whose end is before its start.
+// addresses, data of another length than the type's, a mask with holes, or a
+// range whose end is before its start.
 func ProxyFromID(id isakmp.ID) (p Proxy, ok bool) {
 	p = Proxy{Type: id.Type, Protocol: id.Protocol, Port: id.Port}
+	v6 := false
+	switch id.Type {
+	case isakmp.IDIPv6Addr, isakmp.IDIPv6AddrSubnet, isakmp.IDIPv6AddrRange:
+		v6 = true
+	}
 	switch id.Type {
 	case isakmp.IDIPv4Addr, isakmp.IDIPv6Addr:
-		a, ok := netip.AddrFromSlice(id.Data)
-		p.Lo, p.Hi = a, a
-		return p, ok
+		p.Lo, ok = netip.AddrFromSlice(id.Data)
+		p.Hi = p.Lo
 	case isakmp.IDIPv4AddrSubnet, isakmp.IDIPv6AddrSubnet:
-		ok := setSubnet(&p, id.Data)
-		return p, ok
+		ok = setSubnet(&p, id.Data)
 	case isakmp.IDIPv4AddrRange, isakmp.IDIPv6AddrRange:
-		ok := setRange(&p, id.Data)
-		return p, ok
+		ok = setRange(&p, id.Data)
 	}
-	return p, false
+	return p, ok && p.Lo.Is6() == v6 && p.Hi.Is6() == v6
 }
 
 func setRange(p *Proxy, data []byte) bool {
