@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"qmidle/internal/config"
+	"qmidle/internal/gateway"
+)
+
+const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]...
+
+Run the gateway of a configuration in the foreground. SIGTERM and SIGINT delete
+its SAs, tell the peers and end it; a second one ends it at once.
+
+  -c FILE                IOS configuration
+  -s SOCKET              control socket, ` + gateway.DefaultSocket + ` by default
+  --log FILE             debug text and messages go to the end of FILE, not to stderr
+  --interface IOS=LINUX  the Linux interface that stands for one of the
+                         configuration, where not its address shall tell
+`
+
+// runOptions are the flags of `qmidle run`.
+type runOptions struct {
+	file, socket, log string
+	interfaces        map[string]string
+}
+
+// runCommand is `qmidle run`.
+func runCommand(args []string, stdout, stderr io.Writer) int {
+	o, err := parseRun(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, runUsage)
+		return exitOK
+	}
+	if err != nil {
+		return usageError(stderr, "run", err)
+	}
+	if err := serve(o, stderr); err != nil {
+		fmt.Fprintf(stderr, "qmidle: %v\n", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+func parseRun(args []string) (runOptions, error) {
+	o := runOptions{interfaces: make(map[string]string)}
+	flags := flag.NewFlagSet("run", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&o.file, "c", "", "")
+	flags.StringVar(&o.socket, "s", gateway.DefaultSocket, "")
+	flags.StringVar(&o.log, "log", "", "")
+	flags.Func("interface", "", func(text string) error {
+		ios, linux, ok := strings.Cut(text, "=")
+		if !ok || ios == "" || linux == "" {
+			return errors.New("it is written IOS=LINUX, such as Gi0/1=eth1")
+		}
+		o.interfaces[ios] = linux
+		return nil
+	})
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 {
+		return o, fmt.Errorf("%q is too much", flags.Arg(0))
+	}
+	if o.file == "" {
+		return o, errors.New("-c FILE is needed")
+	}
+	return o, nil
+}
+
+// serve runs the gateway until a signal comes.
+func serve(o runOptions, stderr io.Writer) error {
+	c, diagnostics, err := load(o.file)
+	if err != nil {
+		return err
+	}
+	if err := diagnostics.Err(); err != nil {
+		return fmt.Errorf("%s cannot be used:\n%w", o.file, err)
+	}
+	fmt.Fprint(stderr, diagnostics)
+	log := stderr
+	if o.log != "" {
+		f, err := os.OpenFile(o.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("cannot write the log: %w", err)
+		}
+		defer f.Close()
+		log = f
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	version := versionInfo()
+	version.ConfigFile = o.file
+	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version})
+	if err != nil {
+		return err
+	}
+	for _, w := range g.Warnings() {
+		fmt.Fprintf(stderr, "warning: %s\n", w)
+	}
+	fmt.Fprintf(stderr, "qmidle: %s\n", g.Summary())
+	context.AfterFunc(ctx, stop) // the next signal ends the process at once
+	return g.Run(ctx)
+}
+
+// anyAddress stands for the address of an interface that gets its own from the
+// host, where there is no host to ask.
+func anyAddress(i *config.Interface) (netip.Addr, bool) {
+	if len(i.Addresses) > 0 {
+		return i.Addresses[0].Addr(), true
+	}
+	return netip.IPv4Unspecified(), true
+}

@@ -1,0 +1,150 @@
+package gateway
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/console"
+	"qmidle/internal/dataplane"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+)
+
+// adapter is the router's view of the data plane. Its owner is the loop.
+//
+// Counters are read for all SAs at once and kept until the input in hand has
+// been dealt with: one command may ask for those of every SA.
+type adapter struct {
+	plane    dataplane.Backend
+	now      func() time.Time
+	pairs    map[uint32]*pair // by our inbound SPI
+	snapshot map[saKey]dataplane.SAStatus
+}
+
+// saKey names an SA; remote is set for outbound ones only, whose SPI the peer
+// chose.
+type saKey struct {
+	direction ipsec.Direction
+	spi       uint32
+	remote    netip.Addr
+}
+
+func keyOf(d ipsec.Direction, spi uint32, remote netip.Addr) saKey {
+	if d == ipsec.Inbound {
+		remote = netip.Addr{}
+	}
+	return saKey{d, spi, remote}
+}
+
+// pair notes when a pair of SAs was last seen to have carried packets.
+type pair struct {
+	remote   netip.Addr
+	out      uint32
+	in, sent activity
+}
+
+// activity is a packet counter, and when it was first seen at its value.
+type activity struct {
+	packets uint64
+	since   time.Time
+}
+
+func (a *activity) seen(packets uint64, now time.Time) {
+	if packets != a.packets {
+		a.packets, a.since = packets, now
+	}
+}
+
+func newAdapter(p dataplane.Backend) *adapter {
+	return &adapter{plane: p, now: time.Now, pairs: make(map[uint32]*pair)}
+}
+
+// forget drops the counters that were read for the input that is over.
+func (a *adapter) forget() { a.snapshot = nil }
+
+func (a *adapter) status(k saKey) (dataplane.SAStatus, bool) {
+	if a.snapshot == nil {
+		a.snapshot = make(map[saKey]dataplane.SAStatus)
+		for _, s := range a.plane.SAs() {
+			a.snapshot[keyOf(s.Params.Direction, s.Params.SPI, s.Params.Remote)] = s
+		}
+	}
+	s, ok := a.snapshot[k]
+	return s, ok
+}
+
+// Install implements router.DataPlane.
+func (a *adapter) Install(p ipsec.SAParams) error {
+	if err := a.plane.Install(p); err != nil {
+		return err
+	}
+	if p.Direction == ipsec.Inbound {
+		a.pairs[p.SPI] = &pair{remote: p.Remote}
+	}
+	a.snapshot = nil
+	return nil
+}
+
+// Remove implements router.DataPlane. The counters of the other SAs, and those
+// of this one, stay readable until forget: what ends many SAs asks for them
+// all.
+func (a *adapter) Remove(x ike.RemovedSA) {
+	if x.Direction == ipsec.Inbound {
+		delete(a.pairs, x.SPI)
+	}
+	// The only error is that the SA is not there: then its installation failed.
+	_ = a.plane.Remove(x.Direction, x.SPI, x.Remote)
+}
+
+// AcquireFailed implements router.DataPlane.
+func (a *adapter) AcquireFailed(tag uint32, line int) { a.plane.Discard(tag, uint32(line)) }
+
+// Counters implements router.DataPlane.
+func (a *adapter) Counters(inSPI, outSPI uint32) console.Counters {
+	in, ok := a.status(keyOf(ipsec.Inbound, inSPI, netip.Addr{}))
+	if !ok {
+		return console.Counters{}
+	}
+	c := console.Counters{DecapsPackets: in.Counters.Packets, DecapsBytes: in.Counters.Bytes, RecvErrors: in.Counters.Errors(),
+		ReplayDrops: in.Counters.Drops[ipsec.DropReplayOld] + in.Counters.Drops[ipsec.DropReplayDuplicate],
+		AuthDrops:   in.Counters.Drops[ipsec.DropAuthFailed]}
+	out, ok := a.status(keyOf(ipsec.Outbound, outSPI, in.Params.Remote))
+	if ok {
+		c.EncapsPackets, c.EncapsBytes, c.SendErrors = out.Counters.Packets, out.Counters.Bytes, out.Counters.Errors()
+		c.PathMTU = out.PathMTU
+	}
+	return c
+}
+
+// LastPackets implements ike.Traffic. The times are when a counter was seen to
+// have moved: by sample, which runs once a second, or by this look.
+func (a *adapter) LastPackets(inSPI uint32) (in, out time.Time) {
+	p := a.pairs[inSPI]
+	if p == nil {
+		return in, out
+	}
+	a.look(inSPI, p)
+	return p.in.since, p.sent.since
+}
+
+func (a *adapter) look(inSPI uint32, p *pair) {
+	now := a.now()
+	if s, ok := a.status(keyOf(ipsec.Inbound, inSPI, netip.Addr{})); ok {
+		p.in.seen(s.Counters.Packets, now)
+	}
+	if s, ok := a.status(keyOf(ipsec.Outbound, p.out, p.remote)); ok && p.out != 0 {
+		p.sent.seen(s.Counters.Packets, now)
+	}
+}
+
+// sample looks at every pair. Only dead peer detection needs it.
+func (a *adapter) sample(pairs []ike.IPsecSA) {
+	a.snapshot = nil
+	for _, x := range pairs {
+		if p := a.pairs[x.InSPI]; p != nil {
+			p.out = x.OutSPI
+			a.look(x.InSPI, p)
+		}
+	}
+	a.snapshot = nil
+}

@@ -1,0 +1,249 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/dataplane"
+	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/router"
+	"qmidle/internal/trace"
+)
+
+// Options are what a gateway is made of.
+type Options struct {
+	Config *config.Config // loaded without errors
+	// Interfaces binds interfaces of the configuration, by a name that IOS
+	// takes, to Linux interfaces.
+	Interfaces map[string]string
+	// Socket is the path of the control socket.
+	Socket string
+	// Log takes debug text, system messages and the gateway's notices. It is
+	// written to from one goroutine, which may wait; the gateway does not.
+	Log     io.Writer
+	Version console.VersionInfo
+}
+
+// Lengths of the queues to the loop.
+const (
+	datagramQueue = 1024
+	eventQueue    = 1024
+)
+
+// Gateway is a running daemon.
+type Gateway struct {
+	opts     Options
+	world    world
+	bindings bindings
+	warnings []string
+
+	// The loop's own.
+	router  *router.Router
+	adapter *adapter
+	notices notices
+	refused []uint64 // questions that found the pool full
+	marked  []byte   // an IKE message behind its marker
+	panics  int
+
+	log       *textLog
+	plane     plane
+	pool      *pool
+	sockets   map[netip.AddrPort]udpSocket // by the router's name of the address
+	control   *control
+	datagrams chan datagram
+	events    chan input
+	commands  chan input
+	lost      atomic.Uint64 // inputs that found their queue full
+	stopped   chan struct{} // closed when the loop has ended
+	readers   sync.WaitGroup
+}
+
+// Open takes what the gateway needs of the host: the control socket, the UDP
+// sockets, the data plane and the routes. Nothing is answered before Run. An
+// error is for the operator, and leaves nothing behind.
+func Open(o Options) (*Gateway, error) { return open(o, thisHost()) }
+
+func open(o Options, w world) (*Gateway, error) {
+	g := &Gateway{opts: o, world: w, sockets: make(map[netip.AddrPort]udpSocket),
+		datagrams: make(chan datagram, datagramQueue), events: make(chan input, eventQueue), commands: make(chan input),
+		stopped: make(chan struct{})}
+	g.log = newTextLog(o.Log)
+	g.notices = notices{g.log, make(map[string]time.Time)}
+	err := g.openAll()
+	if err != nil {
+		return nil, errors.Join(err, g.closeAll())
+	}
+	return g, nil
+}
+
+func (g *Gateway) openAll() error {
+	host, err := g.world.interfaces()
+	if err != nil {
+		return fmt.Errorf("list the host's interfaces: %w", err)
+	}
+	if g.bindings, err = bind(g.opts.Config, g.opts.Interfaces, host); err != nil {
+		return err
+	}
+	// What is wrong with the configuration is to be known before anything is
+	// taken from the host.
+	conns, err := router.Connections(g.opts.Config, g.bindings.local)
+	if err != nil {
+		return &OperatorError{Message: err.Error()}
+	}
+	if g.control, err = listenControl(g.opts.Socket); err != nil {
+		return err
+	}
+	if err := g.openSockets(conns); err != nil {
+		return err
+	}
+	if g.plane, err = g.world.openPlane(g.sendESP, g.planeEvents()); err != nil {
+		return deviceError(err)
+	}
+	g.pool = newPool(g.world.workers)
+	return g.openRouter()
+}
+
+func (g *Gateway) openRouter() error {
+	g.adapter = newAdapter(g.plane)
+	var err error
+	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
+		Local: g.bindings.local, Text: g.log.write, DeferDH: true, Limits: trace.DefaultLimits})
+	if err != nil {
+		return &OperatorError{Message: err.Error()}
+	}
+	if err := g.plane.SetPolicies(g.router.Policies()); err != nil {
+		return deviceError(err)
+	}
+	routes, warnings := g.bindings.staticRoutes(g.opts.Config)
+	g.warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	return nil
+}
+
+// routeWarnings are those routes that the kernel refused. IOS keeps such
+// routes, too, until they can be used.
+func routeWarnings(err error) (all []string) {
+	if err == nil {
+		return nil
+	}
+	list := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		list = joined.Unwrap()
+	}
+	for _, err := range list {
+		if errors.Is(err, syscall.EEXIST) {
+			all = append(all, fmt.Sprintf("ip route: %v: the host has a route of its own there, which stays", err))
+			continue
+		}
+		all = append(all, fmt.Sprintf("ip route: %v: not installed", err))
+	}
+	return all
+}
+
+// openSockets listens on both ports of every address with a crypto map.
+func (g *Gateway) openSockets(conns []*ike.Connection) error {
+	if !g.opts.Config.ISAKMP.Enabled {
+		return nil
+	}
+	for _, c := range conns {
+		for _, port := range []uint16{isakmp.PortIKE, isakmp.PortNATT} {
+			local := netip.AddrPortFrom(c.Local, port)
+			if g.sockets[local] != nil {
+				continue
+			}
+			s, err := g.world.listen(g.world.ports.toWire(local))
+			if err != nil {
+				return socketError(local, err)
+			}
+			g.sockets[local] = s
+		}
+	}
+	return nil
+}
+
+func socketError(local netip.AddrPort, err error) error {
+	message := fmt.Sprintf("cannot listen on UDP %s: %s", local, plainly(err))
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return &OperatorError{message, fmt.Sprintf("another IKE daemon runs here (`ss -lunp sport = %d` shows which); stop it first", local.Port())}
+	case errors.Is(err, os.ErrPermission):
+		return &OperatorError{message, "`qmidle run` needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE"}
+	}
+	return &OperatorError{Message: message}
+}
+
+// Warnings are what does not keep the gateway from running.
+func (g *Gateway) Warnings() []string { return g.warnings }
+
+// Summary says in one line what runs.
+func (g *Gateway) Summary() string {
+	conns := g.router.Connections()
+	entries := "no crypto map entry is complete and applied"
+	if !g.opts.Config.ISAKMP.Enabled {
+		entries = "ISAKMP is disabled"
+	} else if len(conns) > 0 {
+		entries = fmt.Sprintf("%d crypto map entries", len(conns))
+		if len(conns) == 1 {
+			entries = "1 crypto map entry"
+		}
+		var on []string
+		for _, c := range conns {
+			at := fmt.Sprintf("%s (%s, %s)", c.Interface, g.bindings[c.Interface].linux, c.Local)
+			if !slices.Contains(on, at) {
+				on = append(on, at)
+			}
+		}
+		entries += " on " + strings.Join(on, ", ")
+	}
+	return fmt.Sprintf("%s is ready: %s; commands at %s", g.opts.Config.Hostname, entries, g.opts.Socket)
+}
+
+// closeAll gives back what was opened. The loop must have ended.
+func (g *Gateway) closeAll() error {
+	var errs []error
+	if g.control != nil {
+		errs = append(errs, g.control.close())
+	}
+	for _, s := range g.sockets {
+		errs = append(errs, s.Close())
+	}
+	if g.plane != nil {
+		errs = append(errs, g.plane.Close())
+	}
+	if g.pool != nil {
+		g.pool.close()
+	}
+	g.readers.Wait()
+	g.log.close()
+	return errors.Join(errs...)
+}
+
+// Run answers peers and commands until the context ends, then tells the peers
+// that their SAs are gone, and gives back what Open took.
+func (g *Gateway) Run(ctx context.Context) error {
+	for local, s := range g.sockets {
+		g.readers.Go(func() { g.receive(local, s) })
+	}
+	g.readers.Go(func() { g.control.serve(g.command) })
+	g.loop(ctx)
+	close(g.stopped)
+	return g.closeAll()
+}
+
+// planeEvents carry what the data plane tells to the loop.
+func (g *Gateway) planeEvents() dataplane.Events {
+	return dataplane.Events{Acquire: g.acquire, SoftLimit: g.softLimit, PeerMoved: g.peerMoved,
+		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped}
+}

@@ -1,0 +1,210 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"strings"
+	"time"
+
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/router"
+)
+
+// input is one thing that happens to the router.
+type input func(now time.Time) router.Output
+
+// datagram is an IKE message, without its marker.
+type datagram struct {
+	local, remote netip.AddrPort
+	data          []byte
+}
+
+// sampleInterval is how often packet counters are looked at for dead peer
+// detection, whose intervals are ten seconds at the least.
+const sampleInterval = time.Second
+
+// loop owns the router until the context ends.
+func (g *Gateway) loop(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	sampler := g.sampler()
+	defer sampler.Stop()
+	for {
+		timer.Reset(g.wait())
+		select {
+		case <-ctx.Done():
+			g.handle("the shutdown", g.router.Shutdown)
+			return
+		case d := <-g.datagrams:
+			g.handle("a message from "+d.remote.String(), func(now time.Time) router.Output {
+				return g.router.Datagram(now, d.local, d.remote, d.data)
+			})
+		case a := <-g.pool.answers:
+			g.handle("a key exchange", func(now time.Time) router.Output { return g.router.Answer(now, a.id, a.result) })
+		case in := <-g.events:
+			g.handle("an event of the data plane", in)
+		case in := <-g.commands:
+			g.handle("a command", in)
+		case <-timer.C:
+			g.handle("a timer", g.router.Timeout)
+		case <-sampler.C:
+			g.adapter.sample(g.router.IPsecSAs())
+		}
+	}
+}
+
+// wait is the time to the router's next deadline.
+func (g *Gateway) wait() time.Duration {
+	at, ok := g.router.NextDeadline()
+	if !ok {
+		return time.Hour
+	}
+	return max(0, time.Until(at))
+}
+
+// sampler ticks where dead peer detection is configured, and never elsewhere.
+func (g *Gateway) sampler() *time.Ticker {
+	if g.opts.Config.ISAKMP.Keepalive == nil {
+		t := time.NewTicker(time.Hour)
+		t.Stop()
+		return t
+	}
+	return time.NewTicker(sampleInterval)
+}
+
+// handle gives an input to the router and does what it asks for.
+func (g *Gateway) handle(what string, in input) {
+	g.carry(g.contain(what, in))
+	for len(g.refused) > 0 {
+		id := g.refused[0]
+		g.refused = g.refused[1:]
+		g.notices.tell(time.Now(), "busy", "more key exchanges than this host can compute: some were refused")
+		g.carry(g.contain("a key exchange", func(now time.Time) router.Output {
+			return g.router.Answer(now, id, ike.DHResult{Err: errBusy})
+		}))
+	}
+	for _, err := range g.router.Errors() {
+		g.notices.tell(time.Now(), err.Error(), "the data plane refused an SA: %v", err)
+	}
+	if n := g.lost.Swap(0); n > 0 {
+		g.notices.tell(time.Now(), "lost", "%d inputs were dropped: they came faster than they could be handled", n)
+	}
+	g.adapter.forget()
+}
+
+// contain is the last net below a fault in the router: the input is lost, the
+// others are not.
+func (g *Gateway) contain(what string, in input) (out router.Output) {
+	defer func() {
+		fault := recover()
+		if fault == nil {
+			return
+		}
+		out = router.Output{}
+		g.panics++
+		where := faultLine()
+		g.notices.tell(time.Now(), "fault "+where, "internal error %d while handling %s, which was dropped; please report it: %v at %s",
+			g.panics, what, fault, where)
+	}()
+	return in(time.Now())
+}
+
+// faultLine is the place of a panic that is being recovered: the innermost
+// frame of this program.
+func faultLine() string {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	for {
+		f, more := frames.Next()
+		if !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+		if !more {
+			return "an unknown place"
+		}
+	}
+}
+
+// carry sends datagrams and hands out questions.
+func (g *Gateway) carry(out router.Output) {
+	for _, d := range out.Send {
+		g.send(d)
+	}
+	for _, q := range out.Questions {
+		if !g.pool.ask(q) {
+			g.refused = append(g.refused, q.ID)
+		}
+	}
+}
+
+// tell queues an event of the data plane, which must not wait.
+func (g *Gateway) tell(in input) {
+	select {
+	case g.events <- in:
+	default:
+		g.lost.Add(1)
+	}
+}
+
+func (g *Gateway) acquire(e ipsec.PolicyEntry, _ ipsec.Flow) {
+	g.tell(func(now time.Time) router.Output { return g.router.Acquire(now, e.Tag, int(e.Line)) })
+}
+
+func (g *Gateway) softLimit(sa ipsec.SAParams) {
+	g.tell(func(now time.Time) router.Output {
+		if x, ok := g.pairOf(sa); ok {
+			return g.router.KilobytesExpired(now, x.InSPI)
+		}
+		return router.Output{}
+	})
+}
+
+// peerMoved makes both SAs of a pair follow a peer whose NAT has moved it.
+func (g *Gateway) peerMoved(sa ipsec.SAParams, from netip.AddrPort) {
+	g.tell(func(now time.Time) (out router.Output) {
+		x, ok := g.pairOf(sa)
+		if !ok {
+			return out
+		}
+		remote := x.Remote.Addr()
+		err := g.plane.MovePeer(ipsec.Inbound, x.InSPI, remote, from)
+		if err == nil && x.OutboundReady {
+			err = g.plane.MovePeer(ipsec.Outbound, x.OutSPI, remote, from)
+		}
+		if err == nil {
+			g.notices.tell(now, "moved "+remote.String(), "the peer %s has moved to %s: a NAT has changed its mapping", x.Remote, from)
+		}
+		return out
+	})
+}
+
+func (g *Gateway) pairOf(sa ipsec.SAParams) (ike.IPsecSA, bool) {
+	for _, x := range g.router.IPsecSAs() {
+		if x.InID == sa.ID || x.OutID == sa.ID {
+			return x, true
+		}
+	}
+	return ike.IPsecSA{}, false
+}
+
+func (g *Gateway) unknownSPI(spi uint32, from, to netip.AddrPort) {
+	g.tell(func(now time.Time) (out router.Output) {
+		g.notices.tell(now, "spi "+from.Addr().String(), "ESP from %s to %s has SPI 0x%08X, which no SA here has; the peer may not know that it was deleted",
+			from.Addr(), to.Addr(), spi)
+		return out
+	})
+}
+
+func (g *Gateway) packetDropped(reason ipsec.Drop, spi uint32, f ipsec.Flow) {
+	g.tell(func(now time.Time) (out router.Output) {
+		of := fmt.Sprintf("of the SA with SPI 0x%08X", spi)
+		if spi == 0 {
+			of = fmt.Sprintf("from %s to %s", f.Src, f.Dst)
+		}
+		g.notices.tell(now, "drop "+reason.String(), "packets %s are dropped: %s", of, reason)
+		return out
+	})
+}

@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+
+	"qmidle/internal/dataplane"
+	"qmidle/internal/isakmp"
+)
+
+// plane is the data plane with its routes.
+type plane interface {
+	dataplane.Backend
+	// ReceiveUDP takes what came to the NAT-T port and is not IKE.
+	ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte)
+	SetStaticRoutes([]dataplane.StaticRoute) error
+}
+
+// udpSocket is a dataplane.UDPSocket.
+type udpSocket interface {
+	Send(to netip.AddrPort, datagrams ...[]byte) error
+	Receive(handle func(from netip.AddrPort, datagrams [][]byte)) error
+	Close() error
+}
+
+// world is what of the machine a gateway touches. Tests have one of their own.
+type world struct {
+	ports      ports
+	workers    int
+	rand       io.Reader
+	interfaces func() ([]hostInterface, error)
+	listen     func(netip.AddrPort) (udpSocket, error)
+	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
+}
+
+func thisHost() world {
+	return world{
+		ports:      ports{isakmp.PortIKE, isakmp.PortNATT},
+		workers:    runtime.GOMAXPROCS(0),
+		rand:       rand.Reader,
+		interfaces: hostInterfaces,
+		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
+		openPlane:  openKernelPlane,
+	}
+}
+
+// kernelPlane is the user-space data plane together with the kernel's tables.
+type kernelPlane struct {
+	*dataplane.Userspace
+	host *dataplane.Host
+}
+
+func openKernelPlane(send dataplane.SendUDP, events dataplane.Events) (plane, error) {
+	host, err := dataplane.OpenHost()
+	if err != nil {
+		return nil, err
+	}
+	u, err := dataplane.OpenUserspace(host, dataplane.UserspaceConfig{SendUDP: send, Events: events})
+	if err != nil {
+		return nil, errors.Join(err, host.Close())
+	}
+	return &kernelPlane{u, host}, nil
+}
+
+func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
+	return k.host.SetStaticRoutes(routes)
+}
+
+// Close removes all from the kernel.
+func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }
+
+// hostInterface is a network interface of this host with its IPv4 addresses.
+type hostInterface struct {
+	name      string
+	addresses []netip.Addr
+}
+
+func hostInterfaces() ([]hostInterface, error) {
+	list, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var out []hostInterface
+	for _, i := range list {
+		h := hostInterface{name: i.Name}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue // it went away since
+		}
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+				h.addresses = append(h.addresses, p.Addr())
+			}
+		}
+		out = append(out, h)
+	}
+	return out, nil
+}
+
+// ports are the UDP ports in use. The router always sees IKE's own; tests,
+// which may not have those, use others on the wire.
+type ports struct{ ike, natt uint16 }
+
+// toWire returns the port in use for one that the router named.
+func (p ports) toWire(a netip.AddrPort) netip.AddrPort {
+	switch a.Port() {
+	case isakmp.PortIKE:
+		return netip.AddrPortFrom(a.Addr(), p.ike)
+	case isakmp.PortNATT:
+		return netip.AddrPortFrom(a.Addr(), p.natt)
+	}
+	return a
+}
+
+// fromWire is the reverse of toWire.
+func (p ports) fromWire(a netip.AddrPort) netip.AddrPort {
+	switch a.Port() {
+	case p.ike:
+		return netip.AddrPortFrom(a.Addr(), isakmp.PortIKE)
+	case p.natt:
+		return netip.AddrPortFrom(a.Addr(), isakmp.PortNATT)
+	}
+	return a
+}
