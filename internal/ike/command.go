@@ -39,8 +39,14 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 	e.startMainMode(conn.Local, conn.Peers[0], a)
 }
 
-// underWay says whether a request is waiting or being negotiated.
+// underWay says whether a request is waiting, being negotiated, or answered by
+// an outbound SA that still settles.
 func (e *Engine) underWay(pair addrPair, a Acquire) bool {
+	for _, c := range e.byEnds[pair] {
+		if c.settle.index != 0 && c.conn == a.Connection && c.line == a.Line {
+			return true
+		}
+	}
 	for _, s := range e.byAddrs[pair] {
 		for _, w := range s.waiting {
 			if w == a {

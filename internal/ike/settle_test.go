@@ -51,3 +51,14 @@ func TestAnSAEndsBeforeItHasSettled(t *testing.T) {
 		t.Errorf("removed %+v; spoke has %d SAs, hub %d, want none", removed, len(p.spoke.sas), len(p.hub.sas))
 	}
 }
+
+// TestTrafficWhileAnSASettlesAsksForNoOther: the responder's packets come at
+// once, and their answers must wait for the pair that is there.
+func TestTrafficWhileAnSASettlesAsksForNoOther(t *testing.T) {
+	p := settlePair(t)
+	p.connect()
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
+	p.settle()
+	p.advance(time.Second)
+	p.checkUp()
+}
