@@ -219,7 +219,7 @@ func (d *dataPlane) release(tag uint32) {
 	for _, e := range d.processors[d.interfaces[tag]].Policies() {
 		if q := d.queues[lineKey{e.Tag, e.Line}]; e.Tag == tag && q != nil {
 			d.host.released = append(d.host.released, q.packets...)
-			q.packets = nil
+			delete(d.queues, lineKey{e.Tag, e.Line})
 		}
 	}
 }

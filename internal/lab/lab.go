@@ -158,12 +158,17 @@ func (l *lab) write(text []byte) {
 	_, _ = l.out.Write(text)
 }
 
+// typing is how long an operator takes for a line: what a command sends is
+// there before the next line is typed at another gateway.
+const typing = 100 * time.Millisecond
+
 // command types a line at a gateway's console, as a transcript shows it.
 func (l *lab) command(h *host, line string) console.Result {
 	prompt := h.console.Prompt()
 	l.write([]byte(prompt + line + "\n"))
 	r := h.console.Run(line)
 	l.write([]byte(r.Output + errorText(prompt, r.Err)))
+	l.run(typing, never)
 	return r
 }
 
