@@ -30,7 +30,8 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 		return
 	}
 	for _, s := range e.byAddrs[pair] {
-		if !s.dead {
+		// The first message of a half-open SA may be forged.
+		if !s.dead && !s.halfOpen {
 			s.waiting = append(s.waiting, a)
 			s.emit(&trace.RequestAttached{})
 			return

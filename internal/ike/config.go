@@ -12,7 +12,7 @@ import (
 )
 
 // Config is all that an engine knows from outside. It is not changed while the
-// engine runs; Reconfigure replaces it.
+// engine runs.
 type Config struct {
 	// Policies are compared in this order: by priority, best first.
 	Policies []policy.IKE

@@ -12,10 +12,13 @@ import (
 func (e *Engine) startMainMode(local, remote netip.Addr, a Acquire) {
 	from := netip.AddrPortFrom(local, isakmp.PortIKE)
 	to := netip.AddrPortFrom(remote, isakmp.PortIKE)
-	s := e.newSA(trace.RoleInitiator, from, to)
-	if !e.random(s.cookieI[:]) {
+	var cookie isakmp.Cookie
+	if !e.random(cookie[:]) {
+		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
 		return
 	}
+	s := e.newSA(trace.RoleInitiator, from, to)
+	s.cookieI = cookie
 	s.waiting = []Acquire{a}
 	e.byCookies[cookiePair{i: s.cookieI}] = s
 	e.lockPeer(s, trace.ForInitiator)
@@ -115,7 +118,10 @@ func (s *sa) mainMode3Send(r DHResult) {
 	}
 	h.keys = r.KeyPair
 	h.nonceI = make([]byte, nonceLen)
-	s.e.random(h.nonceI)
+	if !s.e.random(h.nonceI) {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
 	s.show = trace.MMSASetup
 	s.sendKeyExchange(h.nonceI)
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM3)

@@ -59,11 +59,13 @@ func (m *message) openResponder() {
 		return
 	}
 	e := m.e
-	s := e.newSA(trace.RoleResponder, m.local, m.remote)
-	s.cookieI = m.header.Initiator
-	if !e.random(s.cookieR[:]) {
+	var cookie isakmp.Cookie
+	if !e.random(cookie[:]) {
+		m.drop(trace.DropLimit)
 		return
 	}
+	s := e.newSA(trace.RoleResponder, m.local, m.remote)
+	s.cookieI, s.cookieR = m.header.Initiator, cookie
 	e.byCookies[cookiePair{s.cookieI, s.cookieR}] = s
 	e.byInitial[initialKey{s.cookieI, s.opened}] = s
 	e.halfOpen.add(s, e.cfg.maxHalfOpen())
@@ -199,7 +201,10 @@ func (s *sa) mainMode4Send(r DHResult) {
 	}
 	h.keys = r.KeyPair
 	h.nonceR = make([]byte, nonceLen)
-	s.e.random(h.nonceR)
+	if !s.e.random(h.nonceR) {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
 	if !s.deriveKeys(r.Shared) {
 		s.deleteSA(trace.ReasonNoKey)
 		return

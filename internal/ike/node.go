@@ -42,8 +42,21 @@ type node struct {
 	retry              timer
 }
 
-// maxNodes bounds the quick modes of one SA at a time.
-const maxNodes = 64
+// maxUnfinished bounds the quick modes of one SA at a time, maxNodes those and
+// the ones whose last reply is kept.
+const (
+	maxUnfinished = 64
+	maxNodes      = 1024
+)
+
+func (s *sa) unfinished() (n int) {
+	for _, x := range s.nodes {
+		if !x.done {
+			n++
+		}
+	}
+	return n
+}
 
 // newNode makes a node that is not yet among its SA's.
 func (s *sa) newNode(id uint32, role trace.Role) *node {

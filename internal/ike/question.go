@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"errors"
 	"io"
 
 	"qmidle/internal/isakmp"
@@ -21,7 +22,10 @@ func (e *Engine) dh(g isakmp.Group, pair *keymat.KeyPair, peer []byte, resume fu
 		return
 	}
 	seed := make([]byte, exponentSeed)
-	e.random(seed)
+	if !e.random(seed) {
+		resume(DHResult{Err: errNoRandomness})
+		return
+	}
 	peer = bytes.Clone(peer)
 	e.lastQuestion++
 	e.questions[e.lastQuestion] = resume
@@ -30,6 +34,8 @@ func (e *Engine) dh(g isakmp.Group, pair *keymat.KeyPair, peer []byte, resume fu
 		Run: func() DHResult { return computeDH(g, pair, peer, bytes.NewReader(seed)) },
 	})
 }
+
+var errNoRandomness = errors.New("the source of randomness fails")
 
 // exponentSeed is enough for several draws of the longest exponent, since one
 // out of range is drawn again.

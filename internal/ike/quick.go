@@ -35,7 +35,7 @@ func (m *message) phase2() {
 			m.drop(trace.DropReplay)
 			return
 		}
-		if len(s.nodes) >= maxNodes {
+		if s.unfinished() >= maxUnfinished || len(s.nodes) >= maxNodes {
 			m.drop(trace.DropLimit)
 			return
 		}

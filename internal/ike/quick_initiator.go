@@ -17,8 +17,9 @@ func (s *sa) startQuickMode(a Acquire) {
 		return
 	}
 	n := s.newNode(e.newMessageID(), trace.RoleInitiator)
+	n.nonceI = make([]byte, nonceLen)
 	var ok bool
-	if n.inSPI, ok = e.newSPI(); !ok {
+	if n.inSPI, ok = e.newSPI(); !ok || !e.random(n.nonceI) {
 		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
 		return
 	}
@@ -27,8 +28,6 @@ func (s *sa) startQuickMode(a Acquire) {
 	n.localProxy, n.remoteProxy = line.Local, line.Remote
 	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
 	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))
-	n.nonceI = make([]byte, nonceLen)
-	e.random(n.nonceI)
 	s.addNode(n)
 	s.emit(&trace.QuickModeBegun{Node: n.id})
 	s.emit(&trace.InitiatorGetsSPI{SPI: n.inSPI})

@@ -212,13 +212,12 @@ func (n *node) quickMode2Send(r DHResult) {
 	if s.dead || n.done {
 		return
 	}
-	if r.Err != nil {
+	n.nonceR = make([]byte, nonceLen)
+	if r.Err != nil || !s.e.random(n.nonceR) {
 		n.reject()
 		return
 	}
 	n.keys = r.KeyPair
-	n.nonceR = make([]byte, nonceLen)
-	s.e.random(n.nonceR)
 	n.makeChild(r.Shared)
 	b := s.startProtected(isakmp.ExchangeQuick, n.id)
 	n.chosen.SPI = spiOctets(n.inSPI)
