@@ -72,12 +72,15 @@ func (m *message) dropHeader(err error) {
 	m.drop(trace.DropHeader)
 }
 
-// context is the SA's, or for a datagram of none that of its endpoints.
+// context is the SA's, with the ports that the datagram came by: NAT traversal
+// moves the SA to others only when a message has proven authentic.
 func (m *message) context() trace.Context {
+	var c trace.Context
 	if m.s != nil {
-		return m.s.context()
+		c = m.s.context()
 	}
-	return trace.Context{Local: m.local, Remote: m.remote}
+	c.Local, c.Remote = m.local, m.remote
+	return c
 }
 
 func (m *message) drop(reason trace.Drop) {
@@ -160,7 +163,10 @@ func (m *message) phase1() {
 		m.drop(trace.DropState)
 		return
 	}
-	s.emit(&trace.PacketReceived{})
+	if m.e.cfg.Events != nil {
+		c := m.context()
+		m.e.emit(&c, &trace.PacketReceived{})
+	}
 	m.run(rowFor(isakmp.ExchangeIdentity, s.role, s.suite.Auth, s.state))
 }
 
