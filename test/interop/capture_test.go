@@ -140,7 +140,8 @@ func (s *seen) countFloated(payload []byte) {
 	s.esp++
 }
 
-// wantProtected fails for each packet in clear, and when there was no ESP.
+// wantProtected fails for each packet in clear, and when there was less ESP. A
+// packet here may be a run of some, which the kernel would cut for a network card.
 func (s seen) wantProtected(t *testing.T, least int) {
 	t.Helper()
 	for i, line := range s.clear {

@@ -56,9 +56,9 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 	// `ip netns exec` has given the shell a mount namespace of its own.
 	c.process = start(t, "charon at the "+s.name, s.ns, []string{"STRONGSWAN_CONF=" + filepath.Join(c.dir, "strongswan.conf")},
 		"sh", "-c", "mount --bind "+run+" /run && exec "+charonPath)
-	eventually(t, "charon's socket", 10*time.Second, func() (bool, string) {
-		_, err := os.Stat(filepath.Join(run, "charon.vici"))
-		return err == nil, fmt.Sprint(err)
+	eventually(t, "charon's answer", 10*time.Second, func() (bool, string) {
+		out, err := c.trySwanctl("--version", "--daemon")
+		return err == nil || c.exited(), out
 	})
 	c.load(t, x)
 	return c

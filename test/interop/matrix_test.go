@@ -58,6 +58,6 @@ func testSuite(t *testing.T, x suite, up func(*qmidle, *charon)) {
 	q.end(t)
 	c.waitSAs(t, 0, 0)
 	c.end(t)
-	capture.end(t).wantProtected(t, 20)
+	capture.end(t).wantProtected(t, 10)
 	c.wantNoComplaint(t)
 }

@@ -81,8 +81,11 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 	}
 }
 
-// exited says whether the process has ended by itself.
+// exited says whether the process has ended.
 func (p *process) exited() bool {
+	if p.gone {
+		return true
+	}
 	select {
 	case err := <-p.ended:
 		p.ended <- err

@@ -28,7 +28,7 @@ func TestTCP(t *testing.T) {
 			}
 			q.end(t)
 			c.end(t)
-			capture.end(t).wantProtected(t, 2*megabytes/1500)
+			capture.end(t).wantProtected(t, 2*megabytes/65536)
 			c.wantNoComplaint(t)
 		})
 	}
