@@ -14,7 +14,8 @@ type link struct {
 	prefix  netip.Prefix
 	ports   []*port
 	latency time.Duration
-	loss    int // percent of packets
+	loss    int          // percent of packets
+	tap     func(packet) // sees what is sent, behind any NAT; nil for nobody
 }
 
 // network is all links and the faults that packets meet on them.
@@ -65,6 +66,9 @@ func (l *link) send(from *port, hop netip.Addr, p packet) {
 	}
 	if f.cut[from.host] || f.blocked(l, from.host, p) || f.lost(l) {
 		return
+	}
+	if l.tap != nil {
+		l.tap(p)
 	}
 	l.net.clock.after(l.latency, func() { l.deliver(hop, p) })
 }
