@@ -16,28 +16,24 @@ import (
 type verb struct {
 	name  string
 	forms []string // as the documentation shows them
-	help  string
 	parse func(l *lab, words []string) (func() error, error)
 }
 
 // verbs are the lab's own commands.
 var verbs = []verb{
-	{"tick", []string{"tick DURATION"}, "let virtual time pass", (*lab).parseTick},
-	{"drop", []string{"drop message N [from GATEWAY]"}, "lose the N-th IKE message sent from now on", messageVerb(dropMessage)},
-	{"duplicate", []string{"duplicate message N [from GATEWAY]"}, "deliver it twice", messageVerb(duplicateMessage)},
-	{"corrupt", []string{"corrupt message N [from GATEWAY]"}, "change one bit behind its header", messageVerb(corruptMessage)},
-	{"delay", []string{"delay message N DURATION [from GATEWAY]"}, "send it later, so that others overtake it", messageVerb(delayMessage)},
-	{"block", []string{"block udp PORT [on SUBNET] [from GATEWAY]", "block esp [on SUBNET] [from GATEWAY]"},
-		"drop packets from and to a UDP port, or ESP", (*lab).parseBlock},
-	{"unblock", []string{"unblock"}, "remove every filter", (*lab).parseUnblock},
-	{"loss", []string{"loss PERCENT [on SUBNET]"}, "lose packets at random on a link, or on all", (*lab).parseLoss},
-	{"latency", []string{"latency SUBNET DURATION"}, "set how long a link takes one way; 1ms at first", (*lab).parseLatency},
-	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"},
-		"put a NAT between a gateway and its link; make it forget its mappings; take it away", (*lab).parseNAT},
-	{"partition", []string{"partition GATEWAY"}, "cut a gateway off from all its links", (*lab).parsePartition},
-	{"heal", []string{"heal GATEWAY"}, "connect it again", (*lab).parseHeal},
-	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"},
-		"restart a gateway: its SAs and debugs are gone, and its peers are told only with `graceful`", (*lab).parseRestart},
+	{"tick", []string{"tick DURATION"}, (*lab).parseTick},
+	{"drop", []string{"drop message N [from GATEWAY]"}, messageVerb(dropMessage)},
+	{"duplicate", []string{"duplicate message N [from GATEWAY]"}, messageVerb(duplicateMessage)},
+	{"corrupt", []string{"corrupt message N [from GATEWAY]"}, messageVerb(corruptMessage)},
+	{"delay", []string{"delay message N DURATION [from GATEWAY]"}, messageVerb(delayMessage)},
+	{"block", []string{"block udp PORT [on SUBNET] [from GATEWAY]", "block esp [on SUBNET] [from GATEWAY]"}, (*lab).parseBlock},
+	{"unblock", []string{"unblock"}, (*lab).parseUnblock},
+	{"loss", []string{"loss PERCENT [on SUBNET]"}, (*lab).parseLoss},
+	{"latency", []string{"latency SUBNET DURATION"}, (*lab).parseLatency},
+	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
+	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
+	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},
+	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"}, (*lab).parseRestart},
 }
 
 var errForm = errors.New("wrong number of words")
