@@ -5,9 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"runtime"
 
-	"qmidle/internal/console"
 	"qmidle/internal/lab"
 )
 
@@ -25,8 +23,7 @@ and show the SAs; the exit status is 1 if a ping failed.
 
 // labCommand is `qmidle lab`.
 func labCommand(args []string, stdout, stderr io.Writer) int {
-	o := lab.Options{Diagnostics: stderr, Version: console.VersionInfo{
-		Version: "lab", GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}}
+	o := lab.Options{Diagnostics: stderr, Version: versionInfo()}
 	flags := flag.NewFlagSet("lab", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.Script, "script", "", "")
@@ -35,14 +32,13 @@ func labCommand(args []string, stdout, stderr io.Writer) int {
 	dirs, err := parseInterspersed(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, labUsage)
-		return 0
+		return exitOK
 	}
 	if err == nil && len(dirs) != 1 {
 		err = errors.New("one folder with *.cfg files is needed")
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "qmidle lab: %v\n%s", err, labUsage)
-		return 2
+		return usageError(stderr, "lab", err)
 	}
 	o.Dir = dirs[0]
 	code, err := lab.Run(o, stdout)
