@@ -13,9 +13,10 @@ type node = config.Node[*call]
 
 // call is one run of a command.
 type call struct {
-	router Router
-	view   View
-	err    error
+	router  Router
+	session *Session // nil for a line outside a session
+	view    View
+	err     error
 }
 
 // do makes a grammar action of a command. Its error is shown after IOS's "% ".
@@ -46,11 +47,22 @@ var commands = []*node{
 			{Text: "sa", Help: "Clear all crypto SAs", Do: plain(clearIPsec)},
 		}},
 	}},
+	{Text: "configure", Help: "Enter configuration mode", Next: []*node{
+		{Text: "terminal", Help: "Configure from the terminal", Do: inSession(func(s *Session, _ config.Args) (View, error) { return configure(s) })},
+	}},
+	{Text: "copy", Help: "Copy from one file to another", Next: []*node{
+		{Text: "running-config", Help: "Copy from current system configuration", Next: []*node{
+			{Text: "startup-config", Help: "Copy to startup configuration", Do: do(write)},
+		}},
+	}},
 	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(setDebug(debugISAKMP, true),
-		setDebug(debugIPsec, true), unavailable("debug crypto engine"))},
+		setDebug(debugIPsec, true), unavailable("debug crypto engine"), conditionNodes(addCondition, true))},
+	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
+	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: unavailable("explain"), Next: []*node{
 		{Kind: config.Rest, Text: "LINE", Help: "Peer", Do: unavailable("explain")},
 	}},
+	{Text: "logout", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "no", Help: "Disable debugging functions", Next: []*node{
 		{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: undebugNodes},
 	}},
@@ -63,17 +75,68 @@ var commands = []*node{
 		}},
 	}},
 	{Text: "show", Help: "Show running system information", Next: []*node{
+		{Text: "access-lists", Help: "List access lists", Do: do(accessLists), Next: []*node{
+			{Kind: config.Word, Text: "WORD", Arg: "list", Help: "Number or name", Do: do(accessLists)},
+		}},
 		{Text: "crypto", Help: "Encryption module", Next: showCrypto},
 		{Text: "debugging", Help: "State of each debugging option", Do: plain(debugState)},
+		{Text: "history", Help: "Display the session command history", Do: inSession(lineHistory)},
+		{Text: "ip", Help: "IP information", Next: []*node{
+			{Text: "interface", Help: "IP interface status and configuration", Next: []*node{
+				{Text: "brief", Help: "Brief summary of IP status and configuration", Do: plain(interfaces)},
+			}},
+			{Text: "route", Help: "IP routing table", Do: plain(routes)},
+		}},
+		{Text: "logging", Help: "Show the contents of logging buffers", Do: plain(logging)},
 		{Text: "running-config", Help: "Current operating configuration", Do: plain(runningConfig)},
 		{Text: "version", Help: "System software status", Do: plain(version)},
 	}},
+	{Text: "terminal", Help: "Set terminal line parameters", Next: terminalNodes},
 	{Text: "undebug", Help: "Disable debugging functions (see also 'debug')", Next: undebugNodes},
+	{Text: "write", Help: "Write running configuration to memory", Do: do(write), Next: []*node{
+		{Text: "memory", Help: "Write to NV memory", Do: do(write)},
+	}},
+}
+
+func write(r Router, _ config.Args) (View, error) { return writeMemory(r) }
+
+var terminalNodes = []*node{
+	{Text: "history", Help: "Enable and control the command history function", Next: []*node{
+		{Text: "size", Help: "Set history buffer size", Next: []*node{
+			{Kind: config.Number, Lo: 0, Hi: 256, Arg: "size", Help: "Size of history buffer", Do: setTerminal(func(t *TerminalSettings, a config.Args) {
+				t.HistorySize = int(a.Number("size"))
+			})},
+		}},
+	}},
+	{Text: "length", Help: "Set number of lines on a screen", Next: []*node{
+		{Kind: config.Number, Lo: 0, Hi: 512, Arg: "length", Help: "Number of lines on screen (0 for no pausing)", Do: setTerminal(func(t *TerminalSettings, a config.Args) {
+			t.Length, t.chosen = int(a.Number("length")), true
+		})},
+	}},
+	{Text: "monitor", Help: "Copy debug output to the current terminal line", Do: setMonitor(true)},
+	{Text: "no", Help: "Negate a command or set its defaults", Next: []*node{
+		{Text: "monitor", Help: "Copy debug output to the current terminal line", Do: setMonitor(false)},
+	}},
+	{Text: "width", Help: "Set width of the display terminal", Next: []*node{
+		{Kind: config.Number, Lo: 0, Hi: 512, Arg: "width", Help: "Number of characters on a screen line", Do: setTerminal(func(t *TerminalSettings, a config.Args) {
+			t.Width = int(a.Number("width"))
+		})},
+	}},
 }
 
 var showCrypto = []*node{
+	{Text: "debug-condition", Help: "Debug Condition filters", Do: plain(debugConditions)},
+	{Text: "engine", Help: "Show crypto engine info", Next: []*node{
+		{Text: "connections", Help: "Show connection information", Next: []*node{
+			{Text: "active", Help: "Show all active crypto engine connections", Do: plain(engineConnections)},
+		}},
+	}},
 	{Text: "ipsec", Help: "Show IPSEC policy", Next: []*node{
 		{Text: "sa", Help: "IPSEC SA table", Do: plain(ipsecSAs)},
+		{Text: "security-association", Help: "Show parameters for IPSec security associations", Next: []*node{
+			{Text: "lifetime", Help: "Show lifetime for IPSec security associations", Do: plain(ipsecLifetime)},
+		}},
+		{Text: "transform-set", Help: "Crypto transform sets", Do: plain(transformSets)},
 	}},
 	{Text: "isakmp", Help: "Show ISAKMP", Next: []*node{
 		{Text: "history", Help: "Show the recorded events", Do: do(history), Next: []*node{
@@ -81,20 +144,31 @@ var showCrypto = []*node{
 				{Kind: config.Address, Text: "A.B.C.D", Arg: "peer", Help: "Peer address", Do: do(history)},
 			}},
 		}},
+		{Text: "key", Help: "Show ISAKMP preshared keys", Do: plain(isakmpKeys)},
+		{Text: "peers", Help: "Show ISAKMP peer structures", Do: plain(isakmpPeers)},
 		{Text: "policy", Help: "Show ISAKMP protection suite policy", Do: plain(isakmpPolicies)},
-		{Text: "sa", Help: "Show ISAKMP Security Associations", Do: plain(isakmpSAs)},
+		{Text: "profile", Help: "Show ISAKMP profiles", Do: plain(isakmpProfiles)},
+		{Text: "sa", Help: "Show ISAKMP Security Associations", Do: plain(isakmpSAs), Next: []*node{
+			{Text: "active", Help: "Show the SAs that are up", Do: plain(activeISAKMPSAs)},
+			{Text: "count", Help: "Show the number of ISAKMP SAs", Do: plain(isakmpCount)},
+			{Text: "detail", Help: "Show ISAKMP SA Detail", Do: plain(isakmpSADetails)},
+		}},
 		{Text: "statistics", Help: "Show counters", Do: plain(statistics)},
 	}},
 	{Text: "map", Help: "Crypto maps", Do: plain(cryptoMaps)},
-	{Text: "session", Help: "Show crypto sessions (tunnels)", Do: plain(sessions)},
+	{Text: "session", Help: "Show crypto sessions (tunnels)", Do: plain(sessions), Next: []*node{
+		{Text: "brief", Help: "Brief output", Do: plain(sessionsBrief)},
+		{Text: "detail", Help: "Detailed output", Do: plain(sessionsDetail)},
+	}},
 }
 
 var undebugNodes = append([]*node{
 	{Text: "all", Help: "Turn off all debugging", Do: plain(undebugAll)},
-}, debugNodes(setDebug(debugISAKMP, false), setDebug(debugIPsec, false), setDebug(debugEngine, false))...)
+}, debugNodes(setDebug(debugISAKMP, false), setDebug(debugIPsec, false), setDebug(debugEngine, false), conditionNodes(dropCondition, false))...)
 
-func debugNodes(isakmp, ipsec, engine config.Action[*call]) []*node {
+func debugNodes(isakmp, ipsec, engine config.Action[*call], condition []*node) []*node {
 	return []*node{{Text: "crypto", Help: "Cryptographic subsystem", Next: []*node{
+		{Text: "condition", Help: "Show debugs of some peers only", Next: condition},
 		{Text: "engine", Help: "Crypto Engine Debug", Do: engine},
 		{Text: "ipsec", Help: "IPSEC processing", Do: ipsec},
 		{Text: "isakmp", Help: "ISAKMP Key Management", Do: isakmp},

@@ -30,10 +30,14 @@ type View interface {
 }
 
 // Run runs one line. An empty line and a comment yield an empty Result. Behind
-// a `|` stands IOS's filter of the output: begin, exclude, include or section,
-// and a regular expression. A ping returns after its last answer or time-out;
-// every other command at once.
-func (c *Console) Run(line string) Result {
+// a `|` stands a filter of the output: IOS's begin, exclude, include or section
+// with a regular expression; or json, which makes Output the JSON of the
+// result. A ping returns after its last answer or time-out; every other command
+// at once. The commands that belong to one operator, such as configure terminal,
+// need a Session.
+func (c *Console) Run(line string) Result { return c.run(line, nil) }
+
+func (c *Console) run(line string, s *Session) Result {
 	words := split(line)
 	if len(words) == 0 || strings.HasPrefix(words[0].Text, "!") {
 		return Result{}
@@ -50,16 +54,16 @@ func (c *Console) Run(line string) Result {
 	if syntax != nil {
 		return Result{Err: newSyntaxError(line, words, syntax)}
 	}
-	call := &call{router: c.router}
+	call := &call{router: c.router, session: s}
 	match.Path[len(match.Path)-1].Do(call, match.Args)
 	if call.err != nil {
 		return Result{Err: call.err}
 	}
-	output := printable(call.view.Text())
-	if filter != nil {
-		output = filter.apply(output)
+	output, err := filter.apply(call.view)
+	if err != nil {
+		return Result{Err: err}
 	}
-	return Result{Output: output, JSON: call.view}
+	return Result{Output: printable(output), JSON: call.view}
 }
 
 // printable replaces what a terminal might take for a command: an identity or a
@@ -75,9 +79,15 @@ func printable(text string) string {
 
 // Help returns what `?` shows after a part of a line.
 func (c *Console) Help(line string) ([]config.Choice, error) {
+	if _, rest, found := strings.Cut(line, "|"); found {
+		return filterHelp(rest), nil
+	}
 	choices, err := config.Help(commands, line)
 	if err != nil {
 		return nil, newSyntaxError(line, split(line), err)
+	}
+	if n := len(choices); n > 0 && choices[n-1].Text == "<cr>" {
+		choices = append(choices[:n-1:n-1], config.Choice{Text: "|", Help: "Output modifiers"}, choices[n-1])
 	}
 	return choices, nil
 }
@@ -85,6 +95,13 @@ func (c *Console) Help(line string) ([]config.Choice, error) {
 // Complete returns what the tab key makes of a line's last word, and false
 // where nothing or more than one thing fits.
 func (c *Console) Complete(line string) (string, bool) {
+	if _, rest, found := strings.Cut(line, "|"); found {
+		words := split(rest)
+		if len(words) != 1 || strings.HasSuffix(line, " ") {
+			return "", false
+		}
+		return only(filterVerbs, words[0].Text)
+	}
 	return config.Complete(commands, line)
 }
 

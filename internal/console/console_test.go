@@ -164,7 +164,7 @@ func TestRefusedCommandsFail(t *testing.T) {
 		{"clear crypto isakmp 99", "% no ISAKMP SA has the conn-id 99"},
 		{"ping 10.9.9.9", "% no route to 10.9.9.9"},
 		{"ping 10.9.9.9 source Loopback7", "% no address on source interface Loopback7"},
-		{"show version | foo x", "% Invalid filter: one of begin, exclude, include, section is needed after '|'"},
+		{"show version | foo x", "% Invalid filter: one of begin, exclude, include, json, section is needed after '|'"},
 		{"show version | include", `% Failed to compile regular expression ""`},
 		{"show version | include (", `% Failed to compile regular expression "("`},
 	}
@@ -337,13 +337,13 @@ func TestUptime(t *testing.T) {
 	}
 }
 
-func TestOnlyTheRunningConfigShowsKeys(t *testing.T) {
+func TestOnlyTwoCommandsShowKeys(t *testing.T) {
 	for _, s := range situations {
 		f := s.router(t)
 		for _, line := range showCommands() {
 			r := run(t, f, line)
 			shown := strings.Contains(r.Output+encode(t, r.JSON), "cisco123")
-			has := line == "show running-config" && s.name != "nothing-configured"
+			has := (line == "show running-config" || line == "show crypto isakmp key") && s.name != "nothing-configured"
 			if shown != has {
 				t.Errorf("%s: %s shows the key: %v", s.name, line, shown)
 			}
@@ -375,7 +375,7 @@ func TestHelpAndCompletion(t *testing.T) {
 	for _, choice := range choices {
 		words = append(words, choice.Text)
 	}
-	equal(t, []string{"history", "policy", "sa", "statistics"}, words)
+	equal(t, []string{"history", "key", "peers", "policy", "profile", "sa", "statistics"}, words)
 	if _, err := c.Help("show foo bar "); err == nil {
 		t.Error("help for a command that is none")
 	}
@@ -415,7 +415,9 @@ func TestDocumentationListsTheMembers(t *testing.T) {
 	}
 	snake := regexp.MustCompile("^[a-z][a-z0-9_]*$")
 	for _, view := range []View{ISAKMPSAs{}, ISAKMPPolicies{}, IPsecSAs{}, Sessions{}, CryptoMaps{}, RunningConfig{},
-		Version{}, Statistics{}, History{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}} {
+		Version{}, Statistics{}, History{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}, ISAKMPCount{}, ISAKMPPeers{},
+		ISAKMPProfiles{}, ISAKMPKeys{}, TransformSets{}, IPsecLifetime{}, EngineConnections{}, AccessLists{}, Interfaces{},
+		Routes{}, Logging{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{}} {
 		for _, member := range members(reflect.TypeOf(view)) {
 			if !snake.MatchString(member) || !strings.Contains(string(text), "`"+member+"`") {
 				t.Errorf("%T: member %q is not documented", view, member)

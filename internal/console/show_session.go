@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
@@ -13,12 +14,12 @@ import (
 
 // Sessions is show crypto session.
 type Sessions struct {
-	Sessions []Session `json:"sessions"`
+	Sessions []PeerSession `json:"sessions"`
 }
 
-// Session is what one interface has with one peer. Interface is "" where the
+// PeerSession is what one interface has with one peer. Interface is "" where the
 // peer is in no crypto map.
-type Session struct {
+type PeerSession struct {
 	Interface string `json:"interface"`
 	// Status is UP-ACTIVE (IPsec SAs), UP-IDLE (an ISAKMP SA only), UP-NO-IKE
 	// (IPsec SAs whose ISAKMP SA is gone), DOWN-NEGOTIATING or DOWN.
@@ -27,6 +28,10 @@ type Session struct {
 	PeerPort  uint16          `json:"peer_port"`
 	ISAKMPSAs []SessionISAKMP `json:"isakmp_sas"`
 	Flows     []SessionFlow   `json:"flows"`
+	// UptimeSeconds is the age of the session's oldest SA.
+	UptimeSeconds int64  `json:"uptime_seconds"`
+	Phase1ID      string `json:"phase1_id"`
+	Description   string `json:"description"`
 
 	local netip.Addr
 }
@@ -36,6 +41,10 @@ type SessionISAKMP struct {
 	Local  netip.AddrPort `json:"local"`
 	Remote netip.AddrPort `json:"remote"`
 	Active bool           `json:"active"`
+	ConnID uint32         `json:"conn_id"`
+	// Capabilities has D for dead peer detection and N for NAT traversal.
+	Capabilities    string `json:"capabilities"`
+	LifetimeSeconds int64  `json:"lifetime_seconds"` // that are left
 }
 
 // SessionFlow is an access list line of the peer, or a part of one that the
@@ -45,10 +54,24 @@ type SessionFlow struct {
 	Remote    Selector `json:"remote"`
 	ActiveSAs int      `json:"active_sas"`
 	Origin    string   `json:"origin"`
+
+	Encrypted     uint64   `json:"encrypted_packets"`
+	Decrypted     uint64   `json:"decrypted_packets"`
+	OutboundDrops uint64   `json:"outbound_drops"`
+	InboundDrops  uint64   `json:"inbound_drops"`
+	Inbound       FlowLife `json:"inbound_life"`
+	Outbound      FlowLife `json:"outbound_life"`
+}
+
+// FlowLife is what is left of a flow's youngest SA in one direction; absent
+// where there is none, or no such limit.
+type FlowLife struct {
+	KilobytesLeft *uint64 `json:"kilobytes_left,omitempty"`
+	SecondsLeft   *uint64 `json:"seconds_left,omitempty"`
 }
 
 func sessions(r Router) Sessions {
-	view := Sessions{Sessions: []Session{}}
+	view := Sessions{Sessions: []PeerSession{}}
 	connections := r.Connections()
 	for _, c := range connections {
 		for _, peer := range c.Peers {
@@ -57,7 +80,7 @@ func sessions(r Router) Sessions {
 	}
 	for _, sa := range r.ISAKMPSAs() {
 		if !sa.Dead {
-			view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addISAKMP(sa)
+			view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addISAKMP(sa, r.Now())
 		}
 	}
 	for _, sa := range r.IPsecSAs() {
@@ -66,18 +89,19 @@ func sessions(r Router) Sessions {
 	for i := range view.Sessions {
 		view.Sessions[i].Status = view.Sessions[i].status()
 	}
+	view.addDetail(r)
 	return view
 }
 
 // at returns a session, made if need be.
-func (v *Sessions) at(name string, local, peer netip.Addr) *Session {
+func (v *Sessions) at(name string, local, peer netip.Addr) *PeerSession {
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
 		if s.Interface == name && s.local == local && s.Peer == peer {
 			return s
 		}
 	}
-	v.Sessions = append(v.Sessions, Session{
+	v.Sessions = append(v.Sessions, PeerSession{
 		Interface: name, local: local, Peer: peer, PeerPort: isakmp.PortIKE,
 		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
 	})
@@ -85,7 +109,7 @@ func (v *Sessions) at(name string, local, peer netip.Addr) *Session {
 }
 
 // of returns the session of a pair of addresses.
-func (v *Sessions) of(connections []*ike.Connection, local, peer netip.Addr) *Session {
+func (v *Sessions) of(connections []*ike.Connection, local, peer netip.Addr) *PeerSession {
 	for _, c := range connections {
 		if c.Local == local && slices.Contains(c.Peers, peer) {
 			return v.at(c.Interface, local, peer)
@@ -94,7 +118,7 @@ func (v *Sessions) of(connections []*ike.Connection, local, peer netip.Addr) *Se
 	return v.at("", local, peer)
 }
 
-func (s *Session) addLines(c *ike.Connection) {
+func (s *PeerSession) addLines(c *ike.Connection) {
 	for _, line := range c.ACL {
 		if line.Permit {
 			s.flow(line.Local, line.Remote)
@@ -103,7 +127,7 @@ func (s *Session) addLines(c *ike.Connection) {
 }
 
 // flow returns the flow of two selectors, made if need be.
-func (s *Session) flow(local, remote policy.Proxy) *SessionFlow {
+func (s *PeerSession) flow(local, remote policy.Proxy) *SessionFlow {
 	f := SessionFlow{Local: selector(local), Remote: selector(remote), Origin: "crypto map"}
 	for i := range s.Flows {
 		if s.Flows[i].Local == f.Local && s.Flows[i].Remote == f.Remote {
@@ -114,15 +138,22 @@ func (s *Session) flow(local, remote policy.Proxy) *SessionFlow {
 	return &s.Flows[len(s.Flows)-1]
 }
 
-func (s *Session) addISAKMP(sa ike.ISAKMPSA) {
+func (s *PeerSession) addISAKMP(sa ike.ISAKMPSA, now time.Time) {
 	active := upIdle(sa)
 	if active || len(s.ISAKMPSAs) == 0 {
 		s.PeerPort = sa.Remote.Port()
 	}
-	s.ISAKMPSAs = append(s.ISAKMPSAs, SessionISAKMP{sa.Local, sa.Remote, active})
+	if id := sa.PeerIdentity.String(); id != "" {
+		s.Phase1ID = id
+	}
+	left := int64(0)
+	if !sa.Expires.IsZero() {
+		left = max(0, int64(sa.Expires.Sub(now)/time.Second))
+	}
+	s.ISAKMPSAs = append(s.ISAKMPSAs, SessionISAKMP{sa.Local, sa.Remote, active, sa.Conn, capabilities(sa.DPD, sa.NATT), left})
 }
 
-func (s *Session) addIPsec(sa ike.IPsecSA) {
+func (s *PeerSession) addIPsec(sa ike.IPsecSA) {
 	if len(s.ISAKMPSAs) == 0 {
 		s.PeerPort = sa.Remote.Port()
 	}
@@ -133,7 +164,7 @@ func (s *Session) addIPsec(sa ike.IPsecSA) {
 	s.flow(sa.LocalProxy, sa.RemoteProxy).ActiveSAs += n
 }
 
-func (s *Session) status() string {
+func (s *PeerSession) status() string {
 	ipsec := slices.ContainsFunc(s.Flows, func(f SessionFlow) bool { return f.ActiveSAs > 0 })
 	isakmp := slices.ContainsFunc(s.ISAKMPSAs, func(sa SessionISAKMP) bool { return sa.Active })
 	switch {
@@ -158,17 +189,25 @@ func (v Sessions) Text() string {
 		fmt.Fprintf(&b, "Session status: %-14s\n", s.Status)
 		fmt.Fprintf(&b, "Peer: %s port %d \n", s.Peer, s.PeerPort)
 		for _, sa := range s.ISAKMPSAs {
-			state := "Inactive"
-			if sa.Active {
-				state = "Active"
-			}
-			fmt.Fprintf(&b, "  IKE SA: local %s remote %s %s \n", endpointText(sa.Local), endpointText(sa.Remote), state)
+			sa.write(&b)
 		}
 		for _, f := range s.Flows {
-			fmt.Fprintf(&b, "  IPSEC FLOW: permit %s %s %s \n", protocolText(f.Local.Protocol), f.Local.flow(), f.Remote.flow())
-			fmt.Fprintf(&b, "        Active SAs: %d, origin: %s\n", f.ActiveSAs, f.Origin)
+			f.write(&b)
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func (sa SessionISAKMP) write(b *strings.Builder) {
+	state := "Inactive"
+	if sa.Active {
+		state = "Active"
+	}
+	fmt.Fprintf(b, "  IKE SA: local %s remote %s %s \n", endpointText(sa.Local), endpointText(sa.Remote), state)
+}
+
+func (f SessionFlow) write(b *strings.Builder) {
+	fmt.Fprintf(b, "  IPSEC FLOW: permit %s %s %s \n", protocolText(f.Local.Protocol), f.Local.flow(), f.Remote.flow())
+	fmt.Fprintf(b, "        Active SAs: %d, origin: %s\n", f.ActiveSAs, f.Origin)
 }

@@ -1,0 +1,94 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+
+	"qmidle/internal/config"
+)
+
+// AccessLists is show access-lists.
+type AccessLists struct {
+	Lists []AccessList `json:"access_lists"`
+}
+
+// AccessList is one extended access list.
+type AccessList struct {
+	Name  string           `json:"name"`
+	Lines []AccessListLine `json:"access_list_lines"`
+}
+
+// AccessListLine is one permit or deny. Matches counts the packets that a crypto
+// map protected by a permit line, in both directions; a deny line is not
+// counted.
+type AccessListLine struct {
+	Sequence int    `json:"sequence"`
+	Rule     string `json:"rule"`
+	Matches  uint64 `json:"matches"`
+}
+
+func accessLists(r Router, a config.Args) (View, error) {
+	view := AccessLists{Lists: []AccessList{}}
+	for _, l := range r.Config().AccessLists {
+		if a.Has("list") && l.Name != a.Text("list") {
+			continue
+		}
+		shown := AccessList{Name: l.Name, Lines: []AccessListLine{}}
+		matches := aclMatches(r, l)
+		for i, x := range l.Entries {
+			shown.Lines = append(shown.Lines, AccessListLine{x.Seq, x.String(), matches[i]})
+		}
+		view.Lists = append(view.Lists, shown)
+	}
+	return view, nil
+}
+
+// aclMatches adds up what the connections of a list have carried by each line.
+func aclMatches(r Router, l *config.AccessList) []uint64 {
+	matches := make([]uint64, len(l.Entries))
+	for _, c := range r.Connections() {
+		if listOf(r.Config(), c.Map, c.Seq) != l.Name {
+			continue
+		}
+		for i := range min(len(matches), len(c.ACL)) {
+			if n := r.PolicyCounters(c.Tag, i); c.ACL[i].Permit {
+				matches[i] += n.EncapsPackets + n.DecapsPackets
+			}
+		}
+	}
+	return matches
+}
+
+// listOf is the access list of a crypto map entry, or "".
+func listOf(cfg *config.Config, name string, seq int) string {
+	if m := cfg.CryptoMap(name); m != nil {
+		for _, e := range m.Entries {
+			if e.Seq == seq {
+				return e.ACL
+			}
+		}
+	}
+	return ""
+}
+
+// Text is IOS's listing.
+func (v AccessLists) Text() string {
+	var b strings.Builder
+	for _, l := range v.Lists {
+		fmt.Fprintf(&b, "Extended IP access list %s\n", l.Name)
+		for _, x := range l.Lines {
+			fmt.Fprintf(&b, "    %d %s%s\n", x.Sequence, x.Rule, matchesText(x.Matches))
+		}
+	}
+	return b.String()
+}
+
+func matchesText(n uint64) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return " (1 match)"
+	}
+	return fmt.Sprintf(" (%d matches)", n)
+}

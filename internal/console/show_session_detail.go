@@ -1,0 +1,184 @@
+package console
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"qmidle/internal/config"
+)
+
+// SessionsDetail is show crypto session detail: the facts of Sessions, all of
+// them.
+type SessionsDetail struct{ Sessions }
+
+func sessionsDetail(r Router) SessionsDetail { return SessionsDetail{sessions(r)} }
+
+const sessionCodes = `Code: C - IKE Configuration mode, D - Dead Peer Detection
+K - Keepalives, N - NAT-traversal, X - IKE Extended Authentication
+
+`
+
+// Text is IOS's listing: the codes of 12.3, the lines of 15.x without what 12.3
+// cannot have.
+func (v SessionsDetail) Text() string {
+	var b strings.Builder
+	b.WriteString("Crypto session current status\n\n" + sessionCodes)
+	for _, s := range v.Sessions.Sessions {
+		s.writeDetail(&b)
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func (s PeerSession) writeDetail(b *strings.Builder) {
+	fmt.Fprintf(b, "Interface: %s\n", orNone(s.Interface))
+	if s.up() {
+		fmt.Fprintf(b, "Uptime: %s\n", shortUptime(s.UptimeSeconds))
+	}
+	fmt.Fprintf(b, "Session status: %-14s\n", s.Status)
+	fmt.Fprintf(b, "Peer: %s port %d fvrf: (none) ivrf: (none)\n", s.Peer, s.PeerPort)
+	lines := []string{"Phase1_id: " + orNone(s.Phase1ID), "Desc: " + orNone(s.Description)}
+	if !s.up() {
+		lines[0], lines[1] = lines[1], lines[0]
+	}
+	fmt.Fprintf(b, "      %s\n      %s\n", lines[0], lines[1])
+	for _, sa := range s.ISAKMPSAs {
+		sa.write(b)
+		lifetime := "0"
+		if sa.LifetimeSeconds > 0 {
+			lifetime = clockText(sa.LifetimeSeconds)
+		}
+		fmt.Fprintf(b, "          Capabilities:%s connid:%d lifetime:%s\n", orNone(sa.Capabilities), sa.ConnID, lifetime)
+	}
+	for _, f := range s.Flows {
+		f.write(b)
+		fmt.Fprintf(b, "        Inbound:  #pkts dec'ed %d drop %d life (KB/Sec) %s\n", f.Decrypted, f.InboundDrops, f.Inbound.text())
+		fmt.Fprintf(b, "        Outbound: #pkts enc'ed %d drop %d life (KB/Sec) %s\n", f.Encrypted, f.OutboundDrops, f.Outbound.text())
+	}
+}
+
+// shortUptime is 00:10:53, 1d02h or 7w0d.
+func shortUptime(seconds int64) string {
+	switch hours := seconds / 3600; {
+	case hours < 24:
+		return clockText(seconds)
+	case hours < 7*24:
+		return fmt.Sprintf("%dd%02dh", hours/24, hours%24)
+	default:
+		return fmt.Sprintf("%dw%dd", hours/(7*24), hours/24%7)
+	}
+}
+
+// text is what is left of a flow's SA: kilobytes and seconds, 0/0 without SA.
+func (l FlowLife) text() string {
+	switch {
+	case l.KilobytesLeft == nil && l.SecondsLeft == nil:
+		return "0/0"
+	case l.KilobytesLeft == nil:
+		return fmt.Sprintf("KB Vol Rekey Disabled/%d", *l.SecondsLeft)
+	case l.SecondsLeft == nil:
+		return fmt.Sprintf("%d/0", *l.KilobytesLeft)
+	}
+	return fmt.Sprintf("%d/%d", *l.KilobytesLeft, *l.SecondsLeft)
+}
+
+// SessionsBrief is show crypto session brief.
+type SessionsBrief struct{ Sessions }
+
+func sessionsBrief(r Router) SessionsBrief { return SessionsBrief{sessions(r)} }
+
+// Text is 12.4's table, its columns aligned to the right.
+func (v SessionsBrief) Text() string {
+	var b strings.Builder
+	row := func(peer, iface, user, id, up, status string) {
+		fmt.Fprintf(&b, "%15s %7s %15s %24s %8s %6s\n", peer, iface, user, id, up, status)
+	}
+	row("Peer", "I/F", "Username", "Group/Phase1_id", "Uptime", "Status")
+	for _, s := range v.Sessions.Sessions {
+		_, short, _ := config.InterfaceName(s.Interface)
+		up := ""
+		if s.up() {
+			up = shortUptime(s.UptimeSeconds)
+		}
+		row(s.Peer.String(), short, "", s.Phase1ID, up, statusLetters[s.Status])
+	}
+	return b.String()
+}
+
+// statusLetters are a session's status in brief: A active, I idle, K no IKE, N
+// negotiating, U up, D down.
+var statusLetters = map[string]string{
+	"UP-ACTIVE": "UA", "UP-IDLE": "UI", "UP-NO-IKE": "UK", "DOWN-NEGOTIATING": "DN", "DOWN": "D",
+}
+
+// up says whether the session has an SA that is in use.
+func (s PeerSession) up() bool { return strings.HasPrefix(s.Status, "UP") }
+
+// addDetail fills in what only the longer listings show.
+func (v *Sessions) addDetail(r Router) {
+	descriptions := map[string]string{}
+	for _, m := range r.Config().CryptoMaps {
+		for _, e := range m.Entries {
+			for _, p := range e.Peers {
+				descriptions[p.String()] = e.Description
+			}
+		}
+	}
+	idents := ipsecSAs(r)
+	for i := range v.Sessions {
+		s := &v.Sessions[i]
+		s.Description = descriptions[s.Peer.String()]
+		s.UptimeSeconds = uptimeOf(r, s)
+		for _, block := range idents.Interfaces {
+			if block.Interface == s.Interface {
+				s.addCounters(block.Idents)
+			}
+		}
+	}
+}
+
+// uptimeOf counts from the oldest SA of a session.
+func uptimeOf(r Router, s *PeerSession) int64 {
+	now, since := r.Now(), r.Now()
+	older := func(t time.Time) {
+		if !t.IsZero() && t.Before(since) {
+			since = t
+		}
+	}
+	for _, sa := range r.ISAKMPSAs() {
+		if sa.Remote.Addr() == s.Peer && upIdle(sa) {
+			older(sa.Established)
+		}
+	}
+	for _, sa := range r.IPsecSAs() {
+		if sa.Remote.Addr() == s.Peer {
+			older(sa.Created)
+		}
+	}
+	return int64(now.Sub(since) / time.Second)
+}
+
+// addCounters gives each flow the counters of its ident and the life of its
+// youngest SAs.
+func (s *PeerSession) addCounters(idents []IPsecIdent) {
+	for i := range s.Flows {
+		f := &s.Flows[i]
+		for _, d := range idents {
+			if d.Peer != s.Peer || d.Local != f.Local || d.Remote != f.Remote {
+				continue
+			}
+			f.Encrypted, f.Decrypted = d.Counters.EncapsPackets, d.Counters.DecapsPackets
+			f.OutboundDrops, f.InboundDrops = d.Counters.SendErrors, d.Counters.RecvErrors
+			f.Inbound, f.Outbound = lifeOf(d.Inbound), lifeOf(d.Outbound)
+		}
+	}
+}
+
+func lifeOf(sas []ESPSA) FlowLife {
+	if len(sas) == 0 {
+		return FlowLife{}
+	}
+	last := sas[len(sas)-1]
+	return FlowLife{last.KilobytesLeft, last.SecondsLeft}
+}
