@@ -43,9 +43,6 @@ func (m *message) natDetection() [][]byte {
 	return found
 }
 
-// natDNumber is what IOS calls a NAT-D payload, of whatever version.
-const natDNumber = 20
-
 // judgeNAT compares the peer's NAT-D payloads with what we see. The first is
 // about our endpoint, the others about the peer's, which may have several.
 func (s *sa) judgeNAT() {
@@ -53,9 +50,6 @@ func (s *sa) judgeNAT() {
 	if len(found) < 2 {
 		s.natt = trace.NATTNone
 		return
-	}
-	for range found {
-		s.emit(&trace.InternalPayload{Number: natDNumber})
 	}
 	s.localNAT = !keymat.Equal(found[0], s.natHash(s.local))
 	s.remoteNAT = true
