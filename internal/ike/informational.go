@@ -34,6 +34,9 @@ func (m *message) info() {
 // unprotectedInfo tells a notify that nobody authenticated, and does nothing.
 func (m *message) unprotectedInfo() {
 	m.e.stats.NotifyIgnored++
+	if m.s != nil {
+		m.s.emit(&trace.PacketReceived{MessageID: m.header.MessageID})
+	}
 	if !m.parse(false) {
 		return
 	}
