@@ -68,13 +68,18 @@ func count(n int, one, many string) string {
 // it, the diagnostics tell.
 func load(file string) (*config.Config, config.Diagnostics, error) {
 	text, err := os.ReadFile(file)
-	var path *fs.PathError
-	if errors.As(err, &path) {
-		return nil, nil, fmt.Errorf("cannot read %s: %v", file, path.Err)
-	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
 	}
 	c, diagnostics := config.Load(file, text)
 	return c, diagnostics, nil
+}
+
+// fileError is what the kernel said, without the name of the system call.
+func fileError(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
 }

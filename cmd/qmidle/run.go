@@ -92,7 +92,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	if o.log != "" {
 		f, err := os.OpenFile(o.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err != nil {
-			return fmt.Errorf("cannot write the log: %w", err)
+			return fmt.Errorf("cannot write the log %s: %w", o.log, fileError(err))
 		}
 		defer f.Close()
 		log = f

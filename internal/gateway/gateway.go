@@ -129,6 +129,10 @@ func (g *Gateway) openRouter() error {
 	}
 	routes, warnings := g.bindings.staticRoutes(g.opts.Config)
 	g.warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	if len(g.router.Connections()) > 0 && !g.world.forwards() {
+		g.warnings = append(g.warnings, "this host does not forward packets, so that only its own can pass the tunnels\n"+
+			"  hint: `sysctl -w net.ipv4.ip_forward=1`")
+	}
 	return nil
 }
 

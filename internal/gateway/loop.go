@@ -204,7 +204,7 @@ func (g *Gateway) packetDropped(reason ipsec.Drop, spi uint32, f ipsec.Flow) {
 		if spi == 0 {
 			of = fmt.Sprintf("from %s to %s", f.Src, f.Dst)
 		}
-		g.notices.tell(now, "drop "+reason.String(), "packets %s are dropped: %s", of, reason)
+		g.notices.tell(now, "drop "+reason.String(), "packets %s are dropped: %s", of, reason.String())
 		return out
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
+	"strings"
 
 	"qmidle/internal/dataplane"
 	"qmidle/internal/isakmp"
@@ -33,6 +35,7 @@ type world struct {
 	workers    int
 	rand       io.Reader
 	interfaces func() ([]hostInterface, error)
+	forwards   func() bool // whether the host forwards packets between its interfaces
 	listen     func(netip.AddrPort) (udpSocket, error)
 	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
 }
@@ -43,6 +46,7 @@ func thisHost() world {
 		workers:    runtime.GOMAXPROCS(0),
 		rand:       rand.Reader,
 		interfaces: hostInterfaces,
+		forwards:   hostForwards,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		openPlane:  openKernelPlane,
 	}
@@ -72,6 +76,12 @@ func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
 
 // Close removes all from the kernel.
 func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }
+
+// hostForwards says no only where the kernel does.
+func hostForwards() bool {
+	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
+	return err != nil || strings.TrimSpace(string(b)) != "0"
+}
 
 // hostInterface is a network interface of this host with its IPv4 addresses.
 type hostInterface struct {

@@ -1,0 +1,337 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/dataplane"
+	"qmidle/internal/ipsec"
+)
+
+// fakePlane is a data plane that notes what it is told.
+type fakePlane struct {
+	send   dataplane.SendUDP
+	events dataplane.Events
+
+	mu       sync.Mutex
+	sas      []dataplane.SAStatus
+	policies []ipsec.PolicyEntry
+	routes   []dataplane.StaticRoute
+	moved    []netip.AddrPort
+	received [][]byte
+	discards int
+	closed   bool
+	// refuse is what the next Install does instead.
+	refuse func() error
+	// routeErr is what SetStaticRoutes returns.
+	routeErr error
+}
+
+func (p *fakePlane) Install(sas ...ipsec.SAParams) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f := p.refuse; f != nil {
+		p.refuse = nil
+		return f()
+	}
+	for _, sa := range sas {
+		p.sas = append(p.sas, dataplane.SAStatus{Params: sa})
+	}
+	return nil
+}
+
+func (p *fakePlane) Remove(d ipsec.Direction, spi uint32, _ netip.Addr) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.sas)
+	p.sas = slices.DeleteFunc(p.sas, func(s dataplane.SAStatus) bool { return s.Params.Direction == d && s.Params.SPI == spi })
+	if len(p.sas) == n {
+		return dataplane.ErrNoSA
+	}
+	return nil
+}
+
+func (p *fakePlane) MovePeer(_ ipsec.Direction, _ uint32, _ netip.Addr, to netip.AddrPort) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved = append(p.moved, to)
+	return nil
+}
+
+func (p *fakePlane) SetPolicies(entries []ipsec.PolicyEntry) error {
+	p.policies = entries
+	return nil
+}
+
+func (p *fakePlane) Discard(uint32, uint32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.discards++
+}
+
+func (p *fakePlane) SAs() []dataplane.SAStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sas)
+}
+
+func (p *fakePlane) Stats() dataplane.Stats { return dataplane.Stats{} }
+
+func (p *fakePlane) Close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	return nil
+}
+
+func (p *fakePlane) ReceiveUDP(_, _ netip.AddrPort, datagrams [][]byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, d := range datagrams {
+		p.received = append(p.received, slices.Clone(d))
+	}
+}
+
+func (p *fakePlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
+	p.routes = routes
+	return p.routeErr
+}
+
+// plainSocket is a UDP socket that needs no rights.
+type plainSocket struct{ conn *net.UDPConn }
+
+func (s plainSocket) Close() error { return s.conn.Close() }
+
+func (s plainSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
+	for _, d := range datagrams {
+		if _, err := s.conn.WriteToUDPAddrPort(d, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s plainSocket) Receive(handle func(netip.AddrPort, [][]byte)) error {
+	buf := make([]byte, 65535)
+	for {
+		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return err
+		}
+		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), [][]byte{buf[:n]})
+	}
+}
+
+// record collects a log.
+type record struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (r *record) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.Write(b)
+}
+
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.buf.String()
+}
+
+var (
+	addrOne = netip.MustParseAddr("127.0.0.1")
+	addrTwo = netip.MustParseAddr("127.0.0.2")
+)
+
+const siteConfig = `hostname %[1]s
+crypto isakmp policy 1
+ encr aes
+ authentication pre-share
+ group 2
+crypto isakmp key example-key address %[3]s
+crypto isakmp keepalive 10
+crypto ipsec transform-set T esp-aes esp-sha-hmac
+crypto map M 10 ipsec-isakmp
+ set peer %[3]s
+ set transform-set T
+ match address 101
+interface Ethernet0/0
+ ip address %[2]s 255.0.0.0
+ crypto map M
+access-list 101 permit ip %[4]s 0.0.255.255 %[5]s 0.0.255.255
+%[6]s`
+
+func loadText(t testing.TB, text string) *config.Config {
+	t.Helper()
+	c, d := config.Load("test.cfg", []byte(text))
+	if d.Err() != nil {
+		t.Fatal(d.Err())
+	}
+	return c
+}
+
+// site is a gateway under test.
+type site struct {
+	*Gateway
+	plane  *fakePlane
+	log    *record
+	socket string
+	cancel context.CancelFunc
+	ended  chan error
+}
+
+// twoSites runs gateways on 127.0.0.1 and 127.0.0.2. extra is more lines of
+// the first one's configuration.
+func twoSites(t *testing.T, extra string) (one, two *site) {
+	t.Helper()
+	listen, ports := loopback(t)
+	one = newSite(t, fmt.Sprintf(siteConfig, "one", addrOne, addrTwo, "10.1.0.0", "10.2.0.0", extra), listen, ports)
+	two = newSite(t, fmt.Sprintf(siteConfig, "two", addrTwo, addrOne, "10.2.0.0", "10.1.0.0", ""), listen, ports)
+	one.start(t)
+	two.start(t)
+	return one, two
+}
+
+// loopback binds the sockets of both sites to two free ports.
+func loopback(t *testing.T) (func(netip.AddrPort) (udpSocket, error), ports) {
+	t.Helper()
+	bound := make(map[netip.AddrPort]*net.UDPConn)
+	t.Cleanup(func() {
+		for _, c := range bound {
+			c.Close()
+		}
+	})
+	pick := func() uint16 {
+		for range 100 {
+			first, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addrOne, 0)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := first.LocalAddr().(*net.UDPAddr).AddrPort()
+			second, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(addrTwo, at.Port())))
+			if err != nil {
+				first.Close()
+				continue
+			}
+			bound[at], bound[netip.AddrPortFrom(addrTwo, at.Port())] = first, second
+			return at.Port()
+		}
+		t.Fatal("no free port")
+		return 0
+	}
+	p := ports{pick(), pick()}
+	return func(a netip.AddrPort) (udpSocket, error) {
+		if bound[a] == nil {
+			return nil, fmt.Errorf("no socket for %s", a)
+		}
+		return plainSocket{bound[a]}, nil
+	}, p
+}
+
+func newSite(t *testing.T, text string, listen func(netip.AddrPort) (udpSocket, error), p ports) *site {
+	t.Helper()
+	s := &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1)}
+	s.socket = filepath.Join(t.TempDir(), "s")
+	g, err := open(Options{Config: loadText(t, text), Socket: s.socket, Log: s.log,
+		Version: console.VersionInfo{Version: "test"}}, testWorld(s.plane, listen, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Gateway = g
+	return s
+}
+
+func testWorld(fake *fakePlane, listen func(netip.AddrPort) (udpSocket, error), p ports) world {
+	return world{ports: p, workers: 2, rand: rand.Reader, listen: listen,
+		forwards: func() bool { return true },
+		interfaces: func() ([]hostInterface, error) {
+			return []hostInterface{{"lo", []netip.Addr{addrOne, addrTwo}}}, nil
+		},
+		openPlane: func(send dataplane.SendUDP, events dataplane.Events) (plane, error) {
+			fake.send, fake.events = send, events
+			return fake, nil
+		}}
+}
+
+func (s *site) start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() { s.ended <- s.Run(ctx) }()
+	t.Cleanup(func() {
+		s.stop(t)
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", s.opts.Config.Hostname, s.log)
+		}
+	})
+}
+
+// stop ends the gateway and waits for it.
+func (s *site) stop(t *testing.T) {
+	t.Helper()
+	s.cancel()
+	select {
+	case err := <-s.ended:
+		if err != nil {
+			t.Error(err)
+		}
+		s.ended <- nil
+	case <-time.After(10 * time.Second):
+		t.Fatal("the gateway does not end")
+	}
+}
+
+// do runs a command that must succeed.
+func (s *site) do(t *testing.T, line string) string {
+	t.Helper()
+	p, err := Ask(s.socket, Request{Line: line})
+	if err != nil || !p.OK {
+		t.Fatalf("%s: %v %+v", line, err, p)
+	}
+	return p.Output
+}
+
+func (s *site) acquire() { s.plane.events.Acquire(s.plane.policies[0], ipsec.Flow{}) }
+
+// waitFor waits until cond holds.
+func waitFor(t testing.TB, what string, cond func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 10 s", what)
+		}
+	}
+}
+
+// wantNoLeak fails if there are more goroutines at the test's end than now.
+func wantNoLeak(t *testing.T) {
+	before := runtime.NumGoroutine()
+	t.Cleanup(func() {
+		for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; runtime.Gosched() {
+			if time.Now().After(deadline) {
+				var b strings.Builder
+				buf := make([]byte, 1<<20)
+				io.Copy(&b, bytes.NewReader(buf[:runtime.Stack(buf, true)]))
+				t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, b.String())
+			}
+		}
+	})
+}
