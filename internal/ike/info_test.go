@@ -215,7 +215,7 @@ func TestInitialContact(t *testing.T) {
 	p := upWith(t, nil)
 	old := p.hub.shown()
 	p.now = p.now.Add(time.Minute)
-	p.restartSpoke()
+	p.restartSpoke(7)
 	p.connect()
 	p.checkUp()
 	if x := p.hub.engine.ISAKMPSAs()[0]; x.ID != old.ID || !x.Dead || x.DeadReason != trace.ReasonInitialContact {
@@ -233,10 +233,10 @@ func TestInitialContact(t *testing.T) {
 }
 
 // restartSpoke puts a spoke that has forgotten everything in the spoke's place.
-func (p *pair) restartSpoke() {
+func (p *pair) restartSpoke(seed uint16) {
 	cfg := p.spoke.engine.cfg
 	cfg.Events = nil
-	p.spoke = newSide("spoke", cfg, 7)
+	p.spoke = newSide("spoke", cfg, seed)
 }
 
 // It is not sent while we hold an SA with the peer, of either phase.
@@ -258,7 +258,7 @@ func TestInitialContactIsNotSentOnRekey(t *testing.T) {
 // In message 5 it does nothing unless authentication succeeds.
 func TestInitialContactNeedsAuthentication(t *testing.T) {
 	p := upWith(t, nil)
-	p.restartSpoke()
+	p.restartSpoke(7)
 	p.spoke.engine.cfg.Keys = keys{hubAddr: "another"}
 	p.connect()
 	if p.hub.upSAs() != 1 || len(p.hub.sas) != 2 {

@@ -170,7 +170,8 @@ func (p *pair) checkWorking() {
 	}
 }
 
-// Under a network that loses, repeats and delays at random, whatever is up has
+// Under a network that loses, repeats and delays at random, with a spoke that
+// restarts now and then, whatever is up has
 // the same keys at both ends, and a tunnel can be had once the network is well.
 func TestRandomTrouble(t *testing.T) {
 	for seed := range uint64(60) {
@@ -192,7 +193,10 @@ func TestRandomTrouble(t *testing.T) {
 			}
 			return false
 		}
-		for range 10 {
+		for round := range 10 {
+			if r.IntN(5) == 0 {
+				p.restartSpoke(uint16(seed)<<4 + uint16(round) + 100)
+			}
 			s := p.spoke
 			if r.IntN(3) == 0 {
 				s = p.hub
