@@ -36,6 +36,7 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 	}
 	c.write(t, "strongswan.conf", fmt.Sprintf(`charon {
   load = %s
+  delete_rekeyed = yes
   filelog {
     file {
       path = %s/charon.log
@@ -67,7 +68,10 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 // load replaces the configuration. SAs that are up keep theirs.
 func (c *charon) load(t *testing.T, x suite) {
 	t.Helper()
-	s := c.site
+	s, dpd := c.site, "0s"
+	if x.dpd {
+		dpd = "1s"
+	}
 	c.write(t, "swanctl.conf", fmt.Sprintf(`connections {
   peer {
     version = 1
@@ -75,6 +79,8 @@ func (c *charon) load(t *testing.T, x suite) {
     remote_addrs = %[2]s
     proposals = %[3]s
     encap = yes
+    dpd_delay = %[8]s
+    dpd_timeout = 4s
     local {
       auth = psk
     }
@@ -86,6 +92,7 @@ func (c *charon) load(t *testing.T, x suite) {
         local_ts  = %[4]s/24
         remote_ts = %[5]s/24
         esp_proposals = %[6]s
+        dpd_action = clear
       }
     }
   }
@@ -97,7 +104,7 @@ secrets {
     secret = "%[7]s"
   }
 }
-`, s.outside, s.remoteGateway, x.charonIKE(), s.network, s.remoteNet, x.charonESP(), presharedKey))
+`, s.outside, s.remoteGateway, x.charonIKE(), s.network, s.remoteNet, x.charonESP(), presharedKey, dpd))
 	c.swanctl(t, "--load-all", "--noprompt")
 }
 
@@ -140,7 +147,7 @@ func (c *charon) terminate(t *testing.T, what ...string) {
 func (c *charon) waitSAs(t *testing.T, isakmp, ipsec int) string {
 	t.Helper()
 	var list string
-	eventually(t, fmt.Sprintf("%d ISAKMP and %d pairs of IPsec SAs at charon", isakmp, ipsec), 15*time.Second, func() (bool, string) {
+	eventually(t, fmt.Sprintf("%d ISAKMP and %d pairs of IPsec SAs at charon", isakmp, ipsec), 20*time.Second, func() (bool, string) {
 		out, err := c.trySwanctl("--list-sas")
 		list = out
 		return err == nil && strings.Count(out, ", ESTABLISHED,") == isakmp && strings.Count(out, ", INSTALLED,") == ipsec, out

@@ -8,16 +8,16 @@ import "testing"
 // three groups of phase 1, the transforms of phase 2, PFS on and off, and
 // NAT-T by RFC or by draft.
 var suites = []suite{
-	{"15.2", "aes", "sha", 2, "esp-aes esp-sha-hmac", 0},
-	{"12.3", "aes", "sha256", 14, "esp-aes esp-sha256-hmac", 14},
-	{"15.2", "aes", "sha256", 19, "esp-gcm", 19},
-	{"12.3", "aes 256", "sha256", 2, "esp-gcm 256", 0},
-	{"15.2", "aes 256", "sha", 14, "esp-aes 256 esp-sha-hmac", 14},
-	{"12.3", "aes 256", "sha", 19, "esp-aes 256 esp-sha256-hmac", 0},
-	{"12.3", "3des", "sha", 2, "esp-aes 256 esp-sha256-hmac", 2},
-	{"15.2", "3des", "sha", 14, "esp-gcm", 0},
-	{"12.3", "3des", "sha256", 19, "esp-aes esp-sha-hmac", 19},
-	{"15.2", "3des", "sha256", 19, "esp-3des esp-sha-hmac", 2},
+	{"15.2", "aes", "sha", 2, "esp-aes esp-sha-hmac", 0, false},
+	{"12.3", "aes", "sha256", 14, "esp-aes esp-sha256-hmac", 14, false},
+	{"15.2", "aes", "sha256", 19, "esp-gcm", 19, false},
+	{"12.3", "aes 256", "sha256", 2, "esp-gcm 256", 0, false},
+	{"15.2", "aes 256", "sha", 14, "esp-aes 256 esp-sha-hmac", 14, false},
+	{"12.3", "aes 256", "sha", 19, "esp-aes 256 esp-sha256-hmac", 0, false},
+	{"12.3", "3des", "sha", 2, "esp-aes 256 esp-sha256-hmac", 2, false},
+	{"15.2", "3des", "sha", 14, "esp-gcm", 0, false},
+	{"12.3", "3des", "sha256", 19, "esp-aes esp-sha-hmac", 19, false},
+	{"15.2", "3des", "sha256", 19, "esp-3des esp-sha-hmac", 2, false},
 }
 
 // TestSuites negotiates each suite twice, and sees both ends and the wire.

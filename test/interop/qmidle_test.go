@@ -70,7 +70,11 @@ func (q *qmidle) config(x suite) string {
 	if x.pfs != 0 {
 		pfs = fmt.Sprintf(" set pfs group%d\n", x.pfs)
 	}
-	return fmt.Sprintf(`version %[1]s
+	dpd := ""
+	if x.dpd {
+		dpd = "crypto isakmp keepalive 10 2 periodic\n"
+	}
+	return dpd + fmt.Sprintf(`version %[1]s
 hostname %[2]s
 crypto isakmp policy 1
  encryption %[3]s
@@ -156,7 +160,7 @@ func (q *qmidle) waitSAs(t *testing.T, isakmp, ipsec int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d ISAKMP and %d pairs of IPsec SAs at the %s", isakmp, ipsec, q.site.name), 15*time.Second, func() (bool, string) {
 		sas, list := q.do(t, "show crypto isakmp sa"), q.do(t, "show crypto ipsec sa")
-		return strings.Count(sas, "QM_IDLE") == isakmp && strings.Count(list, "inbound esp sas:\n      spi:") == ipsec, sas + list
+		return strings.Count(sas, "QM_IDLE") == isakmp && strings.Count(list, "outbound esp sas:\n      spi:") == ipsec, sas + list
 	})
 }
 

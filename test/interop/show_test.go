@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestShow compares what the console prints of a tunnel with charon, and what
@@ -40,6 +41,10 @@ func TestShow(t *testing.T) {
 				t.Errorf("show crypto session:\n%s", session)
 			}
 			q.do(t, "undebug all")
+			eventually(t, "the end of quick mode in the debug text", 5*time.Second, func() (bool, string) {
+				text := q.debug(t)
+				return strings.Contains(text, "New State = IKE_QM_PHASE2_COMPLETE\n"), text
+			})
 			golden(t, test.name+"-debug.golden", normal(q.debug(t)))
 			wantPing(t, l.hub, 4)
 			golden(t, test.name+"-show.golden", normalShow(q.do(t, "show crypto session")+q.do(t, "show crypto ipsec sa")))

@@ -17,10 +17,11 @@ type suite struct {
 	group   int
 	esp     string
 	pfs     int // the group, 0 for none
+	dpd     bool
 }
 
 // usual is the suite of the tests that are about something else.
-var usual = suite{"15.2", "aes", "sha", 2, "esp-aes esp-sha-hmac", 0}
+var usual = suite{"15.2", "aes", "sha", 2, "esp-aes esp-sha-hmac", 0, false}
 
 func (x suite) String() string {
 	return strings.ReplaceAll(fmt.Sprintf("%s,%s,group%d,%s,pfs%d,%s", x.cipher, x.hash, x.group, x.esp, x.pfs, x.release), " ", "-")
