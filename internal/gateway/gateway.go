@@ -81,7 +81,7 @@ func open(o Options, w world) (*Gateway, error) {
 		datagrams: make(chan datagram, datagramQueue), events: make(chan input, eventQueue), commands: make(chan input),
 		stopped: make(chan struct{})}
 	g.log = newTextLog(o.Log)
-	g.notices = notices{g.log, make(map[string]time.Time)}
+	g.notices = newNotices(g.log)
 	err := g.openAll()
 	if err != nil {
 		return nil, errors.Join(err, g.closeAll())

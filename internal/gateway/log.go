@@ -73,6 +73,8 @@ const (
 	noticeKinds    = 1024 // kinds are told apart by the peer, which may be anybody
 )
 
+func newNotices(log *textLog) notices { return notices{log, make(map[string]time.Time)} }
+
 func (n *notices) tell(now time.Time, kind, format string, args ...any) {
 	if last, ok := n.last[kind]; ok && now.Sub(last) < noticeInterval {
 		return

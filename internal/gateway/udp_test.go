@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+)
+
+// noteSocket keeps what is sent, and receives what it is given.
+type noteSocket struct {
+	to   []netip.AddrPort
+	sent [][]byte
+	in   [][]byte
+}
+
+func (s *noteSocket) Close() error { return nil }
+
+func (s *noteSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
+	for _, d := range datagrams {
+		s.to, s.sent = append(s.to, to), append(s.sent, slices.Clone(d))
+	}
+	return nil
+}
+
+func (s *noteSocket) Receive(handle func(netip.AddrPort, [][]byte)) error {
+	handle(netip.MustParseAddrPort("192.0.2.1:4500"), s.in)
+	return nil
+}
+
+// bare is a gateway with sockets and without a loop.
+func bare(t *testing.T) (g *Gateway, ike, natt *noteSocket, fake *fakePlane) {
+	t.Helper()
+	ike, natt, fake = &noteSocket{}, &noteSocket{}, &fakePlane{}
+	g = &Gateway{world: world{ports: ports{isakmp.PortIKE, isakmp.PortNATT}}, plane: fake,
+		sockets:   map[netip.AddrPort]udpSocket{localIKE: ike, localNATT: natt},
+		datagrams: make(chan datagram, 4), events: make(chan input, 4), log: newTextLog(&record{})}
+	g.notices = newNotices(g.log)
+	t.Cleanup(g.log.close)
+	return g, ike, natt, fake
+}
+
+var (
+	localIKE  = netip.MustParseAddrPort("192.0.2.9:500")
+	localNATT = netip.MustParseAddrPort("192.0.2.9:4500")
+)
+
+func TestMarkerTellsIKEFromESP(t *testing.T) {
+	g, _, natt, fake := bare(t)
+	message := append(make([]byte, 4), "message of IKE, which is long enough"...)
+	esp := append([]byte{0, 0, 1, 0}, make([]byte, 40)...)
+	natt.in = [][]byte{esp, message, {0xff}, slices.Clone(esp), {0, 0, 0, 0}}
+	g.receive(localNATT, natt)
+	if len(g.datagrams) != 2 {
+		t.Fatalf("%d IKE messages", len(g.datagrams))
+	}
+	first, empty := <-g.datagrams, <-g.datagrams
+	if string(first.data) != "message of IKE, which is long enough" || first.local != localNATT || len(empty.data) != 0 {
+		t.Errorf("messages %+v, %+v", first, empty)
+	}
+	if len(fake.received) != 3 || !bytes.Equal(fake.received[0], esp) || !bytes.Equal(fake.received[1], []byte{0xff}) {
+		t.Errorf("the data plane got %x", fake.received)
+	}
+}
+
+func TestPort500HasNoMarker(t *testing.T) {
+	g, plain, _, fake := bare(t)
+	plain.in = [][]byte{make([]byte, 40), {0xff}}
+	g.receive(localIKE, plain)
+	if len(g.datagrams) != 2 || len((<-g.datagrams).data) != 40 || len(fake.received) != 0 {
+		t.Error("a datagram on port 500 is IKE as it is")
+	}
+}
+
+func TestMarkerStandsBeforeIKEOnly(t *testing.T) {
+	g, plain, natt, _ := bare(t)
+	to := netip.MustParseAddrPort("192.0.2.1:4500")
+	g.send(ike.Datagram{Local: localNATT, Remote: to, Data: []byte("message")})
+	g.send(ike.Datagram{Local: localNATT, Remote: to, Data: []byte{0xff}, Keepalive: true})
+	g.send(ike.Datagram{Local: localIKE, Remote: to, Data: []byte("message")})
+	if err := g.sendESP(localNATT, to, [][]byte{[]byte("packet")}); err != nil {
+		t.Error(err)
+	}
+	want := [][]byte{[]byte("\x00\x00\x00\x00message"), {0xff}, []byte("packet")}
+	if !slices.EqualFunc(natt.sent, want, bytes.Equal) {
+		t.Errorf("sent %q", natt.sent)
+	}
+	if len(plain.sent) != 1 || string(plain.sent[0]) != "message" {
+		t.Errorf("sent %q by port 500", plain.sent)
+	}
+	if err := g.sendESP(netip.MustParseAddrPort("192.0.2.8:4500"), to, nil); err == nil {
+		t.Error("sent from an address without a socket")
+	}
+}
+
+func TestFullQueueDropsAndCounts(t *testing.T) {
+	g, _, _, _ := bare(t)
+	large := make([]byte, 60000)
+	for range cap(g.datagrams) + 3 {
+		g.enqueue(datagram{data: large})
+	}
+	if g.lost.Load() != 3 {
+		t.Errorf("%d lost, want 3", g.lost.Load())
+	}
+	if n := len((<-g.datagrams).data); n != maxMessage {
+		t.Errorf("%d octets of an oversized datagram are kept", n)
+	}
+	for range cap(g.events) + 2 {
+		g.acquire(ipsec.PolicyEntry{}, ipsec.Flow{})
+	}
+	if g.lost.Load() != 5 {
+		t.Errorf("%d lost, want 5", g.lost.Load())
+	}
+}
+
+func TestAFaultInESPIsContained(t *testing.T) {
+	g, _, natt, _ := bare(t)
+	g.plane = nil // what comes next is a fault
+	natt.in = [][]byte{append([]byte{0, 0, 1, 0}, make([]byte, 40)...)}
+	g.receive(localNATT, natt)
+	if len(g.events) != 1 {
+		t.Error("the fault is not told")
+	}
+}
+
+func TestPortsAreTheRouters(t *testing.T) {
+	p := ports{10500, 14500}
+	for wire, router := range map[string]string{"192.0.2.1:10500": "192.0.2.1:500", "192.0.2.1:14500": "192.0.2.1:4500", "192.0.2.1:61000": "192.0.2.1:61000"} {
+		w, r := netip.MustParseAddrPort(wire), netip.MustParseAddrPort(router)
+		if got := p.fromWire(w); got != r {
+			t.Errorf("%s from the wire is %s", w, got)
+		}
+		if got := p.toWire(r); got != w {
+			t.Errorf("%s to the wire is %s", r, got)
+		}
+	}
+}
