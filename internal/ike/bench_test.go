@@ -1,9 +1,11 @@
 package ike
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 
 	"qmidle/internal/isakmp"
@@ -57,12 +59,12 @@ func BenchmarkRefusedFirstMessage(b *testing.B) {
 	}
 }
 
-// hubWith is a hub with n tunnels, each to a spoke of its own, that has settled.
-func hubWith(t testing.TB, n int, events trace.Sink) *side {
+// hubWith is a hub with n tunnels, each to another of its peers, that has settled.
+func hubWith(t testing.TB, peers, n int, events trace.Sink) *side {
 	p := newPair(t, func(hub, _ *Config) {
 		hub.Keys = fixedKeys("mekmitasdigoat")
 		hub.Connections[0].Peers = nil
-		for i := range n {
+		for i := range peers {
 			hub.Connections[0].Peers = append(hub.Connections[0].Peers, spokeNumber(i))
 		}
 	})
@@ -93,7 +95,7 @@ func spokeNumber(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 1, byte(
 func heapPerTunnel(t testing.TB, sink func() trace.Sink) int {
 	const tunnels = 200
 	measure := func(n int) uint64 {
-		hub := hubWith(t, n, sink())
+		hub := hubWith(t, tunnels+1, n, sink())
 		var m runtime.MemStats
 		runtime.GC()
 		runtime.GC()
@@ -112,4 +114,31 @@ func TestHeapPerTunnel(t *testing.T) {
 	if recorded > 5*1024 {
 		t.Errorf("a tunnel costs %d octets, want 5120 at most", recorded)
 	}
+}
+
+// A first message, which may be spoofed, costs a small record.
+func TestHeapPerHalfOpenSA(t *testing.T) {
+	const peers = 4000
+	p := newPair(t, func(hub, _ *Config) { hub.Keys = fixedKeys("mekmitasdigoat") })
+	p.silence()
+	data := firstMessage(t, 0)
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range peers {
+		var fx Effects
+		binary.BigEndian.PutUint64(data, uint64(i)+1)
+		p.hub.engine.Datagram(p.now, netip.AddrPortFrom(hubAddr, 500), netip.AddrPortFrom(spokeNumber(i), 500), slices.Clone(data), &fx)
+	}
+	each := int(heap()-before) / peers
+	t.Logf("%d octets of a half-open SA", each)
+	if each > 2560 {
+		t.Errorf("a half-open SA costs %d octets, want 2560 at most", each)
+	}
+	runtime.KeepAlive(p)
 }
