@@ -379,3 +379,18 @@ func TestForgedMessage2IsHarmless(t *testing.T) {
 	})
 	p.checkUp()
 }
+
+// The vendor IDs of a forged message 2 that was refused do not count.
+func TestForgedVendorIDsDoNotStay(t *testing.T) {
+	p := at(t, 2, func(hub, spoke *Config) {
+		hub.NATT = []trace.NATTVersion{trace.NATTDraft03}
+		spoke.NATT = []trace.NATTVersion{trace.NATTRFC3947, trace.NATTDraft03}
+	}, func(p *pair, d Datagram) {
+		refused := rebuilt(t, d.Data, func(sa *isakmp.SA) { sa.Proposals[0].Transforms[0].Attributes = nil })
+		p.hand(d, replaced(t, refused, isakmp.PayloadVendorID, []byte(isakmp.VIDRFC3947)))
+	})
+	p.checkUp()
+	if h, s := p.hub.newest().natt, p.spoke.newest().natt; h != trace.NATTDraft03 || s != h {
+		t.Errorf("hub %v, spoke %v, want draft 03", h, s)
+	}
+}

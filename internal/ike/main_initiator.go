@@ -74,6 +74,7 @@ func (m *message) mainMode2() {
 	}
 	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM2)
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA})
+	s.natt, s.peerDPD = trace.NATTNone, false // whatever a forged message 2 said
 	ids := m.takeVendorIDs()
 	s.tellVendorIDs(ids)
 	_, haveKey := s.lookupKey()
