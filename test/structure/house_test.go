@@ -16,7 +16,7 @@ var house = []room{
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
 	{path: "internal/gateway", may: "internal/router internal/console internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
-	{path: "internal/lab", may: "internal/router internal/console internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/lab", may: "internal/router internal/console internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
 	{path: "internal/router", pure: true, may: "internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
@@ -41,6 +41,7 @@ var house = []room{
 	{path: "internal/secret", pure: true,
 		whyNo: "everything may hold a secret"},
 	{path: "test/interop", whyNo: "these tests know the daemon by its command line only"},
+	{path: "test/readme", whyNo: "these tests know the program by its README only"},
 	{path: "test/structure", whyNo: "these tests read sources"},
 }
 
