@@ -84,13 +84,14 @@ func (s *Session) configLine(line string, words []config.Token) Result {
 	switch own := ownWord(words); own {
 	case "abort":
 		s.edit = nil
-		return Result{JSON: ConfigChange{}}
+		return Result{JSON: ConfigChange{Warnings: []string{}, Notices: []string{}}}
 	case "end":
 		return s.leave()
 	case "exit":
 		if s.edit.top() {
 			return s.leave()
 		}
+		return s.edit.line(own)
 	case "do":
 		return s.doExec(line, words)
 	}

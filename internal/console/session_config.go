@@ -154,6 +154,9 @@ func (e *ConfigError) Terminal(prompt string) string {
 		case d.Code == config.CodeInvalid && d.Col > 0 && d.Col <= len(e.Line)+1:
 			caret := SyntaxError{Line: e.Line, Col: d.Col - 1}
 			b.WriteString(caret.caret(len(prompt)))
+			if !strings.HasPrefix(d.Hint, "did you mean") { // any other is about files
+				d.Hint = ""
+			}
 		}
 		b.WriteString(messageText(d) + "\n")
 	}

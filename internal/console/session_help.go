@@ -82,12 +82,15 @@ func (s *Session) completeWord(line string) (string, bool) {
 	if rest, ok := afterDo(line); ok {
 		return s.console.Complete(rest)
 	}
-	word, ok := s.edit.editor.Complete(line)
 	words := split(line)
-	if ok || len(words) != 1 || strings.HasSuffix(line, " ") {
-		return word, ok
+	if len(words) != 1 || strings.HasSuffix(line, " ") {
+		return s.edit.editor.Complete(line)
 	}
-	return only(ownCommands, words[0].Text)
+	choices, err := s.Help(line)
+	if err != nil {
+		return "", false
+	}
+	return only(choices, words[0].Text)
 }
 
 // only is the choice that alone begins with a prefix.
