@@ -125,15 +125,17 @@ func (s *Session) leave() Result {
 	return Result{Output: change.Text(), JSON: change}
 }
 
-// doExec runs an exec command on what was configured so far.
+// doExec runs an exec command on what was configured so far, or on what ran
+// before where that cannot be in effect yet.
 func (s *Session) doExec(line string, words []config.Token) Result {
 	change, err := s.edit.commit(s.console.router)
+	before := change.Text()
 	if err != nil {
-		return Result{Output: change.Text(), Err: err}
+		before += "% The lines so far are not in effect; `end` says why.\n"
 	}
 	at := words[1].Col
 	r := s.console.run(line[at:], s)
-	r.Output = change.Text() + r.Output
+	r.Output = before + r.Output
 	var syntax *SyntaxError
 	if errors.As(r.Err, &syntax) {
 		syntax.Line, syntax.Col = line, syntax.Col+at
