@@ -61,6 +61,12 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 		out, err := c.trySwanctl("--version", "--daemon")
 		return err == nil || c.exited(), out
 	})
+	t.Cleanup(func() { // before the daemon is killed
+		if t.Failed() && !c.exited() {
+			out, _ := c.trySwanctl("--list-sas")
+			t.Logf("charon's SAs at the %s:\n%s", s.name, out)
+		}
+	})
 	c.load(t, x)
 	return c
 }

@@ -54,6 +54,9 @@ func newLab(t *testing.T) *lab {
 	l.spoke = &site{name: "spoke", outside: "192.1.1.42", inside: "192.168.3.1", host: "192.168.3.10", network: "192.168.3.0",
 		remoteName: "hub", remoteGateway: "192.1.1.40", remoteNet: "192.168.2.0", remoteInner: "192.168.2.10"}
 	t.Cleanup(func() {
+		if t.Failed() {
+			l.logKernel(t)
+		}
 		if err := removeNamespaces(l.prefix + "-"); err != nil {
 			t.Error(err)
 		}
@@ -68,6 +71,17 @@ func newLab(t *testing.T) *lab {
 		l.addSite(t, s, wan)
 	}
 	return l
+}
+
+// logKernel shows what the kernel counted, to find lost packets by.
+func (l *lab) logKernel(t *testing.T) {
+	for _, s := range []*site{l.hub, l.spoke} {
+		for _, ns := range []string{s.ns, s.hostNS} {
+			links, _ := exec.Command("ip", "-n", ns, "-s", "link").CombinedOutput()
+			counters, _ := exec.Command("ip", "netns", "exec", ns, "grep", "-E", "^(Ip|Icmp|Udp):", "/proc/net/snmp").CombinedOutput()
+			t.Logf("the kernel in %s:\n%s%s", ns, links, counters)
+		}
+	}
 }
 
 func (l *lab) addSite(t *testing.T, s *site, wan string) {

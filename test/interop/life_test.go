@@ -22,11 +22,11 @@ func TestRekey(t *testing.T) {
 	lost := make(chan error, 2)
 	for _, s := range []*site{l.hub, l.spoke} {
 		go func() {
-			if n, out := ping(s, 40); n != 40 {
-				lost <- fmt.Errorf("%d of 40 echo requests from the host behind the %s were answered:\n%s", n, s.name, out)
-				return
+			n, err := ping(s, 40)
+			if n != 40 {
+				err = fmt.Errorf("%d of 40 echo requests from the host behind the %s were answered: %v", n, s.name, err)
 			}
-			lost <- nil
+			lost <- err
 		}()
 	}
 	c.swanctl(t, "--rekey", "--child", "net")
@@ -46,7 +46,9 @@ func TestRekey(t *testing.T) {
 	c.waitSAs(t, 0, 0)
 	c.end(t)
 	capture.end(t).wantProtected(t, 20)
-	c.wantNoComplaint(t)
+	// charon knows its new ISAKMP SA a moment after it has sent message 1, and
+	// misses an answer that is faster.
+	c.wantNoComplaint(t, "sending retransmit 1 of request message ID 0, seq 1")
 }
 
 // TestDeadPeerDetection sees both ends ask and answer, then kills each in turn

@@ -61,6 +61,14 @@ func (q *qmidle) run(t *testing.T, x suite) {
 	if q.exited() {
 		t.Fatalf("qmidle ended at once:\n%s", q.output)
 	}
+	t.Cleanup(func() { // before the daemon is killed
+		if t.Failed() && !q.exited() {
+			for _, line := range []string{"show crypto isakmp sa", "show crypto ipsec sa", "show crypto isakmp statistics"} {
+				out, _ := q.try(line)
+				t.Logf("%s at the %s:\n%s", line, q.site.name, out)
+			}
+		}
+	})
 	q.do(t, "debug crypto isakmp")
 	q.do(t, "debug crypto ipsec")
 }

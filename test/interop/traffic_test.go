@@ -4,39 +4,81 @@ package interop
 
 import (
 	"crypto/sha256"
-	"fmt"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
-	"os/exec"
 	"runtime"
-	"strconv"
-	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"golang.org/x/net/icmp"
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 )
 
+const echoInterval, echoPatience = 100 * time.Millisecond, 10 * time.Second
+
+var echoID atomic.Uint32
+
 // ping sends echo requests from a site's host to the other's, and returns how
-// many were answered.
-func ping(s *site, count int) (received int, output string) {
-	out, _ := exec.Command("ip", "netns", "exec", s.hostNS,
-		"ping", "-n", "-c", strconv.Itoa(count), "-i", "0.1", "-W", "8", s.remoteInner).CombinedOutput()
-	fmt.Sscanf(after(string(out), "transmitted, "), "%d received", &received)
-	return received, string(out)
+// many were answered. It is patient, where `ping` waits but two round trips for
+// the last reply, which is short on a busy machine.
+func ping(s *site, count int) (received int, err error) {
+	var conn net.PacketConn
+	err = inside(s.hostNS, func() (err error) {
+		conn, err = net.ListenPacket("ip4:icmp", s.host)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	id := int(echoID.Add(1))
+	sent := make(chan error, 1)
+	go func() { sent <- sendEchoes(conn, s.remoteInner, id, count) }()
+	conn.SetReadDeadline(time.Now().Add(time.Duration(count)*echoInterval + echoPatience))
+	answered := map[int]bool{}
+	buf := make([]byte, 1500)
+	for len(answered) < count && err == nil {
+		var n int
+		if n, _, err = conn.ReadFrom(buf); err != nil {
+			break
+		}
+		m, bad := icmp.ParseMessage(1, buf[:n])
+		if bad != nil || m.Type != ipv4.ICMPTypeEchoReply {
+			continue
+		}
+		if echo, ok := m.Body.(*icmp.Echo); ok && echo.ID == id {
+			answered[echo.Seq] = true
+		}
+	}
+	return len(answered), errors.Join(err, <-sent)
 }
 
-func after(s, mark string) string {
-	_, rest, _ := strings.Cut(s, mark)
-	return rest
+func sendEchoes(conn net.PacketConn, to string, id, count int) error {
+	tick := time.NewTicker(echoInterval)
+	defer tick.Stop()
+	for seq := range count {
+		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: id, Seq: seq, Data: make([]byte, 56)}}
+		b, err := m.Marshal(nil)
+		if err != nil {
+			return err
+		}
+		if _, err := conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP(to)}); err != nil {
+			return err
+		}
+		<-tick.C
+	}
+	return nil
 }
 
 // wantPing fails for any echo request that is lost.
 func wantPing(t *testing.T, s *site, count int) {
 	t.Helper()
-	if n, out := ping(s, count); n != count {
-		t.Fatalf("%d of %d echo requests from the host behind the %s were answered:\n%s", n, count, s.name, out)
+	if n, err := ping(s, count); n != count {
+		t.Fatalf("%d of %d echo requests from the host behind the %s were answered: %v", n, count, s.name, err)
 	}
 }
 
