@@ -11,6 +11,7 @@ PACKAGES := iproute2 iputils-ping procps tcpdump gcc libc6-dev \
 INTEGRATION = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build integration' cmd internal)))
 GOLDEN      = $(sort $(dir $(shell grep -rl --include='*_test.go' 'flag.Bool("update"' cmd internal)))
 
+MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: help build demo test test-packages test-style test-unit test-integration test-interop fuzz bench update-golden clean root
 
