@@ -47,6 +47,11 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binaries = dir
+	for _, build := range []func() (string, error){qmidlePath, raceDetector} {
+		if _, err := build(); err != nil {
+			return refuse("%v", err)
+		}
+	}
 	return m.Run()
 }
 
