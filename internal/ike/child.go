@@ -112,7 +112,7 @@ func (e *Engine) installInbound(c *child) {
 }
 
 func (e *Engine) installOutbound(c *child) {
-	if c == nil || c.ready {
+	if c == nil || c.ready || e.children[c.in.spi] != c { // the last: deleted before message 3
 		return
 	}
 	c.ready = true

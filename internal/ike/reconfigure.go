@@ -1,0 +1,64 @@
+package ike
+
+import (
+	"time"
+
+	"qmidle/internal/trace"
+)
+
+// Reconfigure makes cfg the engine's configuration. A connection that is there
+// under its old Tag goes on with its SAs: the caller keeps a Tag for what is
+// negotiated the same as before, with the same lines of the access list under
+// the same indexes, and gives no Tag a second time. SAs and negotiations of a
+// Tag that is gone end with trace.ReasonReconfigured, and so do ISAKMP SAs
+// between two ends that share no connection any more; their peers are told.
+// Policies, keys and the identity count from the next negotiation on.
+func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
+	e.begin(now, fx)
+	before := e.conns
+	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
+	for _, s := range e.sorted() {
+		s.adoptConnections()
+	}
+	for _, c := range e.sortedChildren() {
+		if e.conns.byTag[c.conn] == nil {
+			e.expireChild(c, trace.ReasonReconfigured)
+		}
+	}
+	for _, s := range e.sorted() {
+		switch {
+		case s.dead:
+		case !e.conns.local[s.local.Addr()], len(before.byEnds[s.pair()]) > 0 && len(e.conns.byEnds[s.pair()]) == 0:
+			s.sendDeleteISAKMP()
+			s.deleteSA(trace.ReasonReconfigured)
+		case s.up() && s.dpd.timer.index == 0:
+			s.startDPD()
+		}
+	}
+}
+
+// adoptConnections takes back what an SA was to negotiate, or negotiates, for
+// connections that are gone, and shows its quick modes the present ones.
+func (s *sa) adoptConnections() {
+	e := s.e
+	waiting := s.waiting
+	s.waiting = nil
+	for _, a := range waiting {
+		if e.conns.byTag[a.Connection] == nil {
+			e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+			continue
+		}
+		s.waiting = append(s.waiting, a)
+	}
+	for _, n := range s.sortedNodes() {
+		if n.conn == nil {
+			continue
+		}
+		if conn := e.conns.byTag[n.conn.Tag]; conn != nil {
+			n.conn = conn
+			continue
+		}
+		s.endNode(n, true, trace.NodeDeleteLarval)
+		n.lastOut = nil // a duplicate must not confirm what was deleted since
+	}
+}

@@ -1,0 +1,139 @@
+package ike
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// reconfigure gives the hub another configuration, as change leaves its own.
+func (p *pair) reconfigure(change func(*Config)) {
+	cfg := p.hub.engine.cfg
+	cfg.Connections = nil
+	for _, c := range p.hub.engine.cfg.Connections {
+		x := *c
+		cfg.Connections = append(cfg.Connections, &x)
+	}
+	change(&cfg)
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, fx) })
+	p.settle()
+}
+
+// reasonOfIPsec is why the last IPsec SA of a side ended.
+func (s *side) reasonOfIPsec() (reason trace.Reason, found bool) {
+	for _, r := range s.events.list {
+		if e, ok := r.Event.(*trace.IPsecSADeleted); ok {
+			reason, found = e.Reason, true
+		}
+	}
+	return reason, found
+}
+
+func TestTunnelSurvivesAConfigurationThatKeepsItsTag(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	p.checkUp()
+	sent := p.sent
+	p.reconfigure(func(c *Config) {
+		c.Policies = []policy.IKE{{Priority: 5, Encryption: isakmp.EncrAESCBC, KeyBits: 256, Hash: isakmp.HashSHA256,
+			Auth: isakmp.AuthPSK, Group: isakmp.GroupMODP2048, Lifetime: 600}}
+		c.Keys = keys{spokeAddr: "another"}
+	})
+	p.checkUp()
+	if p.sent != sent {
+		t.Errorf("%d datagrams for a change that counts later", p.sent-sent)
+	}
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx); e.ClearIPsec(p.now, fx) })
+	p.settle()
+	p.connect()
+	if n := len(p.hub.engine.IPsecSAs()); n != 0 {
+		t.Errorf("%d pairs were negotiated with the policy and the key of before", n)
+	}
+}
+
+func TestIPsecSAsOfAChangedConnectionEndAtBothEnds(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	p.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 })
+	for _, s := range []*side{p.hub, p.spoke} {
+		if len(s.sas) != 0 || len(s.engine.IPsecSAs()) != 0 {
+			t.Errorf("%s still has IPsec SAs", s.name)
+		}
+		if sa := s.engine.ISAKMPSAs()[0]; sa.Dead {
+			t.Errorf("%s lost its ISAKMP SA: %v", s.name, sa.DeadReason)
+		}
+	}
+	if reason, ok := p.hub.reasonOfIPsec(); !ok || reason != trace.ReasonReconfigured {
+		t.Errorf("reason %v, %v", reason, ok)
+	}
+	p.connect()
+	p.checkUp()
+	if got := p.hub.engine.IPsecSAs()[0].Connection; got != 2 {
+		t.Errorf("the new pair is of connection %d, want 2", got)
+	}
+}
+
+func TestISAKMPSAGoesWithItsLastConnection(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"removed": func(c *Config) { c.Connections = nil },
+		"another peer": func(c *Config) {
+			c.Connections[0].Tag, c.Connections[0].Peers = 2, []netip.Addr{netip.MustParseAddr("192.1.1.99")}
+		},
+	} {
+		p := newPair(t, nil)
+		p.connect()
+		p.reconfigure(change)
+		for _, s := range []*side{p.hub, p.spoke} {
+			if sa := s.engine.ISAKMPSAs()[0]; !sa.Dead || len(s.sas) != 0 {
+				t.Errorf("%s: %s still has an ISAKMP SA, or %d IPsec SAs", name, s.name, len(s.sas))
+			}
+		}
+		if sa := p.hub.engine.ISAKMPSAs()[0]; sa.DeadReason != trace.ReasonReconfigured {
+			t.Errorf("%s: reason %v", name, sa.DeadReason)
+		}
+	}
+}
+
+func TestNegotiationsOfAConnectionThatIsGoneEnd(t *testing.T) {
+	for sent := 1; sent <= 9; sent++ {
+		p := newPair(t, nil)
+		p.lose = func(n int, _ Datagram) bool { return n >= sent }
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
+		p.settle()
+		p.lose = nil
+		p.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 })
+		p.advance(5 * time.Minute)
+		want := []FailedAcquire{{1, 0}}
+		if sent == 9 { // message 9 was ours: the pair was up here
+			want = nil
+		}
+		if len(p.hub.failed) != len(want) || len(want) > 0 && p.hub.failed[0] != want[0] {
+			t.Errorf("message %d lost: failed requests %v, want %v", sent, p.hub.failed, want)
+		}
+		if len(p.hub.sas) != 0 || len(p.spoke.sas) != 0 {
+			t.Errorf("message %d lost: %d SAs at the hub, %d at the spoke", sent, len(p.hub.sas), len(p.spoke.sas))
+		}
+	}
+}
+
+func TestDeadPeerDetectionBeginsWhenItIsConfigured(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	p.reconfigure(func(c *Config) {
+		c.Keepalive = &Keepalive{Interval: 10 * time.Second, Retry: 2 * time.Second, Periodic: true}
+	})
+	p.advance(15 * time.Second)
+	if got := p.hub.engine.Statistics().DPDSent; got == 0 {
+		t.Error("no R-U-THERE was sent")
+	}
+	p.reconfigure(func(c *Config) { c.Keepalive = nil })
+	sent := p.hub.engine.Statistics().DPDSent
+	p.advance(time.Minute)
+	if got := p.hub.engine.Statistics().DPDSent; got != sent {
+		t.Errorf("%d R-U-THERE after it was switched off", got-sent)
+	}
+}
