@@ -74,6 +74,10 @@ type Events struct {
 	// see (replay, authentication, selector, clear text); at most once a
 	// second for each reason. SPI is 0 for clear text.
 	Dropped func(reason ipsec.Drop, spi uint32, flow ipsec.Flow)
+	// Device tells that somebody has removed the TUN device or set it down,
+	// with the reason why it could not be put right, nil if it was. Until it is,
+	// protected packets are dropped.
+	Device func(name string, err error)
 }
 
 // SendUDP sends ESP packets in order from one UDP socket of the gateway's to

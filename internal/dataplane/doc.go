@@ -8,16 +8,20 @@
 //
 // Which packets enter the TUN device is decided by policy routing rules, made
 // from the crypto map's access lists (see planRules). All that the package
-// leaves in the kernel bears the route protocol number RouteProtocol, so that
-// a start after a crash finds and removes it. It changes no address of the
-// host and no sysctl but the TUN device's own. Packet forwarding between
+// leaves in the routing tables bears the route protocol number RouteProtocol,
+// so that a start after a crash finds and removes it. It changes no address of
+// the host and no sysctl but the TUN device's own. Packet forwarding between
 // interfaces (net.ipv4.ip_forward) is the operator's to enable.
 //
+// The nftables table GuardTable stands behind the rules: what the policy
+// selects and does not go into the TUN device is dropped, and so is what comes
+// in clear and should not have. It looks at packets, not at routes and
+// interfaces, is replaced in one transaction, and outlives the process; Release
+// takes it down. With lines that name ports it makes the kernel track
+// connections, so that fragments are joined before their ports are asked for.
+//
 // What it does not protect from, on purpose or for now:
-//   - Clear text from a protected network to an address of the gateway itself
-//     is delivered: the kernel's local table comes before all rules.
-//   - A fragment after the first has no ports for a rule to see. With lines
-//     that name ports, let connection tracking reassemble what is forwarded.
+//   - After a boot nothing is held back before the first start.
 //   - The rules hold for all interfaces, not only for the one that bears the
 //     crypto map.
 //   - A policy that selects the gateways' own addresses, as transport mode has

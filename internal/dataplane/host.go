@@ -33,37 +33,58 @@ const (
 	rulesPerBank  = 10000
 )
 
-// Host puts routes and rules into the kernel of the network namespace that it
-// was made in, and removes them again. Its methods may be called from any
-// goroutine.
+// Host puts routes, rules and the table GuardTable into the kernel of the
+// network namespace that it was made in, and removes them again: routes and
+// rules when it is closed, the table only by Release. Its methods may be called
+// from any goroutine.
 type Host struct {
 	mu      sync.Mutex
 	netlink *netlink.Handle
-	bank    int             // priority of the rules in force, 0 if there are none
-	routes  []netlink.Route // static ones
-	sources []netlink.Route // those of SourceTable
+	guard   *guard
+	clamps  []MSSClamp
+	policy  []ipsec.PolicyEntry // of the rules in force
+	bank    int                 // priority of the rules in force, 0 if there are none
+	routes  []netlink.Route     // static ones
+	sources []netlink.Route     // those of SourceTable
 }
 
 // OpenHost makes a Host in the calling thread's network namespace and removes
-// what an earlier run has left behind.
+// what an earlier run has left behind, but for GuardTable: that stays in force
+// until SetRules replaces it.
 func OpenHost() (*Host, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("netlink: %w", err)
 	}
 	host := &Host{netlink: h}
-	if err := host.Cleanup(); err != nil {
+	if host.guard, err = openGuard(); err != nil {
 		h.Close()
 		return nil, err
 	}
+	if err := host.Cleanup(); err != nil {
+		h.Close()
+		return nil, errors.Join(err, host.guard.close())
+	}
 	return host, nil
+}
+
+// Release takes GuardTable down: what the policy protected may pass in clear
+// from now on. Routes and rules are Cleanup's.
+func (h *Host) Release() error { return h.guard.remove() }
+
+// GuardCounters reads what GuardTable has dropped. It fails with ErrNoGuard
+// where somebody else has removed the table.
+func (h *Host) GuardCounters() (GuardCounters, error) {
+	h.guard.mu.Lock()
+	defer h.guard.mu.Unlock()
+	return h.guard.counters()
 }
 
 // Cleanup removes every rule and route with RouteProtocol.
 func (h *Host) Cleanup() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.routes, h.sources = 0, nil, nil
+	h.bank, h.routes, h.sources, h.policy = 0, nil, nil, nil
 	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(func(int) bool { return true }))
 }
 
@@ -72,16 +93,16 @@ func (h *Host) Cleanup() error {
 func (h *Host) RemovePolicy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.sources = 0, nil
+	h.bank, h.sources, h.policy = 0, nil, nil
 	ours := func(table int) bool { return table == RouteTable || table == SourceTable }
-	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours))
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours), h.guard.dropClamps())
 }
 
-// Close removes all and closes the netlink socket.
+// Close removes all but GuardTable and closes the sockets.
 func (h *Host) Close() error {
 	err := h.Cleanup()
 	h.netlink.Close()
-	return err
+	return errors.Join(err, h.guard.close())
 }
 
 // removeRules removes our rules with priorities from lo up to, without, hi.
@@ -118,12 +139,68 @@ func (h *Host) removeRoutes(from func(table int) bool) error {
 	return nil
 }
 
-// SetRules puts the policy's rules in force. New rules stand before the old
-// ones go, and are added from the last to the first: at every moment a packet
-// meets the old rule for it, the new one, or a later one that is stricter.
+// SetRules puts the policy's rules in force, GuardTable's first. New rules
+// stand before the old ones go, and are added from the last to the first: at
+// every moment a packet meets the old rule for it, the new one, or a later one
+// that is stricter.
 func (h *Host) SetRules(tun string, entries []ipsec.PolicyEntry) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.guard.set(tun, entries, h.clamps); err != nil {
+		return err
+	}
+	if err := h.setRules(tun, entries); err != nil {
+		if h.bank == 0 {
+			return err // nothing was in force: the guard keeps closed what was to be protected
+		}
+		return errors.Join(err, h.guard.set(tun, h.policy, h.clamps))
+	}
+	h.policy = entries
+	return nil
+}
+
+// SetMSSClamps replaces the clamps. They hold from the next SetRules on, and
+// at once where rules are in force.
+func (h *Host) SetMSSClamps(tun string, clamps []MSSClamp) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.clamps = clamps
+	if h.bank == 0 {
+		return nil
+	}
+	return h.guard.set(tun, h.policy, clamps)
+}
+
+// Renew brings the TUN device up and puts the policy in force again, after the
+// device or addresses of the host have changed.
+func (h *Host) Renew(tun string) error {
+	if err := h.AddTUNRoutes(tun); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.bank == 0 {
+		return nil
+	}
+	return h.setRules(tun, h.policy)
+}
+
+// isUp says whether a device is set up now.
+func (h *Host) isUp(name string) (bool, error) {
+	link, err := h.netlink.LinkByName(name)
+	if err != nil {
+		return false, err
+	}
+	return link.Attrs().Flags&net.FlagUp != 0, nil
+}
+
+// isGone says whether an error means that the device is not there.
+func isGone(err error) bool {
+	var notFound netlink.LinkNotFoundError
+	return errors.As(err, &notFound) || errors.Is(err, unix.ENODEV)
+}
+
+func (h *Host) setRules(tun string, entries []ipsec.PolicyEntry) error {
 	bank := rulePriorityA
 	if h.bank == rulePriorityA {
 		bank = rulePriorityB

@@ -107,6 +107,8 @@ type gateway struct {
 	drops  map[ipsec.Drop]int
 	moved  []netip.AddrPort
 	limits int
+
+	devices int // times that the device was made anew
 }
 
 func openGateway(t testing.TB, ns string, addr netip.Addr, acquire func(ipsec.PolicyEntry)) *gateway {
@@ -129,6 +131,11 @@ func openGateway(t testing.TB, ns string, addr netip.Addr, acquire func(ipsec.Po
 				},
 				Dropped:   func(d ipsec.Drop, _ uint32, _ ipsec.Flow) { g.note(func() { g.drops[d]++ }) },
 				PeerMoved: func(_ ipsec.SAParams, from netip.AddrPort) { g.note(func() { g.moved = append(g.moved, from) }) },
+				Device: func(_ string, err error) {
+					if err == nil {
+						g.note(func() { g.devices++ })
+					}
+				},
 				SoftLimit: func(ipsec.SAParams) { g.note(func() { g.limits++ }) },
 			},
 		})
@@ -252,7 +259,7 @@ func clearText(t testing.TB) (count func() int) {
 			if err != nil {
 				return n
 			}
-			if size >= 20 && buf[0]>>4 == 4 && buf[12] == 192 && buf[13] == 168 {
+			if size >= 20 && buf[0]>>4 == 4 && buf[12] == 192 && buf[13] == 168 && buf[16] == 192 && buf[17] == 168 {
 				n++
 			}
 		}

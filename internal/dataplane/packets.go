@@ -59,16 +59,16 @@ func newInBatch() *inBatch {
 	return b
 }
 
-// readTUN takes packets from the device until it is closed.
-func (u *Userspace) readTUN() {
-	n := max(batchSize, u.tun.BatchSize())
+// readTUN takes packets from the device until it is closed or gone.
+func (u *Userspace) readTUN(d *device) {
+	n := max(batchSize, d.BatchSize())
 	bufs, sizes, packets := make([][]byte, n), make([]int, n), make([][]byte, 0, n)
 	for i := range bufs {
 		bufs[i] = make([]byte, readSize)
 	}
 	batch := newOutBatch()
 	for failures := 0; failures < maxFailures; {
-		n, err := u.tun.Read(bufs, sizes, 0)
+		n, err := d.Read(bufs, sizes, 0)
 		if errors.Is(err, os.ErrClosed) {
 			return
 		}
@@ -163,7 +163,7 @@ func (u *Userspace) tellTooBig(packet []byte, mtu int) {
 		return
 	}
 	buf := append(make([]byte, tunHeadroom, tunHeadroom+len(answer)), answer...)
-	if _, err := u.tun.Write([][]byte{buf}, tunHeadroom); err != nil {
+	if _, err := u.tun.Load().Write([][]byte{buf}, tunHeadroom); err != nil {
 		u.processor.CountDrop(nil, ipsec.DropSendFailed)
 	}
 }
@@ -266,7 +266,7 @@ func (u *Userspace) deliver(b *inBatch) {
 	if len(b.packets) == 0 {
 		return
 	}
-	if _, err := u.tun.Write(b.packets, tunHeadroom); err != nil {
+	if _, err := u.tun.Load().Write(b.packets, tunHeadroom); err != nil {
 		u.processor.CountDrop(nil, ipsec.DropSendFailed)
 	}
 	b.packets = b.packets[:0]

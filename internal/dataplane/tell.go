@@ -61,3 +61,18 @@ func (u *Userspace) tellDrop(d ipsec.Drop, sa *ipsec.SA, f ipsec.Flow) {
 	}
 	u.cfg.Events.Dropped(d, spi, f)
 }
+
+// tellGuarded tells of a packet that the guard has dropped, and counted.
+func (u *Userspace) tellGuarded(out bool, f ipsec.Flow) {
+	if out {
+		u.tellDrop(ipsec.DropLeavesClear, nil, f)
+		return
+	}
+	u.tellDrop(ipsec.DropClearTextRequired, nil, f)
+}
+
+func (u *Userspace) tellDevice(err error) {
+	if u.cfg.Events.Device != nil {
+		u.cfg.Events.Device(u.cfg.Device, err)
+	}
+}

@@ -6,14 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.zx2c4.com/wireguard/tun"
 
 	"qmidle/internal/ipsec"
 )
@@ -46,8 +41,9 @@ type UserspaceConfig struct {
 type Userspace struct {
 	cfg  UserspaceConfig
 	host *Host
-	tun  tun.Device
+	tun  atomic.Pointer[device]
 	raw  *rawESP
+	log  *guardLog
 
 	processor *ipsec.Processor
 	writers   sync.Mutex    // the Processor takes one at a time
@@ -60,6 +56,8 @@ type Userspace struct {
 	inBatches  sync.Pool
 	loops      sync.WaitGroup
 	closing    sync.Once
+	closed     chan struct{}
+	space      namespace
 }
 
 var _ Backend = (*Userspace)(nil)
@@ -69,26 +67,31 @@ var _ Backend = (*Userspace)(nil)
 // CAP_NET_RAW. host is the owner's to close, after the Userspace.
 func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	cfg.setDefaults()
-	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit)}
+	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit), closed: make(chan struct{})}
 	u.outBatches.New = func() any { return newOutBatch() }
 	u.inBatches.New = func() any { return newInBatch() }
 	var err error
-	if u.raw, err = openRawESP(); err != nil {
+	if u.space, err = openNamespace(); err != nil {
 		return nil, err
 	}
-	if u.tun, err = tun.CreateTUN(cfg.Device, cfg.MTU); err != nil {
-		return nil, errors.Join(fmt.Errorf("TUN device %s: %w", cfg.Device, err), u.raw.conn.Close())
+	if u.raw, err = openRawESP(); err != nil {
+		return nil, errors.Join(err, u.space.close())
 	}
-	if err = u.prepareDevice(); err != nil {
-		return nil, errors.Join(err, u.tun.Close(), u.raw.conn.Close())
+	if u.log, err = openGuardLog(); err != nil {
+		return nil, errors.Join(err, u.raw.conn.Close(), u.space.close())
 	}
-	u.loops.Go(u.readTUN)
+	changes, err := subscribe(u.closed)
+	if err == nil {
+		err = u.makeDevice()
+	}
+	if err != nil {
+		close(u.closed)
+		return nil, errors.Join(err, u.raw.conn.Close(), u.log.close(), u.space.close())
+	}
+	u.loops.Go(func() { u.watchHost(changes) })
+	u.loops.Go(u.keepDevice)
 	u.loops.Go(u.readRaw)
-	u.loops.Go(func() {
-		for range u.tun.Events() {
-			// They must be read for the device to work; none concerns us.
-		}
-	})
+	u.loops.Go(func() { u.log.receive(u.tellGuarded) })
 	return u, nil
 }
 
@@ -110,34 +113,16 @@ func (cfg *UserspaceConfig) setDefaults() {
 	}
 }
 
-// prepareDevice brings the device up with its routes. The reverse path filter
-// may be strict on this host: what comes out of the device has passed an SA's
-// selector, which is stricter, so there the device's own filter is made loose.
-func (u *Userspace) prepareDevice() error {
-	filter := "0"
-	if all, err := os.ReadFile(sysctl("ipv4", "all", "rp_filter")); err == nil && strings.TrimSpace(string(all)) != "0" {
-		filter = "2"
-	}
-	if err := os.WriteFile(sysctl("ipv4", u.cfg.Device, "rp_filter"), []byte(filter), 0o644); err != nil {
-		return fmt.Errorf("reverse path filter of %s: %w", u.cfg.Device, err)
-	}
-	// Hosts without IPv6 lack the file, and need it not.
-	_ = os.WriteFile(sysctl("ipv6", u.cfg.Device, "disable_ipv6"), []byte("1"), 0o644)
-	return u.host.AddTUNRoutes(u.cfg.Device)
-}
-
-func sysctl(family, device, name string) string {
-	return filepath.Join("/proc/sys/net", family, "conf", device, name)
-}
-
-// Close implements Backend. The host's rules go first, then the device: what
-// the policy protected passes in clear from now on, as on a router without
-// its crypto map.
+// Close implements Backend. Routes and rules go first, then the device. The
+// guard stays: what the policy protects does not pass in clear now either.
 func (u *Userspace) Close() error {
 	var err error
 	u.closing.Do(func() {
-		err = errors.Join(u.host.RemovePolicy(), u.tun.Close(), u.raw.conn.Close())
+		close(u.closed)
+		err = errors.Join(u.host.RemovePolicy(), u.tun.Load().Close(), u.raw.conn.Close(), u.log.close())
 		u.loops.Wait()
+		// A device that was made in this moment is not the one that was closed.
+		err = errors.Join(err, u.tun.Load().Close(), u.space.close())
 	})
 	return err
 }
@@ -173,10 +158,7 @@ func (u *Userspace) install(p ipsec.SAParams) error {
 	if err != nil {
 		return err
 	}
-	// Without a route the SA is of no use now, but one may come.
-	if mtu, err := u.host.PathMTU(p.Remote); err == nil {
-		sa.SetPathMTU(mtu)
-	}
+	u.refreshPath(sa)
 	u.installs.Add(1)
 	return nil
 }
@@ -270,7 +252,12 @@ func (u *Userspace) SAs() []SAStatus {
 	return out
 }
 
-// Stats implements Backend.
+// Stats implements Backend. Without the guard's table its drops are missing.
 func (u *Userspace) Stats() Stats {
-	return Stats{Stats: u.processor.Stats(), Queued: u.queue.len(), Keepalives: u.keepalives.Load()}
+	s := Stats{Stats: u.processor.Stats(), Queued: u.queue.len(), Keepalives: u.keepalives.Load()}
+	if guarded, err := u.host.GuardCounters(); err == nil {
+		s.Drops[ipsec.DropClearTextRequired] += guarded.In
+		s.Drops[ipsec.DropLeavesClear] += guarded.Out
+	}
+	return s
 }

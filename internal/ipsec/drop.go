@@ -26,6 +26,7 @@ const (
 	DropWrongDestination        // the SA belongs to another local address
 	DropWrongDirection          // an inbound SA was asked to seal, or the reverse
 	DropClearTextRequired       // came in clear where the policy requires IPsec (RFC 4301 section 5.2)
+	DropLeavesClear             // would have left in clear where the policy requires IPsec
 	DropQueueFull               // waited for an SA behind too many others
 	DropSendFailed              // the network refused the sealed packet
 	dropCount
@@ -56,6 +57,7 @@ var dropNames = [dropCount]string{
 	DropWrongDestination:   "wrong destination",
 	DropWrongDirection:     "wrong direction",
 	DropClearTextRequired:  "clear text where IPsec is required",
+	DropLeavesClear:        "would leave in clear where IPsec is required",
 	DropQueueFull:          "queue full",
 	DropSendFailed:         "send failed",
 }

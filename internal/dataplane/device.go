@@ -1,0 +1,102 @@
+package dataplane
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.zx2c4.com/wireguard/tun"
+)
+
+// deviceRetry is the time between two tries to make the TUN device anew.
+const deviceRetry = time.Second
+
+// device is a TUN device. It ends by Close, or by somebody's `ip link delete`.
+type device struct{ tun.Device }
+
+// makeDevice makes the TUN device, up and with its routes.
+func (u *Userspace) makeDevice() error {
+	t, err := tun.CreateTUN(u.cfg.Device, u.cfg.MTU)
+	if err != nil {
+		return fmt.Errorf("TUN device %s: %w", u.cfg.Device, err)
+	}
+	if err := u.prepareDevice(); err != nil {
+		return errors.Join(err, t.Close())
+	}
+	u.tun.Store(&device{t})
+	return nil
+}
+
+// prepareDevice brings the device up with its routes. The reverse path filter
+// may be strict on this host: what comes out of the device has passed an SA's
+// selector, which is stricter, so there the device's own filter is made loose.
+func (u *Userspace) prepareDevice() error {
+	filter := "0"
+	if all, err := os.ReadFile(sysctl("ipv4", "all", "rp_filter")); err == nil && strings.TrimSpace(string(all)) != "0" {
+		filter = "2"
+	}
+	if err := os.WriteFile(sysctl("ipv4", u.cfg.Device, "rp_filter"), []byte(filter), 0o644); err != nil {
+		return fmt.Errorf("reverse path filter of %s: %w", u.cfg.Device, err)
+	}
+	// Hosts without IPv6 lack the file, and need it not.
+	_ = os.WriteFile(sysctl("ipv6", u.cfg.Device, "disable_ipv6"), []byte("1"), 0o644)
+	return u.host.AddTUNRoutes(u.cfg.Device)
+}
+
+func sysctl(family, device, name string) string {
+	return filepath.Join("/proc/sys/net", family, "conf", device, name)
+}
+
+// keepDevice reads the device, and makes it anew when it is gone before its
+// time, until the Userspace is closed. What comes meanwhile finds the routes'
+// blackhole, and the guard behind it.
+func (u *Userspace) keepDevice() {
+	for {
+		d := u.tun.Load()
+		drained := make(chan struct{})
+		go func() {
+			defer close(drained)
+			for range d.Events() {
+				// They must be read for the device to work; watchHost knows better.
+			}
+		}()
+		u.readTUN(d)
+		// A device that is gone keeps its descriptor and its netlink socket.
+		_ = d.Close()
+		<-drained
+		if !u.remakeDevice() {
+			return
+		}
+	}
+}
+
+// remakeDevice tries until it succeeds, and returns false once closed.
+func (u *Userspace) remakeDevice() bool {
+	retry := time.NewTicker(deviceRetry)
+	defer retry.Stop()
+	for {
+		select {
+		case <-u.closed:
+			return false
+		default:
+		}
+		err := u.space.do(func() error {
+			if err := u.makeDevice(); err != nil {
+				return err
+			}
+			return u.host.Renew(u.cfg.Device)
+		})
+		u.tellDevice(err)
+		if err == nil {
+			return true
+		}
+		select {
+		case <-u.closed:
+			return false
+		case <-retry.C:
+		}
+	}
+}
