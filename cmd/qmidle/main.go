@@ -27,6 +27,7 @@ const (
 // exec command.
 var subcommands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"run":     runCommand,
+	"release": releaseCommand,
 	"check":   checkCommand,
 	"lab":     labCommand,
 	"explain": explainCommand,
@@ -74,7 +75,8 @@ func usage() string {
 	fmt.Fprintf(&b, `qmidle is an IKEv1 IPsec gateway that speaks Cisco IOS.
 
 usage:
-  qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]...
+  qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
+  qmidle release
   qmidle check FILE
   qmidle lab DIR [--script FILE] [--seed N] [--prefix]
   qmidle [-s SOCKET] [--json] COMMAND

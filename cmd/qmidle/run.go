@@ -16,7 +16,7 @@ import (
 	"qmidle/internal/gateway"
 )
 
-const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]...
+const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
 
 Run the gateway of a configuration in the foreground. SIGTERM and SIGINT delete
 its SAs, tell the peers and end it; a second one ends it at once.
@@ -26,12 +26,15 @@ its SAs, tell the peers and end it; a second one ends it at once.
   --log FILE             debug text and messages go to the end of FILE, not to stderr
   --interface IOS=LINUX  the Linux interface that stands for one of the
                          configuration, where not its address shall tell
+  --release              let what the crypto maps protect pass in clear at the
+                         end; otherwise it stays blocked until "qmidle release"
 `
 
 // runOptions are the flags of `qmidle run`.
 type runOptions struct {
 	file, socket, log string
 	interfaces        map[string]string
+	release           bool
 }
 
 // runCommand is `qmidle run`.
@@ -58,6 +61,7 @@ func parseRun(args []string) (runOptions, error) {
 	flags.StringVar(&o.file, "c", "", "")
 	flags.StringVar(&o.socket, "s", gateway.DefaultSocket, "")
 	flags.StringVar(&o.log, "log", "", "")
+	flags.BoolVar(&o.release, "release", false, "")
 	flags.Func("interface", "", func(text string) error {
 		ios, linux, ok := strings.Cut(text, "=")
 		if !ok || ios == "" || linux == "" {
@@ -101,7 +105,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	defer stop()
 	version := versionInfo()
 	version.ConfigFile = o.file
-	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version})
+	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release})
 	if err != nil {
 		return err
 	}
@@ -110,7 +114,33 @@ func serve(o runOptions, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "qmidle: %s\n", g.Summary())
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
-	return g.Run(ctx)
+	err = g.Run(ctx)
+	if blocked := g.Blocked(); blocked != "" {
+		fmt.Fprintf(stderr, "qmidle: %s\n", blocked)
+	}
+	return err
+}
+
+const releaseUsage = `usage: qmidle release
+
+Let pass in clear what a gateway that has ended, or was killed, has left
+blocked: the nftables table "inet qmidle", and routes and rules of protocol 171.
+`
+
+// releaseCommand is `qmidle release`.
+func releaseCommand(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 1 && (args[0] == "-h" || args[0] == "--help") {
+		fmt.Fprint(stdout, releaseUsage)
+		return exitOK
+	}
+	if len(args) > 0 {
+		return usageError(stderr, "release", fmt.Errorf("%q is too much", args[0]))
+	}
+	if err := gateway.Release(); err != nil {
+		fmt.Fprintf(stderr, "qmidle: %v\n", err)
+		return exitFailed
+	}
+	return exitOK
 }
 
 // anyAddress stands for the address of an interface that gets its own from the

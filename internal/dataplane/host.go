@@ -52,9 +52,9 @@ type Host struct {
 // what an earlier run has left behind, but for GuardTable: that stays in force
 // until SetRules replaces it.
 func OpenHost() (*Host, error) {
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	h, err := openLinks()
 	if err != nil {
-		return nil, fmt.Errorf("netlink: %w", err)
+		return nil, err
 	}
 	host := &Host{netlink: h}
 	if host.guard, err = openGuard(); err != nil {
@@ -66,6 +66,14 @@ func OpenHost() (*Host, error) {
 		return nil, errors.Join(err, host.guard.close())
 	}
 	return host, nil
+}
+
+func openLinks() (*netlink.Handle, error) {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("netlink: %w", err)
+	}
+	return h, nil
 }
 
 // Release takes GuardTable down: what the policy protected may pass in clear

@@ -37,6 +37,7 @@ type fakePlane struct {
 	closed   bool
 	// refuse is what the next Install does instead.
 	refuse func() error
+	released int
 	// routeErr is what SetStaticRoutes returns.
 	routeErr error
 }
@@ -266,6 +267,10 @@ func testWorld(fake *fakePlane, listen func(netip.AddrPort) (udpSocket, error), 
 		openPlane: func(send dataplane.SendUDP, events dataplane.Events) (plane, error) {
 			fake.send, fake.events = send, events
 			return fake, nil
+		},
+		release: func() error {
+			fake.released++
+			return nil
 		}}
 }
 

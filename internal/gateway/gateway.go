@@ -35,6 +35,10 @@ type Options struct {
 	// written to from one goroutine, which may wait; the gateway does not.
 	Log     io.Writer
 	Version console.VersionInfo
+	// Release lets what the crypto maps protect pass in clear when the gateway
+	// has ended. Otherwise it stays blocked, as it does when the gateway is
+	// killed.
+	Release bool
 }
 
 // Lengths of the queues to the loop.
@@ -243,11 +247,37 @@ func (g *Gateway) Run(ctx context.Context) error {
 	g.readers.Go(func() { g.control.serve(g.command) })
 	g.loop(ctx)
 	close(g.stopped)
-	return g.closeAll()
+	err := g.closeAll()
+	if g.opts.Release {
+		err = errors.Join(err, g.world.release())
+	}
+	return err
+}
+
+// Release lets pass in clear what a gateway that has ended, or was killed,
+// still blocks on this host.
+func Release() error {
+	err := dataplane.Release()
+	switch {
+	case errors.Is(err, dataplane.ErrRunning):
+		return &OperatorError{"a gateway runs on this host", "stop it first; `qmidle run --release` releases at its end"}
+	case err != nil:
+		return deviceError(err)
+	}
+	return nil
+}
+
+// Blocked says what is left behind at the end, for the operator; it is empty
+// where nothing is.
+func (g *Gateway) Blocked() string {
+	if g.opts.Release || len(g.router.Connections()) == 0 {
+		return ""
+	}
+	return "what the crypto maps protect stays blocked\n  hint: `qmidle release` lets it pass in clear"
 }
 
 // planeEvents carry what the data plane tells to the loop.
 func (g *Gateway) planeEvents() dataplane.Events {
 	return dataplane.Events{Acquire: g.acquire, SoftLimit: g.softLimit, PeerMoved: g.peerMoved,
-		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped}
+		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped, Device: g.deviceChanged}
 }

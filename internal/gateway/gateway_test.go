@@ -48,6 +48,22 @@ func TestTrafficBringsATunnelUpAndTheEndTakesItDown(t *testing.T) {
 	}
 }
 
+func TestOnlyReleaseOpensAtTheEnd(t *testing.T) {
+	one, two := twoSites(t, "")
+	one.opts.Release = true
+	for _, s := range []*site{one, two} {
+		s.plane.events.Device("qmidle0", nil)
+		waitFor(t, "the notice", func() bool { return strings.Contains(s.log.String(), "the device qmidle0 was removed or set down") })
+		s.stop(t)
+	}
+	if one.plane.released != 1 || one.Blocked() != "" {
+		t.Errorf("with Release: %d times, %q", one.plane.released, one.Blocked())
+	}
+	if two.plane.released != 0 || !strings.Contains(two.Blocked(), "stays blocked") {
+		t.Errorf("without: %d times, %q", two.plane.released, two.Blocked())
+	}
+}
+
 func TestBothEndsNegotiateAtOnce(t *testing.T) {
 	wantNoLeak(t)
 	one, two := twoSites(t, "")

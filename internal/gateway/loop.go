@@ -198,6 +198,18 @@ func (g *Gateway) unknownSPI(spi uint32, from, to netip.AddrPort) {
 	})
 }
 
+// deviceChanged tells that somebody has removed the TUN device or set it down.
+func (g *Gateway) deviceChanged(name string, err error) {
+	g.tell(func(now time.Time) (out router.Output) {
+		if err != nil {
+			g.notices.tell(now, "device", "the device %s is gone and cannot be made anew: %s; protected traffic is blocked", name, plainly(err))
+			return out
+		}
+		g.notices.tell(now, "device again", "the device %s was removed or set down by somebody; it is up again", name)
+		return out
+	})
+}
+
 func (g *Gateway) packetDropped(reason ipsec.Drop, spi uint32, f ipsec.Flow) {
 	g.tell(func(now time.Time) (out router.Output) {
 		of := fmt.Sprintf("of the SA with SPI 0x%08X", spi)

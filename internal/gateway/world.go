@@ -38,6 +38,7 @@ type world struct {
 	forwards   func() bool // whether the host forwards packets between its interfaces
 	listen     func(netip.AddrPort) (udpSocket, error)
 	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
+	release    func() error // lets pass what the data plane has left blocked
 }
 
 func thisHost() world {
@@ -49,6 +50,7 @@ func thisHost() world {
 		forwards:   hostForwards,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		openPlane:  openKernelPlane,
+		release:    Release,
 	}
 }
 
@@ -74,7 +76,7 @@ func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
 	return k.host.SetStaticRoutes(routes)
 }
 
-// Close removes all from the kernel.
+// Close removes all from the kernel but what blocks protected traffic.
 func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }
 
 // hostForwards says no only where the kernel does.

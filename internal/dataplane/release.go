@@ -1,0 +1,28 @@
+package dataplane
+
+import "errors"
+
+// ErrRunning says that a gateway runs in this network namespace.
+var ErrRunning = errors.New("dataplane: the TUN device " + DefaultDevice + " is there: a gateway runs")
+
+// Release takes down what a gateway that has ended, or was killed, has left in
+// the calling thread's network namespace: GuardTable, rules and routes. What
+// was protected may pass in clear then. It fails with ErrRunning beside a
+// gateway.
+func Release() error {
+	guard, err := openGuard()
+	if err != nil {
+		return err
+	}
+	defer guard.close()
+	link, err := openLinks()
+	if err != nil {
+		return err
+	}
+	h := &Host{netlink: link, guard: guard}
+	defer link.Close()
+	if _, err := h.isUp(DefaultDevice); !isGone(err) {
+		return errors.Join(ErrRunning, err)
+	}
+	return errors.Join(h.Cleanup(), h.Release())
+}
