@@ -24,7 +24,7 @@ type charon struct {
 
 // Modules in their order: of two that do the same, the first is used, and
 // kernel-libipsec has to come before kernel-netlink.
-const charonModules = "random nonce aesni openssl aes sha1 sha2 md5 hmac gcrypt gmp gcm drbg kdf " +
+const charonModules = "random nonce aesni openssl aes sha1 sha2 md5 hmac gmp gcm drbg kdf " +
 	"pem pkcs1 pubkey x509 constraints kernel-libipsec kernel-netlink socket-default updown vici"
 
 func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
