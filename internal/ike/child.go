@@ -28,11 +28,17 @@ type child struct {
 	inConn        uint32
 	outConn       uint32
 	created       time.Time
+	order         uint64 // place in Engine.order
 	expires       time.Time
 	initiator     bool
 	installed     bool // inbound
 	ready         bool // outbound too
 	life, settle  timer
+
+	renewal    timer  // its successor, then its end after that
+	exhausted  bool   // its volume is nearly used up
+	superseder *child // the newer pair that carries the traffic; nil for none
+	deleted    bool   // the peer was told of its end
 }
 
 // half is one IPsec SA of a pair.
@@ -60,9 +66,9 @@ func (n *node) makeChild(shared []byte) {
 	c := &child{e: e, local: s.local, remote: s.remote, conn: n.conn.Tag, line: n.line,
 		localProxy: n.localProxy, remoteProxy: n.remoteProxy, suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
-		created: e.now, initiator: n.role == trace.RoleInitiator}
+		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
-	c.life.fire, c.settle.fire = c.lifeDue, c.settled
+	c.life.fire, c.settle.fire, c.renewal.fire = c.lifeDue, c.settled, c.renewalDue
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
@@ -120,7 +126,7 @@ func (e *Engine) installOutbound(c *child) {
 	if c.initiator && e.cfg.SettleTime > 0 {
 		e.timers.set(&c.settle, e.now.Add(e.cfg.SettleTime))
 	} else {
-		e.install(&c.out)
+		e.installOut(c)
 	}
 	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
@@ -133,7 +139,9 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	}
 	e.timers.clear(&c.life)
 	e.timers.clear(&c.settle)
+	e.timers.clear(&c.renewal)
 	delete(e.children, c.in.spi)
+	c.reinstate()
 	e.byEnds[c.pair()] = without(e.byEnds[c.pair()], c)
 	if len(e.byEnds[c.pair()]) == 0 {
 		delete(e.byEnds, c.pair())
@@ -166,16 +174,29 @@ func (c *child) emit(ev trace.Event) {
 }
 
 // settled hands an initiator's outbound SA to the data plane, after SettleTime.
-func (c *child) settled(time.Time) { c.e.install(&c.out) }
+func (c *child) settled(time.Time) { c.e.installOut(c) }
+
+// installOut hands the outbound SA to the data plane, which sends by the newest.
+func (e *Engine) installOut(c *child) {
+	e.install(&c.out)
+	c.supersede()
+	c.startRenewal()
+}
 
 // lifeDue ends the pair when its time is over, and tells the peer.
 func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }
 
 func (e *Engine) expireChild(c *child, reason trace.Reason) {
-	if s := c.owner(); s != nil {
+	c.tellEnd()
+	e.removeChild(c, reason)
+}
+
+// tellEnd tells the peer once that the pair ends.
+func (c *child) tellEnd() {
+	if s := c.owner(); s != nil && !c.deleted {
+		c.deleted = true
 		s.sendDeleteESP(c.in.spi)
 	}
-	e.removeChild(c, reason)
 }
 
 // KilobytesExpired ends the pair with an inbound SPI whose volume is used up.

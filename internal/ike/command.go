@@ -1,7 +1,6 @@
 package ike
 
 import (
-	"net/netip"
 	"sort"
 	"time"
 
@@ -9,69 +8,6 @@ import (
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
-
-// Acquire asks for IPsec SAs for traffic that waits. A request for what is
-// already under way is one with it.
-func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
-	e.begin(now, fx)
-	conn := e.conns.byTag[a.Connection]
-	if conn == nil || len(conn.Peers) == 0 || a.Line < 0 || a.Line >= len(conn.ACL) || !conn.ACL[a.Line].Permit {
-		fx.Failed = append(fx.Failed, FailedAcquire{a.Connection, a.Line})
-		return
-	}
-	pair := addrPair{conn.Local, conn.Peers[0]}
-	if e.underWay(pair, a) {
-		return
-	}
-	e.tellRequest(conn, a)
-	if s := e.establishedWith(pair); s != nil {
-		s.emit(&trace.QuickModeImmediate{})
-		s.startQuickMode(a)
-		return
-	}
-	for _, s := range e.byAddrs[pair] {
-		// The first message of a half-open SA may be forged.
-		if !s.dead && !s.halfOpen {
-			s.waiting = append(s.waiting, a)
-			s.emit(&trace.RequestAttached{})
-			return
-		}
-	}
-	e.startMainMode(conn.Local, conn.Peers[0], a)
-}
-
-// underWay says whether a request is waiting, being negotiated, or answered by
-// an outbound SA that still settles.
-func (e *Engine) underWay(pair addrPair, a Acquire) bool {
-	for _, c := range e.byEnds[pair] {
-		if c.settle.index != 0 && c.conn == a.Connection && c.line == a.Line {
-			return true
-		}
-	}
-	for _, s := range e.byAddrs[pair] {
-		for _, w := range s.waiting {
-			if w == a {
-				return true
-			}
-		}
-		for _, n := range s.nodes {
-			if !n.done && n.role == trace.RoleInitiator && n.conn.Tag == a.Connection && n.line == a.Line {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-func (e *Engine) tellRequest(conn *Connection, a Acquire) {
-	ctx := trace.Context{Local: netip.AddrPortFrom(conn.Local, 500), Remote: netip.AddrPortFrom(conn.Peers[0], 500)}
-	line := conn.ACL[a.Line]
-	for _, ts := range conn.TransformSets {
-		e.emit(&ctx, &trace.IPsecSARequested{Local: conn.Local, Remote: conn.Peers[0], LocalProxy: line.Local, RemoteProxy: line.Remote,
-			Suite:       trace.IPsecSuite{Transform: ts.Cipher, KeyBits: ts.KeyBits, Auth: ts.Auth, Encap: encapOf(ts)},
-			LifeSeconds: conn.Lives.Seconds, LifeKB: conn.Lives.Kilobytes})
-	}
-}
 
 // ClearISAKMP deletes ISAKMP SAs, telling the peers: the one with conn-id conn,
 // or all for 0. IPsec SAs stay, as in IOS. It returns how many there were.

@@ -33,6 +33,7 @@ type Engine struct {
 	lastPeer, lastSA, lastConn, lastIPsecConn uint32
 	lastQuestion                              uint64
 	lastIPsecID                               uint32
+	order                                     uint64 // counts SAs as they begin and as they come up
 }
 
 type cookiePair struct{ i, r isakmp.Cookie }
@@ -59,6 +60,12 @@ func New(cfg Config) *Engine {
 		children:  make(map[uint32]*child),
 		questions: make(map[uint64]func(DHResult)),
 	}
+}
+
+// next returns the next place in the order of events.
+func (e *Engine) next() uint64 {
+	e.order++
+	return e.order
 }
 
 // begin notes the time and where effects go, for the length of one input.

@@ -94,7 +94,7 @@ func (m *message) notify(p isakmp.Payload) {
 	case isakmp.NotifyRUThereAck:
 		m.dpdAck(x)
 	case isakmp.NotifyInitialContact:
-		s.e.initialContact(s)
+		s.e.initialContact(s, s.e.next())
 	case isakmp.NotifyNoProposalChosen, isakmp.NotifyInvalidIDInfo, isakmp.NotifyInvalidKeyInfo,
 		isakmp.NotifyBadProposalSyntax, isakmp.NotifyAttrsNotSupported, isakmp.NotifyInvalidHashInfo, isakmp.NotifyPayloadMalformed:
 		s.quickRefused(x)

@@ -8,18 +8,19 @@ import (
 	"qmidle/internal/trace"
 )
 
-// startMainMode opens a main mode with a peer for a waiting request.
-func (e *Engine) startMainMode(local, remote netip.Addr, a Acquire) {
-	from := netip.AddrPortFrom(local, isakmp.PortIKE)
-	to := netip.AddrPortFrom(remote, isakmp.PortIKE)
+// startMainMode opens a main mode with a peer, for requests that wait or for
+// its own sake.
+func (e *Engine) startMainMode(local, remote netip.AddrPort, waiting []request) {
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
-		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+		for _, r := range waiting {
+			e.failed(r.Acquire)
+		}
 		return
 	}
-	s := e.newSA(trace.RoleInitiator, from, to)
+	s := e.newSA(trace.RoleInitiator, local, remote)
 	s.cookieI = cookie
-	s.waiting = []Acquire{a}
+	s.waiting = waiting
 	e.byCookies[cookiePair{i: s.cookieI}] = s
 	e.lockPeer(s, trace.ForInitiator)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
@@ -158,7 +159,7 @@ func (s *sa) mainMode5Send(r DHResult) {
 	s.tellVendorIDs(h.vendorIDs)
 	s.judgeNAT()
 	s.same(trace.Internal, trace.InputProcessMainMode)
-	if s.behindNAT() {
+	if s.behindNAT() && s.local.Port() != isakmp.PortNATT {
 		s.float(isakmp.PortNATT, isakmp.PortNATT)
 	}
 	initial := !s.e.holdsSAWith(s)

@@ -20,6 +20,7 @@ type node struct {
 	state trace.State
 	iv    keymat.IV // the exchange's own chain
 
+	request            request // initiator: what asked for it
 	conn               *Connection
 	line               int
 	localProxy         policy.Proxy
@@ -65,6 +66,25 @@ func (s *sa) newNode(id uint32, role trace.Role) *node {
 	n.retry.fire = n.retryDue
 	return n
 }
+
+// confirmedByTraffic completes a responder's pair whose message 3 was lost or
+// is late, when packets of the initiator have come in it: the keys hold our
+// nonce, so that they are proof that it is there and no replay.
+func (n *node) confirmedByTraffic() bool {
+	if n.child == nil || n.child.ready || n.s.e.cfg.Traffic == nil {
+		return false
+	}
+	if in, _ := n.s.e.cfg.Traffic.LastPackets(n.child.in.spi); in.IsZero() {
+		return false
+	}
+	n.s.e.installOutbound(n.child)
+	return true
+}
+
+// awaitsConfirmation says whether a responder's quick mode may soon be over. A
+// message 1 can be replayed, so that it holds a request back only until our
+// answer has gone three times.
+func (n *node) awaitsConfirmation() bool { return n.attempts < 2 }
 
 func (s *sa) addNode(n *node) {
 	if s.nodes == nil {
@@ -127,10 +147,10 @@ func (n *node) forget() {
 func (s *sa) failNode(n *node) {
 	if n.child != nil && !n.child.ready {
 		s.sendDeleteESP(n.child.in.spi)
-		s.e.removeChild(n.child, trace.ReasonNone)
+		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
 	}
 	if n.role == trace.RoleInitiator && n.conn != nil {
-		s.e.fx.Failed = append(s.e.fx.Failed, FailedAcquire{n.conn.Tag, n.line})
+		s.e.failed(n.request.Acquire)
 	}
 }
 
@@ -147,6 +167,11 @@ func (n *node) retryDue(now time.Time) {
 	}
 	limit := s.e.cfg.tries()
 	if n.attempts >= limit {
+		// Without message 3 a pair may still be proven by its traffic.
+		if n.child != nil && n.child.ready {
+			s.endNode(n, false, trace.NodeQMDone)
+			return
+		}
 		s.endNode(n, true, trace.NodeRetransmission)
 		return
 	}

@@ -49,6 +49,7 @@ type side struct {
 	engine *Engine
 	events *events
 	sas    map[uint32]ipsec.SAParams // installed, by SPI and direction
+	sends  []uint32                  // outbound SPIs that are installed, the newest last: it sends
 	failed []FailedAcquire
 }
 
@@ -135,9 +136,13 @@ func (p *pair) do(s *side, input func(e *Engine, fx *Effects)) {
 			p.t.Fatalf("%s installs an SA that cannot be: %v", s.name, err)
 		}
 		s.sas[sa.SPI] = sa
+		if sa.Direction == ipsec.Outbound {
+			s.sends = append(s.sends, sa.SPI)
+		}
 	}
 	for _, r := range fx.Remove {
 		delete(s.sas, r.SPI)
+		s.sends = without(s.sends, r.SPI)
 	}
 	s.failed = append(s.failed, fx.Failed...)
 	p.wire = append(p.wire, fx.Send...)

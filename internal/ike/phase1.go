@@ -194,7 +194,7 @@ func shortSPI(b []byte) uint32 {
 func (s *sa) tellAuthenticated() {
 	s.emit(&trace.AuthStatus{})
 	if s.handshake.initialGot {
-		s.e.initialContact(s)
+		s.e.initialContact(s, s.begun)
 		s.emit(&trace.AuthStatus{})
 	}
 	s.emit(&trace.Authenticated{})
@@ -206,13 +206,14 @@ func (s *sa) tellAuthenticated() {
 
 // initialContact drops all other SAs with s's peer: it says that it has none
 // (RFC 2407 section 4.6.3.3). It says so once in an SA's life: later it would be
-// a replay, which must not take down what was made since.
-func (e *Engine) initialContact(s *sa) {
+// a replay, which must not take down what was made since. Nor must message 5 or
+// 6 what came up while they were under way: before is a place in Engine.order.
+func (e *Engine) initialContact(s *sa, before uint64) {
 	if s.contacted {
 		return
 	}
 	s.contacted = true
-	sas, children := e.othersOf(s)
+	sas, children := e.othersOf(s, before)
 	s.emit(&trace.InitialContactReceived{Removed: uint16(min(len(sas)+len(children), 0xffff))})
 	for _, o := range sas {
 		o.deleteSA(trace.ReasonInitialContact)
@@ -222,16 +223,16 @@ func (e *Engine) initialContact(s *sa) {
 	}
 }
 
-// othersOf lists the other ISAKMP SAs that are up with s's peer, and all its
-// pairs of IPsec SAs.
-func (e *Engine) othersOf(s *sa) (sas []*sa, children []*child) {
-	for _, o := range e.byAddrs[s.pair()] {
-		if o != s && o.up() && o.remote == s.remote {
+// othersOf lists the ISAKMP SAs with s's peer that came up before a place in
+// Engine.order, and the pairs of IPsec SAs.
+func (e *Engine) othersOf(s *sa, before uint64) (sas []*sa, children []*child) {
+	for _, o := range s.rivals() {
+		if o.order < before {
 			sas = append(sas, o)
 		}
 	}
 	for _, c := range e.byEnds[s.pair()] {
-		if c.remote == s.remote {
+		if c.remote == s.remote && c.order < before {
 			children = append(children, c)
 		}
 	}
@@ -243,7 +244,7 @@ func cloneList[T any](list []T) []T { return append([]T(nil), list...) }
 // finishPhase1 opens the SA for phase 2 and starts what waited for it.
 func (s *sa) finishPhase1(role trace.Role) {
 	e := s.e
-	s.established, s.heard = e.now, e.now
+	s.established, s.heard, s.order = e.now, e.now, e.next()
 	s.expires = e.now.Add(time.Duration(s.suite.Lifetime) * time.Second)
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateP1Complete)
 	s.show = trace.QMIdle
@@ -255,13 +256,14 @@ func (s *sa) finishPhase1(role trace.Role) {
 	s.errors, s.attempts = 0, 0
 	s.startDPD()
 	s.startNATKeepalive()
+	s.startRenewal()
 	waiting := s.waiting
 	s.waiting = nil
 	if role == trace.RoleInitiator {
 		s.lastOut = nil
 	}
-	for _, a := range waiting {
-		s.startQuickMode(a)
+	for _, r := range waiting {
+		s.startQuickMode(r)
 	}
 	s.same(trace.Internal, trace.InputPhase1Complete)
 }

@@ -9,23 +9,22 @@ import (
 
 // startQuickMode offers the connection's transform sets for one line of its
 // access list.
-func (s *sa) startQuickMode(a Acquire) {
+func (s *sa) startQuickMode(r request) {
 	e := s.e
-	conn := e.conns.byTag[a.Connection]
-	if conn == nil || a.Line < 0 || a.Line >= len(conn.ACL) {
-		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+	conn := e.conns.byTag[r.Connection]
+	if conn == nil || r.Line < 0 || r.Line >= len(conn.ACL) {
+		e.failed(r.Acquire)
 		return
 	}
 	n := s.newNode(e.newMessageID(), trace.RoleInitiator)
 	n.nonceI = make([]byte, nonceLen)
 	var ok bool
 	if n.inSPI, ok = e.newSPI(); !ok || !e.random(n.nonceI) {
-		e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+		e.failed(r.Acquire)
 		return
 	}
-	line := conn.ACL[a.Line]
-	n.conn, n.line, n.pfs = conn, a.Line, conn.PFS
-	n.localProxy, n.remoteProxy = line.Local, line.Remote
+	n.request, n.conn, n.line, n.pfs = r, conn, r.Line, conn.PFS
+	n.localProxy, n.remoteProxy = r.localProxy, r.remoteProxy
 	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
 	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))
 	s.addNode(n)

@@ -41,11 +41,12 @@ type sa struct {
 	errors   int
 	retry    timer // retransmission, then purge
 	life     timer // end of the lifetime
+	renewal  timer // successor before that
 
 	nodes    map[uint32]*node
 	finished recentIDs // quick modes
 	informed recentIDs // informational messages of the peer
-	waiting  []Acquire
+	waiting  []request
 
 	natt                 trace.NATTVersion
 	localNAT, remoteNAT  bool
@@ -54,7 +55,9 @@ type sa struct {
 	dpd                  dpdState
 	keepalive            timer
 	peerID               policy.Identity
+	peerGateway          bool // the peer is of this kind too
 	established, expires time.Time
+	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	heard                time.Time // last authenticated message of the peer
 	dead                 bool
 	halfOpen             bool
@@ -94,10 +97,11 @@ const maxReplays = 10
 
 func (e *Engine) newSA(role trace.Role, local, remote netip.AddrPort) *sa {
 	e.lastSA++
-	s := &sa{e: e, id: e.lastSA, role: role, local: local, remote: remote, opened: remote,
+	s := &sa{e: e, id: e.lastSA, begun: e.next(), role: role, local: local, remote: remote, opened: remote,
 		state: trace.StateReady, show: trace.MMNoState, handshake: &handshake{}}
 	s.retry.fire = s.retryDue
 	s.life.fire = s.lifeDue
+	s.renewal.fire = s.renewalDue
 	s.keepalive.fire = s.keepaliveDue
 	s.dpd.timer.fire = s.dpdDue
 	pair := s.pair()
@@ -161,6 +165,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	}
 	e := s.e
 	e.timers.clear(&s.life)
+	e.timers.clear(&s.renewal)
 	e.timers.clear(&s.keepalive)
 	e.timers.clear(&s.dpd.timer)
 	for _, n := range s.sortedNodes() {
@@ -207,8 +212,8 @@ func without[T comparable](list []T, x T) []T {
 
 // failWaiting tells the data plane that what waited for s will not come.
 func (s *sa) failWaiting() {
-	for _, a := range s.waiting {
-		s.e.fx.Failed = append(s.e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+	for _, r := range s.waiting {
+		s.e.failed(r.Acquire)
 	}
 	s.waiting = nil
 }

@@ -47,8 +47,11 @@ func (m *message) takeVendorIDs() [][]byte {
 		}
 		all = append(all, p.Body)
 		id := isakmp.LookupVendorID(p.Body)
-		if id == isakmp.VendorDPD {
+		switch id {
+		case isakmp.VendorDPD:
 			m.s.peerDPD = true
+		case isakmp.VendorGateway:
+			m.s.peerGateway = true
 		}
 		for _, n := range nattVIDs {
 			if n.vendor == id && n.version > m.s.natt && m.e.cfg.speaks(n.version) {

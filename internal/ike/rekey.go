@@ -1,0 +1,273 @@
+package ike
+
+import (
+	"bytes"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// A pair gets its successor ahead of its end. Packets go out by the newest pair
+// as soon as its outbound SA is there, and come in by both; the old pair is
+// deleted when nothing can be on its way in it any more.
+const (
+	// overlap is how long an old pair still receives after its successor sends.
+	overlap = 30 * time.Second
+	// patience is how much longer the end that leaves the decision to its peer
+	// waits for it.
+	patience = 60 * time.Second
+	// drain lies between our delete of an old pair and its end here: the peer
+	// may have sent on it until it had the delete.
+	drain = 5 * time.Second
+	// renewalInterval is how often an end looks again whether it has to renew.
+	renewalInterval = 15 * time.Second
+)
+
+// margin is how long before the end of a lifetime its successor is negotiated.
+// The end that leads does it first, so that the other finds it done; spread,
+// 0 to 255, moves the time so that SAs made together are not renewed together.
+func margin(life time.Duration, leads bool, spread uint8) time.Duration {
+	base := min(max(life/20, 30*time.Second), 5*time.Minute, life/4)
+	shift := base / 4 * time.Duration(spread) / 256
+	if leads {
+		return base + base/4 + 2*shift
+	}
+	return base - shift
+}
+
+// startRenewal arms the timer of a pair that is ready.
+func (c *child) startRenewal() {
+	if c.superseder != nil || c.lives.Seconds == 0 {
+		return
+	}
+	life := time.Duration(c.lives.Seconds) * time.Second
+	c.e.timers.set(&c.renewal, c.expires.Add(-margin(life, c.initiator, uint8(c.in.spi))))
+}
+
+// renewalDue negotiates a pair's successor, or ends a pair that has one.
+func (c *child) renewalDue(now time.Time) {
+	switch {
+	case c.deleted:
+		c.e.removeChild(c, trace.ReasonReplaced)
+	case c.superseder != nil:
+		c.tellEnd()
+		c.deleted = true
+		c.e.timers.set(&c.renewal, now.Add(drain))
+	default:
+		c.e.timers.set(&c.renewal, now.Add(renewalInterval))
+		c.renew()
+	}
+}
+
+// renew asks for a successor. A pair that has carried nothing gets none, as in
+// IOS: its traffic will ask when it comes.
+func (c *child) renew() {
+	e := c.e
+	conn := e.conns.byTag[c.conn]
+	if conn == nil || !c.used() {
+		return
+	}
+	r := request{Acquire{c.conn, c.line}, c.localProxy, c.remoteProxy, c}
+	if !e.underWay(conn, r) {
+		e.pursue(conn, c.remote.Addr(), r)
+	}
+}
+
+// used says whether the pair has carried packets, or so many that its volume
+// nears its end.
+func (c *child) used() bool {
+	if c.exhausted {
+		return true
+	}
+	if c.e.cfg.Traffic == nil {
+		return false
+	}
+	in, out := c.e.cfg.Traffic.LastPackets(c.in.spi)
+	return !in.IsZero() || !out.IsZero()
+}
+
+// VolumeLow asks for the successor of the pair with an inbound SPI, whose
+// kilobytes or sequence numbers run out. Both ends count the same packets: the
+// initiator goes first.
+func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
+	e.begin(now, fx)
+	c := e.children[inboundSPI]
+	if c == nil || c.superseder != nil || c.exhausted {
+		return
+	}
+	c.exhausted = true
+	wait := time.Second + time.Duration(uint8(c.in.spi))*4*time.Millisecond
+	if c.initiator {
+		wait = 0
+	}
+	e.timers.set(&c.renewal, now.Add(wait))
+}
+
+// supersede retires the older pairs of the same traffic: packets go out by c.
+//
+// Where both ends have negotiated at once, each may hold another pair for the
+// newest. So one end decides, and the other follows its deletes.
+func (c *child) supersede() {
+	for _, o := range c.e.byEnds[c.pair()] {
+		if o.sends() && o.superseder == nil && o.rivals(c) {
+			o.supersededBy(c)
+		}
+	}
+}
+
+// sends says whether the outbound SA is in the data plane: one that settles is
+// newer than all that are there.
+func (c *child) sends() bool { return c.ready && c.out.params == nil }
+
+// rivals says whether c and o are pairs with one peer for the same traffic.
+func (c *child) rivals(o *child) bool {
+	return c != o && c.remote == o.remote && c.conn == o.conn &&
+		policy.SameProxy(c.localProxy, o.localProxy) && policy.SameProxy(c.remoteProxy, o.remoteProxy)
+}
+
+func (c *child) supersededBy(newer *child) {
+	c.superseder = newer
+	wait := overlap
+	if !decidesBetween(c, newer) {
+		wait += patience
+	}
+	c.e.timers.set(&c.renewal, c.e.now.Add(wait))
+}
+
+// reinstate gives the traffic of a pair that is gone back to the newest that it
+// had superseded.
+func (c *child) reinstate() {
+	var older []*child
+	for _, o := range c.e.byEnds[c.pair()] {
+		if o.superseder == c {
+			older = append(older, o)
+		}
+	}
+	heir := c.superseder
+	for _, o := range older {
+		if c.superseder == nil && !o.deleted && (heir == nil || o.order > heir.order) {
+			heir = o
+		}
+	}
+	for _, o := range older {
+		o.superseder = heir
+	}
+	if heir != nil && heir != c.superseder {
+		heir.superseder = nil
+		heir.startRenewal()
+	}
+}
+
+// decidesBetween says whether we are the end that chose the greatest of the
+// pairs' SPIs.
+func decidesBetween(a, b *child) bool {
+	return max(a.in.spi, b.in.spi) > max(a.out.spi, b.out.spi)
+}
+
+// startRenewal arms the timer of an ISAKMP SA that came up, and lets the older
+// ones with its peer go.
+func (s *sa) startRenewal() {
+	life := time.Duration(s.suite.Lifetime) * time.Second
+	at := s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+	if len(s.rivals()) > 0 {
+		at = earlier(at, s.e.now.Add(overlap))
+	}
+	s.e.timers.set(&s.renewal, at)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// renewalDue settles several ISAKMP SAs with one peer to the newest, and opens
+// a main mode ahead of its end where there are IPsec SAs to look after.
+func (s *sa) renewalDue(now time.Time) {
+	e := s.e
+	if !s.up() {
+		return
+	}
+	e.timers.set(&s.renewal, now.Add(renewalInterval))
+	if s.newestWith() != s {
+		return
+	}
+	for _, o := range s.rivals() {
+		if s.peerGateway && decidesOn(s, o) && o.unfinished() == 0 {
+			o.sendDeleteISAKMP()
+			o.deleteSA(trace.ReasonReplaced)
+		}
+	}
+	life := time.Duration(s.suite.Lifetime) * time.Second
+	due := s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+	if now.Before(due) {
+		if len(s.rivals()) == 0 {
+			e.timers.set(&s.renewal, due)
+		}
+		return
+	}
+	if s.guards() && e.budding(s.pair()) == nil {
+		e.startMainMode(s.local, s.remote, nil)
+	}
+}
+
+// rivals are the other ISAKMP SAs that are up with s's peer.
+func (s *sa) rivals() (list []*sa) {
+	for _, o := range s.e.byAddrs[s.pair()] {
+		if o != s && o.up() && o.remote == s.remote {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// newestWith is the ISAKMP SA with s's peer that came up last.
+func (s *sa) newestWith() *sa {
+	newest := s
+	for _, o := range s.rivals() {
+		if o.order > newest.order {
+			newest = o
+		}
+	}
+	return newest
+}
+
+// guards says whether there are IPsec SAs with s's peer.
+func (s *sa) guards() bool {
+	for _, c := range s.e.byEnds[s.pair()] {
+		if c.remote == s.remote {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sa) ownCookie() isakmp.Cookie {
+	if s.role == trace.RoleInitiator {
+		return s.cookieI
+	}
+	return s.cookieR
+}
+
+func (s *sa) peerCookie() isakmp.Cookie {
+	if s.role == trace.RoleInitiator {
+		return s.cookieR
+	}
+	return s.cookieI
+}
+
+// decidesOn says whether we are the end that chose the greatest cookie of two
+// ISAKMP SAs. Each end may hold another one for the newest.
+func decidesOn(a, b *sa) bool {
+	return bytes.Compare(greater(a.ownCookie(), b.ownCookie()), greater(a.peerCookie(), b.peerCookie())) > 0
+}
+
+func greater(a, b isakmp.Cookie) []byte {
+	if bytes.Compare(a[:], b[:]) > 0 {
+		return a[:]
+	}
+	return b[:]
+}
