@@ -153,8 +153,8 @@ func (p *pair) follow(from netip.AddrPort, moved bool) {
 	}
 }
 
-// checkVolume ends a pair that has carried its kilobytes, once what is under
-// way now is over.
+// checkVolume asks for the successor of a pair that has carried nearly all its
+// kilobytes, once what is under way now is over.
 func (h *host) checkVolume(sa *ipsec.SA, reached bool) {
 	if !reached {
 		return
@@ -164,7 +164,7 @@ func (h *host) checkVolume(sa *ipsec.SA, reached bool) {
 			continue
 		}
 		h.lab.clock.after(0, func() {
-			h.do(func(now time.Time) router.Output { return h.router.KilobytesExpired(now, spi) })
+			h.do(func(now time.Time) router.Output { return h.router.VolumeLow(now, spi) })
 		})
 	}
 }
