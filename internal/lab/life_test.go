@@ -1,0 +1,40 @@
+package lab
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"qmidle/internal/console"
+)
+
+// answered pings across the two sites and counts the answers.
+func answered(t *testing.T, near *host, count, size int) (n int) {
+	t.Helper()
+	request := console.PingRequest{Target: netip.MustParseAddr("10.0.2.1"), Source: netip.MustParseAddr("10.0.1.1"),
+		Count: count, Size: size, Timeout: time.Second}
+	result, err := gateway{near.router, near}.Ping(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range result.Probes {
+		if p.Outcome == console.PingReply {
+			n++
+		}
+	}
+	return n
+}
+
+// A pair that nears its end in kilobytes gets its successor in time: three
+// pairs of 2560 kilobytes carry six megabytes without a loss.
+func TestNothingIsLostWhenKilobytesRunOut(t *testing.T) {
+	_, near, far, _ := twoSites(t)
+	if n := answered(t, near, 400, 15000); n != 400 {
+		t.Errorf("%d of 400 answered", n)
+	}
+	for _, h := range []*host{near, far} {
+		if n := h.router.Statistics().Phase2Up; n != 3 {
+			t.Errorf("%s: %d pairs in all, want 3", h.name, n)
+		}
+	}
+}
