@@ -36,7 +36,7 @@ type fakePlane struct {
 	discards int
 	closed   bool
 	// refuse is what the next Install does instead.
-	refuse func() error
+	refuse   func() error
 	released int
 	// routeErr is what SetStaticRoutes returns.
 	routeErr error

@@ -152,16 +152,23 @@ func TestTheOperatorIsToldWhatTheDataPlaneRefuses(t *testing.T) {
 func TestTheOperatorIsToldOfDroppedESP(t *testing.T) {
 	one, _ := twoSites(t, "")
 	from, to := netip.MustParseAddrPort("127.0.0.2:0"), netip.MustParseAddrPort("127.0.0.1:0")
+	sel := one.plane.policies[0].Selector
+	clear := ipsec.Flow{Src: sel.RemoteNet.Lo, Dst: sel.LocalNet.Lo, Protocol: 1}
 	for range 5 {
 		one.plane.events.UnknownSPI(0xabcdef01, from, to)
 		one.plane.events.Dropped(ipsec.DropReplayOld, 0x1234, ipsec.Flow{})
-		one.plane.events.Dropped(ipsec.DropClearTextRequired, 0, ipsec.Flow{Src: addrTwo, Dst: addrOne})
+		one.plane.events.Dropped(ipsec.DropLeavesClear, 0, clear.Reverse())
+		one.plane.events.Dropped(ipsec.DropClearTextRequired, 0, clear)
 	}
-	waitFor(t, "the notices", func() bool { return strings.Count(one.log.String(), "qmidle: ") == 3 })
+	waitFor(t, "the notices", func() bool {
+		return strings.Count(one.log.String(), "qmidle: ") == 3 && strings.Contains(one.log.String(), "%CRYPTO-4")
+	})
 	for _, want := range []string{
 		"ESP from 127.0.0.2 to 127.0.0.1 has SPI 0xABCDEF01, which no SA here has",
 		"packets of the SA with SPI 0x00001234 are dropped: replay: too old",
-		"packets from 127.0.0.2 to 127.0.0.1 are dropped: clear text where IPsec is required",
+		"packets from " + clear.Dst.String() + " to " + clear.Src.String() + " are dropped: would leave in clear where IPsec is required",
+		"%CRYPTO-4-RECVD_PKT_NOT_IPSEC: Rec'd packet not an IPSEC packet. (ip) vrf/dest_addr= /" + clear.Dst.String() + ", src_addr= " +
+			clear.Src.String() + ", prot= 1\n",
 	} {
 		if !strings.Contains(one.log.String(), want) {
 			t.Errorf("%q is not in the log:\n%s", want, one.log)

@@ -210,8 +210,13 @@ func (g *Gateway) deviceChanged(name string, err error) {
 	})
 }
 
+// packetDropped shows what the data plane drops. Clear text has IOS's own
+// message.
 func (g *Gateway) packetDropped(reason ipsec.Drop, spi uint32, f ipsec.Flow) {
 	g.tell(func(now time.Time) (out router.Output) {
+		if reason == ipsec.DropClearTextRequired {
+			return g.router.ClearTextDropped(now, f)
+		}
 		of := fmt.Sprintf("of the SA with SPI 0x%08X", spi)
 		if spi == 0 {
 			of = fmt.Sprintf("from %s to %s", f.Src, f.Dst)

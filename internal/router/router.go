@@ -58,6 +58,8 @@ type Router struct {
 	text     []byte
 	past     map[lineKey]console.Counters // of SAs that have gone
 	errors   []error
+
+	clearText clearTextLimit
 }
 
 type lineKey struct {

@@ -86,5 +86,6 @@ const (
 	CodeSAPurged
 	CodeIOSVendorIDReceived
 	CodeCryptoOperation
+	CodeClearTextReceived
 	NumCodes
 )

@@ -295,6 +295,7 @@ func systemMessages() []Record {
 	for _, t := range []isakmp.ExchangeType{2, 4, 5, 6} {
 		s.add(&ModeFailure{t})
 	}
+	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47})
 	s.add(&ISAKMPOnOff{On: false})
 	return s.records
 }

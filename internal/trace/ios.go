@@ -125,6 +125,7 @@ var owners = [NumCodes]debugSet{
 	CodeSAPurged:                 debugISAKMP,
 	CodeIOSVendorIDReceived:      debugISAKMP,
 	CodeCryptoOperation:          debugEngine,
+	CodeClearTextReceived:        systemMessage,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when

@@ -12,6 +12,9 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 		w.system("%%CRYPTO-6-IKMP_AUTH_FAIL: Authentication method %d failed with host %s", e.Method, w.remote())
 	case *ModeFailure:
 		w.system("%%CRYPTO-6-IKMP_MODE_FAILURE: Processing of %s failed with peer at %s", modeWord(e.Exchange), w.remote())
+	case *ClearTextReceived:
+		w.system("%%CRYPTO-4-RECVD_PKT_NOT_IPSEC: Rec'd packet not an IPSEC packet. (ip) vrf/dest_addr= /%s, src_addr= %s, prot= %d",
+			e.Dst, e.Src, e.Protocol)
 	case *ISAKMPOnOff:
 		state := "OFF"
 		if e.On {

@@ -85,6 +85,7 @@ var registry = [NumCodes]struct {
 	CodeSAPurged:                 {"sa_purged", func() Event { return new(SAPurged) }},
 	CodeIOSVendorIDReceived:      {"ios_vendor_id_received", func() Event { return new(IOSVendorIDReceived) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
+	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".

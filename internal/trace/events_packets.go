@@ -1,0 +1,18 @@
+package trace
+
+import "net/netip"
+
+// ClearTextReceived is %CRYPTO-4-RECVD_PKT_NOT_IPSEC: a packet came in clear
+// that the crypto map of the context's peer wants under IPsec. It was dropped.
+type ClearTextReceived struct {
+	Src, Dst netip.Addr
+	Protocol uint8 // of IP
+}
+
+func (*ClearTextReceived) Code() Code { return CodeClearTextReceived }
+
+func (e *ClearTextReceived) Fields(f *Fields) {
+	f.Addr("source", &e.Src)
+	f.Addr("destination", &e.Dst)
+	f.U8("protocol", &e.Protocol)
+}
