@@ -46,12 +46,12 @@ func newDataPlane(h *host) *dataPlane {
 }
 
 // setPolicies fills the policy database of every interface.
-func (d *dataPlane) setPolicies(r *router.Router) {
+func (d *dataPlane) setPolicies(conns []*ike.Connection) {
 	entries := make(map[string][]ipsec.PolicyEntry)
-	for _, c := range r.Connections() {
+	for _, c := range conns {
 		d.interfaces[c.Tag] = c.Interface
 	}
-	for _, e := range r.Policies() {
+	for _, e := range router.PolicyEntries(conns) {
 		name := d.interfaces[e.Tag]
 		if d.processors[name] == nil {
 			d.processors[name] = ipsec.NewProcessor(d.host.rand)

@@ -11,18 +11,20 @@ import (
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/router"
+	"qmidle/internal/trace"
 )
 
 // host is one gateway with its interfaces and routes.
 type host struct {
 	lab     *lab
 	name    string
-	cfg     *config.Config
+	startup *config.Config // what a restart begins with
+	cfg     *config.Config // what runs
 	ports   []*port
 	routes  []route
 	rand    io.Reader
 	router  *router.Router
-	console *console.Console
+	session *console.Session
 
 	plane    *dataPlane
 	released []waiting // packets whose SA came during an input
@@ -42,15 +44,19 @@ type waiting struct {
 // start makes the control plane and an empty data plane. SAs and debugs of an
 // earlier life are gone; the peers are not told.
 func (h *host) start() error {
+	if err := h.plug(h.startup); err != nil {
+		return err
+	}
+	h.cfg = h.startup
 	h.plane, h.released = newDataPlane(h), nil
 	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now,
-		Text: func(text []byte) { h.lab.debug(h.name, text) }, ClockMark: '*'})
+		Text: func(text []byte) { h.lab.debug(h.name, text) }, ClockMark: '*', Limits: trace.DefaultLimits})
 	if err != nil {
 		return err
 	}
 	h.router = r
-	h.console = console.New(gateway{r, h})
-	h.plane.setPolicies(r)
+	h.session = console.NewSession(gateway{r, h})
+	h.plane.setPolicies(r.Connections())
 	return nil
 }
 

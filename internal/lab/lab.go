@@ -38,11 +38,11 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 	l.net.clock = &l.clock
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, cfg: c.cfg, rand: stream(o.Seed, "gateway "+c.name)}
+		h := &host{lab: l, name: c.name, startup: c.cfg, rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)
 		}
-		if err := h.plug(); err != nil {
+		if err := h.plug(c.cfg); err != nil {
 			return nil, err
 		}
 		l.hosts = append(l.hosts, h)
@@ -59,28 +59,6 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 // stream is the random numbers that a seed gives to a purpose.
 func stream(seed uint64, purpose string) *rand.ChaCha8 {
 	return rand.NewChaCha8(sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, seed), purpose...)))
-}
-
-// plug connects the interfaces that are up, and makes the routing table.
-func (h *host) plug() error {
-	h.routes = routesOf(h.cfg)
-	for _, i := range h.cfg.Interfaces {
-		if i.Shutdown {
-			continue
-		}
-		for _, prefix := range i.Addresses {
-			p := &port{host: h, name: i.Name, addr: prefix.Addr()}
-			h.ports = append(h.ports, p)
-			if loopback(i.Name) {
-				continue
-			}
-			h.lab.net.join(p, prefix)
-			if other := p.link.holder(p.addr); other != p {
-				return fmt.Errorf("%s and %s both have the address %s", other.host.name, h.name, p.addr)
-			}
-		}
-	}
-	return nil
 }
 
 // host returns the gateway of a name, or nil.
@@ -164,21 +142,13 @@ const typing = 100 * time.Millisecond
 
 // command types a line at a gateway's console, as a transcript shows it.
 func (l *lab) command(h *host, line string) console.Result {
-	prompt := h.console.Prompt()
+	if h.session.Closed() {
+		h.session = console.NewSession(gateway{h.router, h})
+	}
+	prompt := h.session.Prompt()
 	l.write([]byte(prompt + line + "\n"))
-	r := h.console.Run(line)
-	l.write([]byte(r.Output + errorText(prompt, r.Err)))
+	r := h.session.Feed(line)
+	l.write([]byte(r.Output + console.ErrorText(prompt, r.Err)))
 	l.run(typing, never)
 	return r
-}
-
-// errorText is what a terminal shows of an error.
-func errorText(prompt string, err error) string {
-	if err == nil {
-		return ""
-	}
-	if syntax, ok := err.(*console.SyntaxError); ok {
-		return syntax.Terminal(prompt)
-	}
-	return err.Error() + "\n"
 }

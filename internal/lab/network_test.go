@@ -42,7 +42,7 @@ func marks(t *testing.T, h *host, target string, source string) string {
 	if source != "" {
 		line += " source " + source
 	}
-	r := h.console.Run(line)
+	r := h.session.Feed(line)
 	if r.Err != nil {
 		t.Fatal(r.Err)
 	}
@@ -89,7 +89,7 @@ func TestRouting(t *testing.T) {
 
 func TestPingRefusesASourceThatIsNotOurs(t *testing.T) {
 	l, _ := start(t, iface("Ethernet0/0", "10.0.1.1"), iface("Ethernet0/0", "10.0.1.2"))
-	r := l.host("r1").console.Run("ping 10.0.1.2 source 10.0.1.2")
+	r := l.host("r1").session.Feed("ping 10.0.1.2 source 10.0.1.2")
 	if r.Err == nil || !strings.Contains(r.Err.Error(), "Invalid source address") {
 		t.Errorf("error %v", r.Err)
 	}
@@ -99,7 +99,7 @@ func TestLatencyLossPartition(t *testing.T) {
 	l, _ := start(t, iface("Ethernet0/0", "10.0.1.1"), iface("Ethernet0/0", "10.0.1.2"))
 	r1 := l.host("r1")
 	l.mustRun(t, "latency 10.0.1.0/24 25ms")
-	r := r1.console.Run("ping 10.0.1.2").JSON.(console.Ping)
+	r := r1.session.Feed("ping 10.0.1.2").JSON.(console.Ping)
 	if r.MinMicroseconds != 50000 || r.MaxMicroseconds != 50000 {
 		t.Errorf("round trip %d to %d microseconds, want 50000", r.MinMicroseconds, r.MaxMicroseconds)
 	}

@@ -38,9 +38,13 @@ func (l *lab) script(file, text string) error {
 	return nil
 }
 
-// parseLine understands `gateway# command` and the lab's own commands.
+// parseLine understands `gateway# command`, with or without a mode such as
+// `gateway(config-if)#`, and the lab's own commands.
 func (l *lab) parseLine(line string) (step, error) {
 	name, command, prompted := strings.Cut(line, "#")
+	if at := strings.IndexByte(name, '('); at > 0 && strings.HasSuffix(name, ")") {
+		name = name[:at]
+	}
 	if prompted && name != "" && !strings.ContainsAny(name, " \t") {
 		h, err := l.gateway(name)
 		if err != nil {

@@ -45,19 +45,21 @@ type Options struct {
 
 // Router is one gateway's control plane.
 type Router struct {
-	opts     Options
-	cfg      *config.Config
-	conns    []*ike.Connection
-	engine   *ike.Engine
-	recorder *trace.Recorder
-	ios      trace.IOS
-	debug    console.Debug
-	started  time.Time
-	now      time.Time
-	fx       ike.Effects
-	text     []byte
-	past     map[lineKey]console.Counters // of SAs that have gone
-	errors   []error
+	opts      Options
+	cfg       *config.Config
+	conns     []*ike.Connection
+	engine    *ike.Engine
+	recorder  *trace.Recorder
+	ios       trace.IOS
+	debug     console.Debug
+	condition console.DebugCondition // whose debug lines are shown
+	started   time.Time
+	now       time.Time
+	fx        ike.Effects
+	text      []byte
+	past      map[lineKey]console.Counters // of SAs that have gone
+	errors    []error
+	lastTag   uint32 // of a connection
 
 	clearText clearTextLimit
 }
@@ -78,9 +80,9 @@ func New(o Options) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{opts: o, cfg: o.Config, conns: conns, started: o.Now, now: o.Now, recorder: trace.NewRecorder(o.Limits),
-		past: make(map[lineKey]console.Counters)}
-	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark, DebugTime: timestamps(o.Config.TimestampsDebug)}
-	r.ios.LogTime = r.ios.DebugTime
+		past: make(map[lineKey]console.Counters), lastTag: uint32(len(conns))}
+	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
+	r.setTimestamps()
 	r.engine = ike.New(r.engineConfig())
 	if r.active() {
 		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
@@ -90,6 +92,11 @@ func New(o Options) (*Router, error) {
 
 // active says whether a crypto map is applied and ISAKMP is on.
 func (r *Router) active() bool { return r.cfg.ISAKMP.Enabled && len(r.conns) > 0 }
+
+func (r *Router) setTimestamps() {
+	r.ios.DebugTime = timestamps(r.cfg.TimestampsDebug)
+	r.ios.LogTime = r.ios.DebugTime
+}
 
 // settleTime is what a busy charon needs to install its SAs, with room to spare.
 const settleTime = 50 * time.Millisecond
@@ -130,7 +137,8 @@ func (r *Router) Policies() []ipsec.PolicyEntry { return PolicyEntries(r.conns) 
 // is on, prints.
 func (r *Router) Record(rec *trace.Record) {
 	r.recorder.Record(rec)
-	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP, r.debug.IPsec, r.debug.Engine
+	shown := r.condition.Shows(rec.Remote.Addr())
+	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	if r.opts.Text != nil {
 		r.text = r.ios.Append(r.text[:0], rec)
 		if len(r.text) > 0 {

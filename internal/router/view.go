@@ -43,6 +43,9 @@ func (r *Router) PeersWithHistory() []netip.Addr { return r.recorder.Peers() }
 // Debug is the debug switches.
 func (r *Router) Debug() *console.Debug { return &r.debug }
 
+// DebugCondition says whose debug lines are shown.
+func (r *Router) DebugCondition() *console.DebugCondition { return &r.condition }
+
 // SACounters are those of a pair of SAs.
 func (r *Router) SACounters(inSPI, outSPI uint32) console.Counters {
 	return r.opts.DataPlane.Counters(inSPI, outSPI)

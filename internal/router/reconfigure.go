@@ -1,0 +1,176 @@
+package router
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// Change is a configuration that a router can take over, and what comes of it.
+type Change struct {
+	Config *config.Config
+	// Connections are those of the new configuration. One that is negotiated as
+	// before has its old tag; every other has a tag that none had before.
+	Connections []*ike.Connection
+	// Notices say, a sentence each, what SAs end and what goes on as before
+	// until it is negotiated anew.
+	Notices []string
+}
+
+// Policies is the SPD that the data plane needs after the change.
+func (c *Change) Policies() []ipsec.PolicyEntry { return PolicyEntries(c.Connections) }
+
+// Prepare works out what a configuration without errors changes. It fails for
+// what the configuration asks and this cannot do, and changes nothing. The
+// Change is stale after the router's next input.
+func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error) {
+	conns, err := Connections(cfg, local)
+	if err != nil {
+		return nil, err
+	}
+	c := &Change{Config: cfg, Connections: conns}
+	tag := r.lastTag
+	for _, x := range conns {
+		old := find(r.conns, x)
+		if old != nil && difference(old, x) == "" {
+			x.Tag = old.Tag
+			continue
+		}
+		tag++
+		x.Tag = tag
+	}
+	c.Notices = append(r.endings(c), r.postponed(c)...)
+	return c, nil
+}
+
+// Reconfigure makes a prepared change. Its data plane must have the change's
+// policies by then: what they protect must at no time find the old ones gone.
+func (r *Router) Reconfigure(now time.Time, c *Change) Output {
+	was := r.active()
+	r.cfg, r.conns = c.Config, c.Connections
+	for _, x := range c.Connections {
+		r.lastTag = max(r.lastTag, x.Tag)
+	}
+	r.setTimestamps()
+	r.engine.Reconfigure(now, r.engineConfig(), r.begin(now))
+	out := r.finish()
+	for key := range r.past {
+		if !slices.ContainsFunc(r.conns, func(x *ike.Connection) bool { return x.Tag == key.tag }) {
+			delete(r.past, key)
+		}
+	}
+	if on := r.active(); on != was {
+		r.Record(&trace.Record{Time: now, Event: &trace.ISAKMPOnOff{On: on}})
+	}
+	return out
+}
+
+// find returns the connection that x was before: the same entry of the same
+// crypto map on the same interface.
+func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
+	for _, c := range conns {
+		if c.Interface == x.Interface && c.Map == x.Map && c.Seq == x.Seq {
+			return c
+		}
+	}
+	return nil
+}
+
+// difference names what of a connection changed so that its SAs cannot stay; ""
+// is nothing. Lines at the end of the access list, and the replay window of SAs
+// to come, disturb no SA.
+func difference(old, x *ike.Connection) string {
+	switch {
+	case old.Local != x.Local:
+		return "the address of " + x.Interface
+	case !slices.Equal(old.Peers, x.Peers):
+		return "the peer"
+	case len(x.ACL) < len(old.ACL) || !slices.Equal(old.ACL, x.ACL[:len(old.ACL)]):
+		return "the access list"
+	case !slices.EqualFunc(old.TransformSets, x.TransformSets, sameTransforms):
+		return "the transform set"
+	case old.PFS != x.PFS:
+		return "PFS"
+	case old.Lives != x.Lives:
+		return "the lifetime"
+	case !reflect.DeepEqual(rest(old), rest(x)):
+		return "the entry"
+	}
+	return ""
+}
+
+// sameTransforms compares sets without their names, which no peer sees.
+func sameTransforms(a, b policy.TransformSet) bool {
+	a.Name, b.Name = "", ""
+	return a == b
+}
+
+// rest is a connection without what difference compares by itself.
+func rest(c *ike.Connection) ike.Connection {
+	x := *c
+	x.Tag, x.Peers, x.ACL, x.TransformSets, x.ReplayWindow = 0, nil, nil, nil, 0
+	return x
+}
+
+// endings are the notices of SAs that a change ends.
+func (r *Router) endings(c *Change) (notices []string) {
+	sas := r.engine.IPsecSAs()
+	if r.active() && !c.Config.ISAKMP.Enabled {
+		return []string{"ISAKMP is off: its SAs are cleared"}
+	}
+	for _, old := range r.conns {
+		has := slices.ContainsFunc(sas, func(s ike.IPsecSA) bool { return s.Connection == old.Tag })
+		x := find(c.Connections, old)
+		switch {
+		case !has || x != nil && x.Tag == old.Tag:
+		case x == nil:
+			notices = append(notices, fmt.Sprintf("crypto map %s %d: it no longer applies to %s: its SAs are cleared", old.Map, old.Seq, old.Interface))
+		default:
+			notices = append(notices, fmt.Sprintf("crypto map %s %d: %s changed: its SAs are cleared", old.Map, old.Seq, difference(old, x)))
+		}
+	}
+	return notices
+}
+
+// postponed are the notices of what is up and stays as it was negotiated.
+func (r *Router) postponed(c *Change) (notices []string) {
+	peers := r.peersUp()
+	if len(peers) > 0 && c.Config.ISAKMP.Enabled {
+		if !slices.Equal(IKEPolicies(r.cfg), IKEPolicies(c.Config)) {
+			notices = append(notices, "crypto isakmp policy: the ISAKMP SAs that are up keep theirs until they are negotiated anew")
+		}
+		if identity(r.cfg) != identity(c.Config) {
+			notices = append(notices, "crypto isakmp identity: the ISAKMP SAs that are up keep theirs until they are negotiated anew")
+		}
+	}
+	for _, peer := range peers {
+		before, had := keyRing(r.cfg.ISAKMP.Keys).PresharedKey(netip.Addr{}, peer)
+		after, has := keyRing(c.Config.ISAKMP.Keys).PresharedKey(netip.Addr{}, peer)
+		if had != has || !before.Equal(after) {
+			notices = append(notices, fmt.Sprintf("crypto isakmp key of %s: its ISAKMP SA stays until it is negotiated anew", peer))
+		}
+	}
+	if r.cfg.IPsec.ReplayWindow != c.Config.IPsec.ReplayWindow && len(r.engine.IPsecSAs()) > 0 {
+		notices = append(notices, "crypto ipsec security-association replay: the IPsec SAs that are up keep their window until they are negotiated anew")
+	}
+	return notices
+}
+
+// peersUp lists the peers that have an ISAKMP SA, by address.
+func (r *Router) peersUp() (peers []netip.Addr) {
+	for _, s := range r.engine.ISAKMPSAs() {
+		if a := s.Remote.Addr(); s.Show == trace.QMIdle && !s.Dead && !slices.Contains(peers, a) {
+			peers = append(peers, a)
+		}
+	}
+	slices.SortFunc(peers, netip.Addr.Compare)
+	return peers
+}
