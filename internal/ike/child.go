@@ -33,9 +33,9 @@ type child struct {
 	initiator     bool
 	installed     bool // inbound
 	ready         bool // outbound too
-	life, settle  timer
+	life          timer
+	renewal       timer // of what comes next: the outbound SA's settling, the successor, the end behind that
 
-	renewal    timer  // its successor, then its end after that
 	exhausted  bool   // its volume is nearly used up
 	superseder *child // the newer pair that carries the traffic; nil for none
 	deleted    bool   // the peer was told of its end
@@ -68,7 +68,7 @@ func (n *node) makeChild(shared []byte) {
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
 		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
-	c.life.fire, c.settle.fire, c.renewal.fire = c.lifeDue, c.settled, c.renewalDue
+	c.life.fire, c.renewal.fire = c.lifeDue, c.renewalDue
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
@@ -124,7 +124,7 @@ func (e *Engine) installOutbound(c *child) {
 	c.ready = true
 	e.stats.Phase2Up++
 	if c.initiator && e.cfg.SettleTime > 0 {
-		e.timers.set(&c.settle, e.now.Add(e.cfg.SettleTime))
+		e.timers.set(&c.renewal, e.now.Add(e.cfg.SettleTime))
 	} else {
 		e.installOut(c)
 	}
@@ -138,7 +138,6 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 		return
 	}
 	e.timers.clear(&c.life)
-	e.timers.clear(&c.settle)
 	e.timers.clear(&c.renewal)
 	delete(e.children, c.in.spi)
 	c.reinstate()
@@ -173,8 +172,8 @@ func (c *child) emit(ev trace.Event) {
 	c.e.emit(&ctx, ev)
 }
 
-// settled hands an initiator's outbound SA to the data plane, after SettleTime.
-func (c *child) settled(time.Time) { c.e.installOut(c) }
+// settles says whether the outbound SA waits for SettleTime.
+func (c *child) settles() bool { return c.ready && c.out.params != nil }
 
 // installOut hands the outbound SA to the data plane, which sends by the newest.
 func (e *Engine) installOut(c *child) {

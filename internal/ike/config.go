@@ -30,6 +30,9 @@ type Config struct {
 	NATKeepalive time.Duration
 	// Keepalive configures dead peer detection; nil only answers.
 	Keepalive *Keepalive
+	// Fragmentation allows Cisco's fragments of IKE messages; nil neither sends
+	// nor takes them.
+	Fragmentation *Fragmentation
 	// RetransmitInterval and RetransmitTries; 0 is IOS's 10 s and 5.
 	RetransmitInterval time.Duration
 	RetransmitTries    int

@@ -30,6 +30,8 @@ type Engine struct {
 
 	questions map[uint64]func(DHResult)
 
+	assemblies int // messages that lack fragments, of all SAs
+
 	lastPeer, lastSA, lastConn, lastIPsecConn uint32
 	lastQuestion                              uint64
 	lastIPsecID                               uint32

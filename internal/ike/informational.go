@@ -93,6 +93,8 @@ func (m *message) notify(p isakmp.Payload) {
 		return
 	case isakmp.NotifyRUThereAck:
 		m.dpdAck(x)
+	case isakmp.NotifyResponderLifetime:
+		s.takeLifetime(x)
 	case isakmp.NotifyInitialContact:
 		s.e.initialContact(s, s.e.next())
 	case isakmp.NotifyNoProposalChosen, isakmp.NotifyInvalidIDInfo, isakmp.NotifyInvalidKeyInfo,

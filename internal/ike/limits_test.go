@@ -164,6 +164,7 @@ func TestEveryReasonForADrop(t *testing.T) {
 			clear(b[20:24])
 			return b
 		}},
+		{trace.DropFragment, 9, func(p *pair) []byte { return p.quick(0, isakmp.PayloadFragment, 32) }},
 		{trace.DropState, 1, func(p *pair) []byte { return p.quick(isakmp.FlagEncryption, isakmp.PayloadHash, 32) }},
 		{trace.DropUnauthenticated, 9, func(p *pair) []byte {
 			b := p.quick(0, isakmp.PayloadNone, 0)

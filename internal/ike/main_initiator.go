@@ -49,6 +49,7 @@ func (s *sa) sendOffer() {
 		b.Add(isakmp.PayloadVendorID, nattBytes(v))
 		s.emit(&trace.NATTVendorConstructed{Version: v})
 	}
+	e.addFragmentation(b)
 	s.move(trace.FromIPsec, trace.InputSARequestMM, trace.StateIMM1)
 	s.emit(&trace.MainModeBegun{})
 	s.sendPhase1(b.Bytes(1))
@@ -75,7 +76,7 @@ func (m *message) mainMode2() {
 	}
 	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM2)
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA})
-	s.natt, s.peerDPD = trace.NATTNone, false // whatever a forged message 2 said
+	s.natt, s.peerDPD, s.peerFragments = trace.NATTNone, false, false // whatever a forged message 2 said
 	ids := m.takeVendorIDs()
 	s.tellVendorIDs(ids)
 	_, haveKey := s.lookupKey()

@@ -103,6 +103,7 @@ func (m *message) mainMode1() {
 	}
 	h.saiB = bytes.Clone(p.Body)
 	s.suite, s.agreed = c.suite, true
+	h.shorter = c.shorter
 	s.allocateConn()
 	s.tellVendorIDs(ids)
 	s.same(trace.Internal, trace.InputProcessMainMode)
@@ -114,6 +115,7 @@ func (m *message) mainMode1() {
 		b.Add(isakmp.PayloadVendorID, nattBytes(s.natt))
 		s.emit(&trace.NATTVendorConstructed{Version: s.natt})
 	}
+	s.e.addFragmentation(b)
 	s.sendPhase1(b.Bytes(1))
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateRMM2)
 	s.awaitFirstAnswer()

@@ -12,6 +12,7 @@ type choice struct {
 	proposal  isakmp.Proposal
 	transform isakmp.Transform
 	suite     policy.IKE // with the lifetime that holds
+	shorter   bool       // than the one offered
 }
 
 // lookupKey finds the pre-shared key for the peer and tells what it found.
@@ -57,7 +58,7 @@ func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
 				s.emit(&trace.IKETransformJudged{Accepted: match, Next: next})
 				if match {
 					p.Lifetime = p.Life(o)
-					return choice{prop, t, p}, true
+					return choice{prop, t, p, o.Seconds > uint64(p.Lifetime)}, true
 				}
 			}
 		}

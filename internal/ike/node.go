@@ -20,7 +20,7 @@ type node struct {
 	state trace.State
 	iv    keymat.IV // the exchange's own chain
 
-	request            request // initiator: what asked for it
+	rekeys             *child // initiator: the pair whose successor it makes
 	conn               *Connection
 	line               int
 	localProxy         policy.Proxy
@@ -35,6 +35,7 @@ type node struct {
 	suite              policy.TransformSet
 	encap              isakmp.Encapsulation
 	lives              policy.Lives
+	shorter            policy.Lives // responder: those that are shorter than the offer's
 	child              *child
 	lastIn             digest
 	lastOut            []byte
@@ -150,7 +151,7 @@ func (s *sa) failNode(n *node) {
 		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
 	}
 	if n.role == trace.RoleInitiator && n.conn != nil {
-		s.e.failed(n.request.Acquire)
+		s.e.failed(n.request().Acquire)
 	}
 }
 

@@ -33,6 +33,10 @@ func (s *sa) sendPhase1(datagram []byte) {
 
 func (s *sa) send(datagram []byte, messageID uint32) {
 	s.emit(&trace.PacketSent{MessageID: messageID})
+	if s.tooLarge(datagram) {
+		s.sendFragments(datagram)
+		return
+	}
 	s.e.sendRaw(s.local, s.remote, datagram)
 }
 
@@ -251,9 +255,13 @@ func (s *sa) finishPhase1(role trace.Role) {
 	e.stats.Phase1Up++
 	e.timers.clear(&s.retry)
 	e.timers.set(&s.life, s.expires)
+	tell := s.handshake.shorter
 	s.handshake.keys.Clear()
 	s.handshake = nil
 	s.errors, s.attempts = 0, 0
+	if tell {
+		s.tellLifetime()
+	}
 	s.startDPD()
 	s.startNATKeepalive()
 	s.startRenewal()

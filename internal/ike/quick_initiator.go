@@ -23,7 +23,7 @@ func (s *sa) startQuickMode(r request) {
 		e.failed(r.Acquire)
 		return
 	}
-	n.request, n.conn, n.line, n.pfs = r, conn, r.Line, conn.PFS
+	n.rekeys, n.conn, n.line, n.pfs = r.rekeys, conn, r.Line, conn.PFS
 	n.localProxy, n.remoteProxy = r.localProxy, r.remoteProxy
 	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
 	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))
@@ -106,6 +106,7 @@ func (m *message) quickMode2() {
 		n.abandon()
 		return
 	}
+	m.takeLifetimes()
 	if n.peerPublic, ok = m.takePFS(n.pfs); !ok {
 		n.abandon()
 		return

@@ -138,6 +138,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	}
 	n.conn, n.line, n.suite, n.encap, n.pfs, n.outSPI = conn, line, ts, o.Encap, o.Group, outSPI
 	n.lives = conn.Lives.Shorter(o)
+	n.shorter = shortened(n.lives, o)
 	prop.Transforms = []isakmp.Transform{t}
 	n.chosen = cloneProposal(prop)
 	return true
@@ -230,6 +231,7 @@ func (n *node) quickMode2Send(r DHResult) {
 		b.Add(isakmp.PayloadID, n.idI)
 		b.Add(isakmp.PayloadID, n.idR)
 	}
+	n.addLifetime(b)
 	n.lastOut = s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash2(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, rest)
 	})

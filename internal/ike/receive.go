@@ -113,6 +113,10 @@ func (m *message) route() {
 		m.drop(trace.DropWrongAddress)
 		return
 	}
+	if h.NextPayload == isakmp.PayloadFragment {
+		m.fragment()
+		return
+	}
 	switch h.Exchange {
 	case isakmp.ExchangeIdentity:
 		m.phase1()

@@ -46,9 +46,12 @@ func (c *child) startRenewal() {
 	c.e.timers.set(&c.renewal, c.expires.Add(-margin(life, c.initiator, uint8(c.in.spi))))
 }
 
-// renewalDue negotiates a pair's successor, or ends a pair that has one.
+// renewalDue completes a pair that has settled, negotiates its successor, or
+// ends it when it has one.
 func (c *child) renewalDue(now time.Time) {
 	switch {
+	case c.settles():
+		c.e.installOut(c)
 	case c.deleted:
 		c.e.removeChild(c, trace.ReasonReplaced)
 	case c.superseder != nil:
@@ -94,7 +97,7 @@ func (c *child) used() bool {
 func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 	e.begin(now, fx)
 	c := e.children[inboundSPI]
-	if c == nil || c.superseder != nil || c.exhausted {
+	if c == nil || !c.sends() || c.superseder != nil || c.exhausted {
 		return
 	}
 	c.exhausted = true
@@ -119,7 +122,7 @@ func (c *child) supersede() {
 
 // sends says whether the outbound SA is in the data plane: one that settles is
 // newer than all that are there.
-func (c *child) sends() bool { return c.ready && c.out.params == nil }
+func (c *child) sends() bool { return c.ready && !c.settles() }
 
 // rivals says whether c and o are pairs with one peer for the same traffic.
 func (c *child) rivals(o *child) bool {
@@ -174,7 +177,7 @@ func (s *sa) startRenewal() {
 	if len(s.rivals()) > 0 {
 		at = earlier(at, s.e.now.Add(overlap))
 	}
-	s.e.timers.set(&s.renewal, at)
+	s.e.timers.set(&s.retry, at)
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -188,10 +191,7 @@ func earlier(a, b time.Time) time.Time {
 // a main mode ahead of its end where there are IPsec SAs to look after.
 func (s *sa) renewalDue(now time.Time) {
 	e := s.e
-	if !s.up() {
-		return
-	}
-	e.timers.set(&s.renewal, now.Add(renewalInterval))
+	e.timers.set(&s.retry, now.Add(renewalInterval))
 	if s.newestWith() != s {
 		return
 	}
@@ -205,7 +205,7 @@ func (s *sa) renewalDue(now time.Time) {
 	due := s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
 	if now.Before(due) {
 		if len(s.rivals()) == 0 {
-			e.timers.set(&s.renewal, due)
+			e.timers.set(&s.retry, due)
 		}
 		return
 	}

@@ -86,7 +86,7 @@ func (e *Engine) underWay(conn *Connection, r request) bool {
 	for _, peer := range conn.Peers {
 		pair := addrPair{conn.Local, peer}
 		for _, c := range e.byEnds[pair] {
-			if c.settle.index != 0 && r.same(c.conn, c.line, c.localProxy, c.remoteProxy) {
+			if c.settles() && r.same(c.conn, c.line, c.localProxy, c.remoteProxy) {
 				return true
 			}
 		}
@@ -116,6 +116,11 @@ func (s *sa) negotiates(r request) bool {
 		}
 	}
 	return false
+}
+
+// request is what an initiator's quick mode was begun for.
+func (n *node) request() request {
+	return request{Acquire{n.conn.Tag, n.line}, n.localProxy, n.remoteProxy, n.rekeys}
 }
 
 func (e *Engine) tellRequest(conn *Connection, peer netip.Addr, r request) {

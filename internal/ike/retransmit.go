@@ -15,11 +15,15 @@ func (s *sa) startRetransmission() {
 	s.e.timers.set(&s.retry, s.e.now.Add(s.e.cfg.interval()))
 }
 
-// retryDue is the retry timer: a retransmission of phase 1, its end, or the
-// purge of a dead SA.
+// retryDue is the retry timer: a retransmission of phase 1, its end, the renewal
+// of an SA that is up, or the purge of a dead one.
 func (s *sa) retryDue(now time.Time) {
 	if s.dead {
 		s.purge()
+		return
+	}
+	if s.up() {
+		s.renewalDue(now)
 		return
 	}
 	limit := s.e.cfg.tries()

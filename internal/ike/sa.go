@@ -39,9 +39,11 @@ type sa struct {
 	replays  int    // how often lastOut answered a duplicate
 	attempts int
 	errors   int
-	retry    timer // retransmission, then purge
+	retry    timer // retransmission, then the successor, then purge
 	life     timer // end of the lifetime
-	renewal  timer // successor before that
+
+	assembly *assembly // fragments of a message; nil for none
+	sentID   uint16    // of the last message that went in fragments
 
 	nodes    map[uint32]*node
 	finished recentIDs // quick modes
@@ -56,6 +58,7 @@ type sa struct {
 	keepalive            timer
 	peerID               policy.Identity
 	peerGateway          bool // the peer is of this kind too
+	peerFragments        bool // it takes Cisco's fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	heard                time.Time // last authenticated message of the peer
@@ -76,6 +79,7 @@ type handshake struct {
 	natD        [][]byte
 	initialSent bool
 	initialGot  bool // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
+	shorter     bool // our lifetime is, than the initiator offered
 	busy        bool // a question is open
 }
 
@@ -101,7 +105,6 @@ func (e *Engine) newSA(role trace.Role, local, remote netip.AddrPort) *sa {
 		state: trace.StateReady, show: trace.MMNoState, handshake: &handshake{}}
 	s.retry.fire = s.retryDue
 	s.life.fire = s.lifeDue
-	s.renewal.fire = s.renewalDue
 	s.keepalive.fire = s.keepaliveDue
 	s.dpd.timer.fire = s.dpdDue
 	pair := s.pair()
@@ -165,13 +168,13 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	}
 	e := s.e
 	e.timers.clear(&s.life)
-	e.timers.clear(&s.renewal)
 	e.timers.clear(&s.keepalive)
 	e.timers.clear(&s.dpd.timer)
 	for _, n := range s.sortedNodes() {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}
 	s.failWaiting()
+	s.dropAssembly()
 	if s.skeyid != nil {
 		s.skeyid.Clear()
 	}

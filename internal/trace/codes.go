@@ -87,5 +87,8 @@ const (
 	CodeIOSVendorIDReceived
 	CodeCryptoOperation
 	CodeClearTextReceived
+	CodeResponderLifetime
+	CodeInvalidSPIReceived
+	CodeMessageFragmented
 	NumCodes
 )

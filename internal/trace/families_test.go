@@ -200,7 +200,9 @@ func informational() []Record {
 		s.add(&NotifyReceived{t, isakmp.ProtocolESP, 0x705B8268, node, true})
 	}
 	s.add(&NotifySending{isakmp.NotifyNoProposalChosen, isakmp.ProtocolESP, 0x705B8268, node},
-		&NotifySending{isakmp.NotifyResponderLifetime, isakmp.ProtocolISAKMP, 0, node}, &PayloadProcessed{isakmp.PayloadVendorID, node})
+		&NotifySending{isakmp.NotifyResponderLifetime, isakmp.ProtocolISAKMP, 0, node}, &PayloadProcessed{isakmp.PayloadVendorID, node},
+		&ResponderLifetime{Sent: true, Seconds: 3600}, &ResponderLifetime{Sent: true, Phase2: true, Seconds: 600},
+		&ResponderLifetime{Seconds: 3600}, &ResponderLifetime{Phase2: true, Seconds: 600, Kilobytes: 2560})
 	return s.records
 }
 
@@ -296,6 +298,8 @@ func systemMessages() []Record {
 		s.add(&ModeFailure{t})
 	}
 	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47})
+	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400})
+	s.add(&InvalidSPIReceived{Source: bookPeer, Destination: netip.MustParseAddr("192.1.1.40"), SPI: 0x3EA71AED})
 	s.add(&ISAKMPOnOff{On: false})
 	return s.records
 }

@@ -125,6 +125,9 @@ var owners = [NumCodes]debugSet{
 	CodeSAPurged:                 debugISAKMP,
 	CodeIOSVendorIDReceived:      debugISAKMP,
 	CodeCryptoOperation:          debugEngine,
+	CodeResponderLifetime:        debugISAKMP,
+	CodeInvalidSPIReceived:       systemMessage,
+	CodeMessageFragmented:        0, // IOS's words are not known
 	CodeClearTextReceived:        systemMessage,
 }
 

@@ -59,6 +59,8 @@ func (w *iosWriter) writeISAKMP(event Event) {
 		w.sa("SA is still budding. Attached new ipsec request to it. (local %s, remote %s)", w.local(), w.remote())
 	case *RequestFailed:
 		w.requestFailed(e)
+	case *ResponderLifetime:
+		w.responderLifetime(e)
 	default:
 		if !w.writeNegotiation(event) && !w.writeAuthentication(event) {
 			w.writePhase2(event)

@@ -15,6 +15,9 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 	case *ClearTextReceived:
 		w.system("%%CRYPTO-4-RECVD_PKT_NOT_IPSEC: Rec'd packet not an IPSEC packet. (ip) vrf/dest_addr= /%s, src_addr= %s, prot= %d",
 			e.Dst, e.Src, e.Protocol)
+	case *InvalidSPIReceived:
+		w.system("%%CRYPTO-4-RECVD_PKT_INV_SPI: decaps: rec'd IPSEC packet has invalid spi for destaddr=%s, prot=50, spi=0x%X(%[2]d), srcaddr=%s",
+			e.Destination.Unmap(), e.SPI, e.Source.Unmap())
 	case *ISAKMPOnOff:
 		state := "OFF"
 		if e.On {

@@ -84,6 +84,9 @@ var registry = [NumCodes]struct {
 	CodeModeFailure:              {"mode_failure", func() Event { return new(ModeFailure) }},
 	CodeSAPurged:                 {"sa_purged", func() Event { return new(SAPurged) }},
 	CodeIOSVendorIDReceived:      {"ios_vendor_id_received", func() Event { return new(IOSVendorIDReceived) }},
+	CodeResponderLifetime:        {"responder_lifetime", func() Event { return new(ResponderLifetime) }},
+	CodeInvalidSPIReceived:       {"invalid_spi_received", func() Event { return new(InvalidSPIReceived) }},
+	CodeMessageFragmented:        {"message_fragmented", func() Event { return new(MessageFragmented) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }

@@ -271,13 +271,15 @@ const (
 	DropMessageID                     // message ID of 0 or reused
 	DropCommit                        // commit bit, which is not supported
 	DropReplay                        // DPD sequence or a finished message ID again
+	DropFragment                      // a fragment that does not fit, or of a message not wanted in fragments
 	NumDrops
 )
 
 var dropNames = [...]string{"truncated", "bad header", "malformed payload", "unexpected payload", "missing payload", "no SA",
 	"wrong address", "not encrypted", "encrypted without key", "hash mismatch", "exchange not supported",
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
-	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay"}
+	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
+	"bad fragment"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 

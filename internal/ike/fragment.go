@@ -1,0 +1,199 @@
+package ike
+
+import (
+	"bytes"
+	"encoding/binary"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// Fragmentation is Cisco's fragmentation of IKE messages, for paths that lose
+// fragments of IP. A message, header and all, is cut into datagrams of one
+// fragment payload each, under the cookies of its SA.
+type Fragmentation struct {
+	// MTU is the largest IP packet that we send, in octets; 0 is 576.
+	MTU int
+}
+
+// Bounds of messages that lack fragments. One SA holds one at a time, and no
+// longer than a retransmission takes.
+const (
+	maxFragments  = 64
+	maxAssemblies = 256
+	assemblyAge   = 30 * time.Second
+)
+
+// assembly is the fragments of a message that have come.
+type assembly struct {
+	id     uint16
+	parts  [maxFragments + 1][]byte // by number
+	have   int
+	last   int // number of the last fragment; 0 as long as it is unknown
+	octets int
+	end    timer
+}
+
+// fragment takes one fragment. Fragments are not authenticated: what they make
+// is judged as any message is. First messages in fragments are not taken, since
+// nothing is kept for who has no SA.
+func (m *message) fragment() {
+	s := m.s
+	if m.e.cfg.Fragmentation == nil || s.dead {
+		m.drop(trace.DropFragment)
+		return
+	}
+	payloads, _, err := isakmp.ParsePayloads(m.header.NextPayload, m.raw[isakmp.HeaderLen:], false, nil)
+	if err != nil || len(payloads) != 1 {
+		m.drop(trace.DropFragment)
+		return
+	}
+	f, err := isakmp.ParseFragment(payloads[0])
+	if err != nil || int(f.Number) > maxFragments {
+		m.drop(trace.DropFragment)
+		return
+	}
+	if s.assembly != nil && s.assembly.contradicts(f) {
+		s.dropAssembly()
+	}
+	if s.assembly == nil && !s.startAssembly(f.ID) {
+		m.drop(trace.DropLimit)
+		return
+	}
+	a := s.assembly
+	if a.parts[f.Number] != nil {
+		m.drop(trace.DropDuplicate)
+		return
+	}
+	if a.octets+len(f.Data) > maxDatagram {
+		s.dropAssembly()
+		m.drop(trace.DropTooLarge)
+		return
+	}
+	a.add(f)
+	if a.have == a.last {
+		m.assembled(a)
+	}
+}
+
+// contradicts says whether a fragment belongs to another message than a: some
+// peers give all messages the same ID.
+func (a *assembly) contradicts(f isakmp.Fragment) bool {
+	number := int(f.Number)
+	if f.ID != a.id || (f.Last && a.last != 0 && a.last != number) || (a.last != 0 && number > a.last) {
+		return true
+	}
+	for i := number + 1; f.Last && i <= maxFragments; i++ {
+		if a.parts[i] != nil {
+			return true
+		}
+	}
+	return a.parts[number] != nil && !bytes.Equal(a.parts[number], f.Data)
+}
+
+func (a *assembly) add(f isakmp.Fragment) {
+	a.parts[f.Number] = bytes.Clone(f.Data)
+	a.have++
+	a.octets += len(f.Data)
+	if f.Last {
+		a.last = int(f.Number)
+	}
+}
+
+func (s *sa) startAssembly(id uint16) bool {
+	if s.e.assemblies >= maxAssemblies {
+		return false
+	}
+	s.e.assemblies++
+	s.assembly = &assembly{id: id}
+	s.assembly.end.fire = func(time.Time) { s.dropAssembly() }
+	s.e.timers.set(&s.assembly.end, s.e.now.Add(assemblyAge))
+	return true
+}
+
+func (s *sa) dropAssembly() {
+	if s.assembly == nil {
+		return
+	}
+	s.e.timers.clear(&s.assembly.end)
+	s.e.assemblies--
+	s.assembly = nil
+}
+
+// assembled hands a whole message on. It must be of the SA that its fragments
+// came under, and no fragment itself.
+func (m *message) assembled(a *assembly) {
+	data := bytes.Join(a.parts[1:a.last+1], nil)
+	m.s.dropAssembly()
+	h, err := isakmp.ParseHeader(data)
+	if err != nil || h.NextPayload == isakmp.PayloadFragment || h.Initiator != m.header.Initiator || h.Responder != m.header.Responder {
+		m.drop(trace.DropFragment)
+		return
+	}
+	c := m.context()
+	m.e.emit(&c, &trace.MessageFragmented{Count: uint8(a.last), Size: uint16(len(data))})
+	whole := &message{e: m.e, raw: data, header: h, local: m.local, remote: m.remote}
+	whole.route()
+}
+
+// takesFragments reads the capabilities behind the vendor ID, which some peers
+// leave out: the first bit is for main mode.
+func takesFragments(vendorID []byte) bool {
+	rest := vendorID[len(isakmp.VIDFragmentation):]
+	return len(rest) != 4 || binary.BigEndian.Uint32(rest)&fragmentsMainMode != 0
+}
+
+const fragmentsMainMode = 1 << 31
+
+// addFragmentation adds the vendor ID to message 1 or 2.
+func (e *Engine) addFragmentation(b *isakmp.Builder) {
+	if e.cfg.Fragmentation != nil {
+		b.Add(isakmp.PayloadVendorID, binary.BigEndian.AppendUint32([]byte(isakmp.VIDFragmentation), fragmentsMainMode))
+	}
+}
+
+// Octets of an IPv4 packet before an IKE message, and of the non-ESP marker.
+const (
+	ipUDPHeaders = 20 + 8
+	markerOctets = 4
+)
+
+// largest is how long a datagram to the peer may be.
+func (s *sa) largest() int {
+	size := s.e.cfg.Fragmentation.MTU
+	if size == 0 {
+		size = 576
+	}
+	size -= ipUDPHeaders
+	if s.local.Port() == isakmp.PortNATT {
+		size -= markerOctets
+	}
+	return size
+}
+
+// tooLarge says whether a datagram has to go in fragments, and can.
+func (s *sa) tooLarge(datagram []byte) bool {
+	return s.peerFragments && s.e.cfg.Fragmentation != nil && len(datagram) > s.largest()
+}
+
+// sendFragments sends a message in fragments. Their headers are those of main
+// mode with message ID 0, whatever the message's: so does strongSwan, and takes
+// nothing else.
+func (s *sa) sendFragments(datagram []byte) {
+	const overhead = isakmp.HeaderLen + 8 // the payload's headers
+	size := s.largest() - overhead
+	s.sentID++
+	count := (len(datagram) + size - 1) / size
+	if count > maxFragments {
+		s.e.sendRaw(s.local, s.remote, datagram)
+		return
+	}
+	s.emit(&trace.MessageFragmented{Sent: true, Count: uint8(count), Size: uint16(len(datagram))})
+	for i := range count {
+		data := datagram[i*size : min((i+1)*size, len(datagram))]
+		b := s.builder(isakmp.ExchangeIdentity, 0, 0)
+		b.Add(isakmp.PayloadFragment, isakmp.AppendFragment(nil, isakmp.Fragment{ID: s.sentID, Number: uint8(i + 1), Last: i == count-1, Data: data}))
+		s.e.sendRaw(s.local, s.remote, b.Bytes(1))
+	}
+}

@@ -1,0 +1,179 @@
+package ike
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// fragmenting has both ends send packets of at most 300 octets.
+func fragmenting(hub, spoke *Config) {
+	withPFS(hub, spoke)
+	hub.Fragmentation, spoke.Fragmentation = &Fragmentation{MTU: 300}, &Fragmentation{MTU: 300}
+}
+
+func TestLongMessagesGoInFragments(t *testing.T) {
+	p := newPair(t, fragmenting)
+	p.rewrite = func(_ int, d *Datagram) {
+		if len(d.Data) > 300-28 {
+			t.Errorf("a datagram of %d octets", len(d.Data))
+		}
+	}
+	p.connect()
+	p.checkUp()
+	for _, s := range []*side{p.hub, p.spoke} {
+		var sent, received bool
+		for _, r := range s.events.list {
+			if e, ok := r.Event.(*trace.MessageFragmented); ok {
+				sent, received = sent || e.Sent, received || !e.Sent
+			}
+		}
+		if !sent || !received {
+			t.Errorf("%s: fragments sent %v, received %v", s.name, sent, received)
+		}
+	}
+}
+
+// Who did not announce that it takes fragments gets none.
+func TestNoFragmentsWithoutTheVendorID(t *testing.T) {
+	for name, change := range map[string]func(hub, spoke *Config){
+		"the spoke":      func(hub, spoke *Config) { fragmenting(hub, spoke); spoke.Fragmentation = nil },
+		"the hub":        func(hub, spoke *Config) { fragmenting(hub, spoke); hub.Fragmentation = nil },
+		"none of them":   func(hub, spoke *Config) { fragmenting(hub, spoke); hub.Fragmentation, spoke.Fragmentation = nil, nil },
+		"and short ones": func(hub, spoke *Config) { hub.Fragmentation, spoke.Fragmentation = &Fragmentation{}, &Fragmentation{} },
+	} {
+		p := newPair(t, change)
+		p.connect()
+		p.checkUp()
+		if p.sent != tunnelDatagrams {
+			t.Errorf("%s without: %d datagrams, want %d", name, p.sent, tunnelDatagrams)
+		}
+	}
+}
+
+func TestFragmentsVendorIDCapabilities(t *testing.T) {
+	for tail, want := range map[string]bool{"": true, "\x80\x00\x00\x00": true, "\xc0\x00\x00\x00": true, "\x40\x00\x00\x00": false, "\x80": true} {
+		if got := takesFragments([]byte(isakmp.VIDFragmentation + tail)); got != want {
+			t.Errorf("capabilities %x: %v, want %v", tail, got, want)
+		}
+	}
+}
+
+// TestFragmentsUnderTrouble loses, repeats and reorders: the tunnel comes up
+// when the network is well, and nothing is left behind.
+func TestFragmentsUnderTrouble(t *testing.T) {
+	for seed := range uint64(40) {
+		p := newPair(t, fragmenting)
+		r := rand.New(rand.NewPCG(seed, 3))
+		p.lose = func(_ int, d Datagram) bool {
+			switch x := r.IntN(12); {
+			case x == 0:
+				return true
+			case x == 1:
+				p.wire = append(p.wire, copied(d))
+			case x < 5:
+				r.Shuffle(len(p.wire), func(i, j int) { p.wire[i], p.wire[j] = p.wire[j], p.wire[i] })
+			}
+			return false
+		}
+		p.connect()
+		p.advance(50 * time.Second)
+		p.lose = nil
+		p.advance(2 * time.Minute)
+		p.connect()
+		p.advance(time.Minute)
+		p.checkAgree(seed)
+		for _, s := range []*side{p.hub, p.spoke} {
+			if n := s.engine.assemblies; n != 0 {
+				t.Fatalf("seed %d: %s still holds %d incomplete messages", seed, s.name, n)
+			}
+		}
+	}
+}
+
+// fragmentOf is a datagram with one fragment under the hub's newest SA.
+func (p *pair) fragmentOf(f isakmp.Fragment) []byte {
+	s := p.hub.newest()
+	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
+	b.Add(isakmp.PayloadFragment, isakmp.AppendFragment(nil, f))
+	return b.Bytes(1)
+}
+
+func (p *pair) toHub(data ...[]byte) {
+	for _, d := range data {
+		p.deliver(Datagram{Local: p.spoke.newest().local, Remote: p.spoke.newest().remote, Data: d})
+	}
+}
+
+func TestHostileFragments(t *testing.T) {
+	p := newPair(t, fragmenting)
+	p.connect()
+	drops := func(reason trace.Drop) uint64 { return p.hub.engine.Statistics().Dropped[reason] }
+	part := func(id uint16, number uint8, last bool, data []byte) []byte {
+		return p.fragmentOf(isakmp.Fragment{ID: id, Number: number, Last: last, Data: data})
+	}
+	long := make([]byte, 1000)
+	before := drops(trace.DropFragment)
+	// Too many, one within another, another SA's header, and no message at all.
+	p.toHub(part(1, maxFragments+1, false, long))
+	inner := part(7, 1, true, long)
+	p.toHub(part(2, 1, true, inner))
+	foreign := bytes.Clone(p.quick(isakmp.FlagEncryption, isakmp.PayloadHash, 32))
+	foreign[0] ^= 1
+	p.toHub(part(3, 1, true, foreign))
+	p.toHub(part(4, 1, true, []byte("no message")))
+	two := p.hub.newest().builder(isakmp.ExchangeIdentity, 0, 0)
+	for range 2 {
+		two.Add(isakmp.PayloadFragment, isakmp.AppendFragment(nil, isakmp.Fragment{ID: 5, Number: 1, Data: long}))
+	}
+	p.toHub(two.Bytes(1))
+	if n := drops(trace.DropFragment) - before; n != 5 {
+		t.Errorf("%d bad fragments are counted, want 5", n)
+	}
+	if n := p.hub.engine.assemblies; n != 0 {
+		t.Errorf("%d incomplete messages", n)
+	}
+	// More than a datagram can be.
+	tooLarge := drops(trace.DropTooLarge)
+	for i := range uint8(20) {
+		p.toHub(part(6, i+1, false, long))
+	}
+	if drops(trace.DropTooLarge) == tooLarge {
+		t.Error("a message may be longer than a datagram")
+	}
+	// A flood of unfinished ones is one at a time, and gone after a while.
+	for i := range uint16(1000) {
+		p.toHub(part(100+i, 1, false, long), part(100+i, 3, true, long), part(100+i, 5, false, long), part(100+i, 2, true, long))
+	}
+	if n := p.hub.engine.assemblies; n != 1 {
+		t.Errorf("%d incomplete messages, want 1", n)
+	}
+	p.advance(assemblyAge)
+	if n := p.hub.engine.assemblies; n != 0 {
+		t.Errorf("%d incomplete messages after their age", n)
+	}
+	p.checkUp()
+	// The tunnel's own messages still pass.
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, fx) })
+	p.connect()
+	p.checkUp()
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.Shutdown(p.now, fx) })
+	p.advance(2 * time.Hour)
+	p.hub.engine.checkQuiet(t)
+}
+
+// The incomplete messages of all SAs together are bounded.
+func TestIncompleteMessagesAreBounded(t *testing.T) {
+	p := newPair(t, fragmenting)
+	p.connect()
+	p.hub.engine.assemblies = maxAssemblies
+	before := p.hub.engine.Statistics().Dropped[trace.DropLimit]
+	p.toHub(p.fragmentOf(isakmp.Fragment{ID: 1, Number: 1, Data: []byte{1}}))
+	if p.hub.engine.assemblies != maxAssemblies || p.hub.engine.Statistics().Dropped[trace.DropLimit] != before+1 {
+		t.Errorf("%d incomplete messages", p.hub.engine.assemblies)
+	}
+}
