@@ -29,8 +29,8 @@ func answered(t *testing.T, near *host, count, size int) (n int) {
 // pairs of 2560 kilobytes carry six megabytes without a loss.
 func TestNothingIsLostWhenKilobytesRunOut(t *testing.T) {
 	_, near, far, _ := twoSites(t)
-	if n := answered(t, near, 400, 15000); n != 400 {
-		t.Errorf("%d of 400 answered", n)
+	if n := answered(t, near, 1200, 5000); n != 1200 {
+		t.Errorf("%d of 1200 answered", n)
 	}
 	for _, h := range []*host{near, far} {
 		if n := h.router.Statistics().Phase2Up; n != 3 {
