@@ -81,5 +81,5 @@ type Events struct {
 }
 
 // SendUDP sends ESP packets in order from one UDP socket of the gateway's to
-// a peer (RFC 3948 section 2.1).
-type SendUDP func(local, remote netip.AddrPort, packets [][]byte) error
+// a peer (RFC 3948 section 2.1), with the IP header that is asked for.
+type SendUDP func(local, remote netip.AddrPort, outer ipsec.OuterHeader, packets [][]byte) error

@@ -131,11 +131,11 @@ func FuzzStripOuter(f *testing.F) {
 	f.Add(echo())
 	f.Add([]byte{0x4f})
 	f.Fuzz(func(t *testing.T, packet []byte) {
-		payload, from, to, ok := stripOuter(packet)
+		payload, from, to, tos, ok := stripOuter(packet)
 		if !ok {
 			return
 		}
-		if !from.Is4() || !to.Is4() || len(payload) > len(packet)-20 || !bytes.HasSuffix(packet, payload) {
+		if !from.Is4() || !to.Is4() || len(payload) > len(packet)-20 || !bytes.HasSuffix(packet, payload) || tos != packet[1] {
 			t.Fatalf("%v to %v: %x of %x", from, to, payload, packet)
 		}
 	})
@@ -173,8 +173,13 @@ func TestSplit(t *testing.T) {
 			t.Errorf("size %d: %s", size, got)
 		}
 	}
-	if segmentSize(nil) != 0 || segmentSize([]byte{1, 2, 3}) != 0 {
-		t.Error("a size from nothing")
+	for _, oob := range [][]byte{nil, {1, 2, 3}} {
+		if size, tos := readControl(oob); size != 0 || tos != 0 {
+			t.Errorf("%x: size %d, TOS %d", oob, size, tos)
+		}
+	}
+	if size, tos := readControl(tosControl(0xba)); size != 0 || tos != 0xba {
+		t.Errorf("size %d, TOS %#x", size, tos)
 	}
 }
 

@@ -19,7 +19,7 @@ type device struct{ tun.Device }
 
 // makeDevice makes the TUN device, up and with its routes.
 func (u *Userspace) makeDevice() error {
-	t, err := tun.CreateTUN(u.cfg.Device, u.cfg.MTU)
+	t, err := tun.CreateTUN(u.cfg.Device, int(u.mtu.Load()))
 	if err != nil {
 		return fmt.Errorf("TUN device %s: %w", u.cfg.Device, err)
 	}

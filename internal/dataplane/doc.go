@@ -27,6 +27,5 @@
 //   - A policy that selects the gateways' own addresses, as transport mode has
 //     it, needs net.ipv4.conf.*.rp_filter 0 or 2: the strict filter judges ARP
 //     by the policy's rules too, where nothing tells ARP from what they select.
-//   - The outer header copies neither DSCP nor ECN from the inner one.
 //   - IPv6 does not pass: entries and endpoints are IPv4.
 package dataplane

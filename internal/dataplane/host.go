@@ -193,6 +193,18 @@ func (h *Host) Renew(tun string) error {
 	return h.setRules(tun, h.policy)
 }
 
+// SetMTU sets the MTU of a device, in octets of an IP packet.
+func (h *Host) SetMTU(name string, mtu int) error {
+	link, err := h.netlink.LinkByName(name)
+	if err == nil {
+		err = h.netlink.LinkSetMTU(link, mtu)
+	}
+	if err != nil {
+		return fmt.Errorf("MTU of %s: %w", name, err)
+	}
+	return nil
+}
+
 // isUp says whether a device is set up now.
 func (h *Host) isUp(name string) (bool, error) {
 	link, err := h.netlink.LinkByName(name)

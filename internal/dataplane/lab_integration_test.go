@@ -122,7 +122,9 @@ func openGateway(t testing.TB, ns string, addr netip.Addr, acquire func(ipsec.Po
 			return err
 		}
 		g.Userspace, err = OpenUserspace(g.host, UserspaceConfig{
-			SendUDP: func(_, remote netip.AddrPort, packets [][]byte) error { return g.udp.Send(remote, packets...) },
+			SendUDP: func(_, remote netip.AddrPort, outer ipsec.OuterHeader, packets [][]byte) error {
+				return g.udp.SendESP(remote, outer, packets...)
+			},
 			Events: Events{
 				Acquire: func(e ipsec.PolicyEntry, _ ipsec.Flow) {
 					if acquire != nil {
@@ -141,7 +143,9 @@ func openGateway(t testing.TB, ns string, addr netip.Addr, acquire func(ipsec.Po
 		})
 		return err
 	})
-	go g.udp.Receive(func(from netip.AddrPort, datagrams [][]byte) { g.ReceiveUDP(from, g.udp.Local(), datagrams) })
+	go g.udp.Receive(func(from netip.AddrPort, tos uint8, datagrams [][]byte) {
+		g.ReceiveUDP(from, g.udp.Local(), tos, datagrams)
+	})
 	t.Cleanup(func() {
 		if err := g.Close(); err != nil {
 			t.Errorf("close %s: %v", ns, err)
@@ -235,11 +239,9 @@ func wantPing(t testing.TB, ns, args, want string) {
 	}
 }
 
-// clearText counts the packets between the two private networks that pass the
-// wire between the gateways outside of ESP.
-func clearText(t testing.TB) (count func() int) {
+// tap is a packet socket on the wire between the gateways, at the spoke.
+func tap(t testing.TB) (fd int) {
 	t.Helper()
-	var fd int
 	inside(t, nsSpoke, func() error {
 		link, err := net.InterfaceByName("wan0")
 		if err != nil {
@@ -252,6 +254,14 @@ func clearText(t testing.TB) (count func() int) {
 		return unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: allProtocols, Ifindex: link.Index})
 	})
 	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// clearText counts the packets between the two private networks that pass the
+// wire between the gateways outside of ESP.
+func clearText(t testing.TB) (count func() int) {
+	t.Helper()
+	fd := tap(t)
 	return func() int {
 		n, buf := 0, make([]byte, 65535)
 		for {

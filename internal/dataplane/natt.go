@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"qmidle/internal/ipsec"
 )
 
 // UDPSocket is a UDP socket of the gateway's, bound to one address, for IKE
@@ -22,6 +24,7 @@ type UDPSocket struct {
 	conn      *net.UDPConn
 	local     netip.AddrPort
 	segmented atomic.Bool // cleared when the kernel has refused to segment
+	df        *fragmentation
 }
 
 const (
@@ -44,11 +47,17 @@ func ListenUDP(local netip.AddrPort) (*UDPSocket, error) {
 		conn.Close()
 		return nil, err
 	}
+	if s.df, err = newFragmentation(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	err = raw.Control(func(fd uintptr) {
 		_, noSegment := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		s.segmented.Store(noSegment == nil)
 		// Without UDP_GRO every datagram comes alone, which is right too.
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 1)
+		// Without it marks of congestion on the way are lost.
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	})
 	if err != nil {
 		conn.Close()
@@ -66,18 +75,31 @@ func (s *UDPSocket) Close() error { return s.conn.Close() }
 // Send sends datagrams in order to one peer. It goes on behind one that is
 // refused, and returns all errors.
 func (s *UDPSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
+	return s.send(to, dfWhereItFits, nil, datagrams)
+}
+
+// SendESP is Send with the outer IP header that the packets are to have. The
+// error is EMSGSIZE for those that are too large for the path and must not be
+// fragmented.
+func (s *UDPSocket) SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error {
+	return s.send(to, espDF(outer.DF), tosControl(outer.TOS), packets)
+}
+
+func (s *UDPSocket) send(to netip.AddrPort, df int, control []byte, datagrams [][]byte) error {
 	var errs []error
-	for len(datagrams) > 0 {
-		n := 1
-		if s.segmented.Load() {
-			n = segmentRun(datagrams)
+	err := s.df.with(df, func() {
+		for len(datagrams) > 0 {
+			n := 1
+			if s.segmented.Load() {
+				n = segmentRun(datagrams)
+			}
+			if err := s.sendRun(to, control, datagrams[:n]); err != nil {
+				errs = append(errs, err)
+			}
+			datagrams = datagrams[n:]
 		}
-		if err := s.sendRun(to, datagrams[:n]); err != nil {
-			errs = append(errs, err)
-		}
-		datagrams = datagrams[n:]
-	}
-	return errors.Join(errs...)
+	})
+	return errors.Join(append(errs, err)...)
 }
 
 // segmentRun is how many datagrams can go as one: all but the last have the
@@ -99,9 +121,9 @@ func segmentRun(datagrams [][]byte) int {
 	return n
 }
 
-func (s *UDPSocket) sendRun(to netip.AddrPort, run [][]byte) error {
+func (s *UDPSocket) sendRun(to netip.AddrPort, control []byte, run [][]byte) error {
 	if len(run) == 1 {
-		_, err := s.conn.WriteToUDPAddrPort(run[0], to)
+		_, _, err := s.conn.WriteMsgUDPAddrPort(run[0], control, to)
 		return err
 	}
 	room := superPackets.Get().(*[]byte)
@@ -109,7 +131,7 @@ func (s *UDPSocket) sendRun(to netip.AddrPort, run [][]byte) error {
 	for _, d := range run {
 		super = append(super, d...)
 	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(super, segmentControl(len(run[0])), to)
+	_, _, err := s.conn.WriteMsgUDPAddrPort(super, append(segmentControl(len(run[0])), control...), to)
 	superPackets.Put(room)
 	if err == nil {
 		return nil
@@ -121,7 +143,7 @@ func (s *UDPSocket) sendRun(to netip.AddrPort, run [][]byte) error {
 	}
 	var errs []error
 	for _, d := range run {
-		if _, err := s.conn.WriteToUDPAddrPort(d, to); err != nil {
+		if _, _, err := s.conn.WriteMsgUDPAddrPort(d, control, to); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -143,10 +165,11 @@ func segmentControl(size int) []byte {
 }
 
 // Receive calls handle for the datagrams as they come, those that came as one
-// together, until the socket is closed. They are valid during the call only,
+// together, until the socket is closed. tos is that octet of their IP headers.
+// They are valid during the call only,
 // which may change them. Errors of single datagrams, such as an ICMP answer to
 // one that was sent, are passed over.
-func (s *UDPSocket) Receive(handle func(from netip.AddrPort, datagrams [][]byte)) error {
+func (s *UDPSocket) Receive(handle func(from netip.AddrPort, tos uint8, datagrams [][]byte)) error {
 	buf, oob := make([]byte, 65535), make([]byte, 128)
 	var datagrams [][]byte
 	failures := 0
@@ -159,8 +182,9 @@ func (s *UDPSocket) Receive(handle func(from netip.AddrPort, datagrams [][]byte)
 			continue
 		}
 		failures = 0
-		datagrams = split(datagrams[:0], buf[:n], segmentSize(oob[:oobn]))
-		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), datagrams)
+		size, tos := readControl(oob[:oobn])
+		datagrams = split(datagrams[:0], buf[:n], size)
+		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), tos, datagrams)
 	}
 }
 
@@ -173,16 +197,20 @@ func split(out [][]byte, b []byte, size int) [][]byte {
 	return append(out, b)
 }
 
-// segmentSize reads UDP_GRO's control message, 0 without one.
-func segmentSize(oob []byte) int {
+// readControl reads the size of UDP_GRO's segments, 0 without any, and the TOS
+// octet.
+func readControl(oob []byte) (size int, tos uint8) {
 	messages, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	for _, m := range messages {
-		if m.Header.Level == unix.IPPROTO_UDP && m.Header.Type == unix.UDP_GRO && len(m.Data) >= 4 {
-			return int(binary.NativeEndian.Uint32(m.Data))
+		switch {
+		case m.Header.Level == unix.IPPROTO_UDP && m.Header.Type == unix.UDP_GRO && len(m.Data) >= 4:
+			size = int(binary.NativeEndian.Uint32(m.Data))
+		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_TOS && len(m.Data) >= 1:
+			tos = m.Data[0]
 		}
 	}
-	return 0
+	return size, tos
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
 	"golang.zx2c4.com/wireguard/tun"
 
 	"qmidle/internal/ipsec"
@@ -33,6 +34,7 @@ type outBatch struct {
 
 type sealedPacket struct {
 	sa     *ipsec.SA
+	outer  ipsec.OuterHeader
 	packet []byte
 }
 
@@ -112,7 +114,10 @@ func (u *Userspace) outboundOne(b *outBatch, room, packet []byte) {
 	}
 	switch r.Action {
 	case ipsec.Sealed:
-		b.sealed = append(b.sealed, sealedPacket{r.SA, r.Packet})
+		b.sealed = append(b.sealed, sealedPacket{r.SA, r.Outer, r.Packet})
+		for _, fragment := range r.More {
+			b.sealed = append(b.sealed, sealedPacket{r.SA, r.Outer, fragment})
+		}
 	case ipsec.Acquire:
 		u.enqueue(r, packet, installs)
 	case ipsec.Bypass:
@@ -171,34 +176,46 @@ func (u *Userspace) tellTooBig(packet []byte, mtu int) {
 // send sends the sealed packets in order for each peer.
 func (u *Userspace) send(b *outBatch) {
 	for at := 0; at < len(b.sealed); {
-		sa := b.sealed[at].sa
-		p, to := sa.Params(), sa.Endpoint()
+		first := b.sealed[at]
 		end := at + 1
-		for end < len(b.sealed) && b.sealed[end].sa == sa {
+		for end < len(b.sealed) && b.sealed[end].sa == first.sa && b.sealed[end].outer == first.outer {
 			end++
 		}
-		if p.UDPEncap {
-			u.sendUDP(b, sa, netip.AddrPortFrom(p.Local, p.LocalPort), to, b.sealed[at:end])
+		if first.sa.Params().UDPEncap {
+			u.sendUDP(b, b.sealed[at:end])
 		} else {
-			u.sendRaw(b, sa, p.Local, to.Addr(), b.sealed[at:end])
+			u.sendRaw(b, b.sealed[at:end])
 		}
 		at = end
 	}
 }
 
-func (u *Userspace) sendUDP(b *outBatch, sa *ipsec.SA, local, to netip.AddrPort, packets []sealedPacket) {
+// sendUDP sends packets of one SA with equal outer headers.
+func (u *Userspace) sendUDP(b *outBatch, packets []sealedPacket) {
 	b.run = b.run[:0]
 	for _, s := range packets {
 		b.run = append(b.run, s.packet)
 	}
-	if err := u.cfg.SendUDP(local, to, b.run); err != nil {
-		u.processor.CountDrop(sa, ipsec.DropSendFailed)
+	sa := packets[0].sa
+	p := sa.Params()
+	if err := u.cfg.SendUDP(netip.AddrPortFrom(p.Local, p.LocalPort), sa.Endpoint(), packets[0].outer, b.run); err != nil {
+		u.refused(sa, err)
 	}
 }
 
-func (u *Userspace) sendRaw(b *outBatch, sa *ipsec.SA, local, remote netip.Addr, packets []sealedPacket) {
-	for range u.raw.send(local, remote, packets, &b.messages) {
-		u.processor.CountDrop(sa, ipsec.DropSendFailed)
+func (u *Userspace) sendRaw(b *outBatch, packets []sealedPacket) {
+	sa := packets[0].sa
+	for _, err := range u.raw.send(sa.Params().Local, sa.Endpoint().Addr(), packets[0].outer, packets, &b.messages) {
+		u.refused(sa, err)
+	}
+}
+
+// refused counts what the kernel did not send. A path that is narrower than it
+// was is asked for at once, so that the next packet of that size is answered.
+func (u *Userspace) refused(sa *ipsec.SA, err error) {
+	u.processor.CountDrop(sa, ipsec.DropSendFailed)
+	if errors.Is(err, unix.EMSGSIZE) {
+		u.refreshPath(sa)
 	}
 }
 
@@ -213,8 +230,8 @@ func (u *Userspace) readRaw() {
 		failures = countFailures(failures, err)
 		batch.packets = batch.packets[:0]
 		for _, m := range messages[:max(0, n)] {
-			if esp, from, to, ok := stripOuter(m.Buffers[0][:m.N]); ok {
-				u.open(batch, esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0))
+			if esp, from, to, tos, ok := stripOuter(m.Buffers[0][:m.N]); ok {
+				u.open(batch, esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), tos)
 			}
 		}
 		u.deliver(batch)
@@ -223,8 +240,9 @@ func (u *Userspace) readRaw() {
 
 // ReceiveUDP takes datagrams that came to one of the gateway's UDP sockets.
 // ESP is opened and delivered, keepalives are counted, and all else, IKE too,
-// is the caller's. It may be called from one goroutine for each socket.
-func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte) {
+// is the caller's. tos is that octet of their IP headers. It may be called from
+// one goroutine for each socket.
+func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, tos uint8, datagrams [][]byte) {
 	b := u.inBatches.Get().(*inBatch)
 	defer u.inBatches.Put(b)
 	b.packets = b.packets[:0]
@@ -233,7 +251,7 @@ func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte) {
 		case ipsec.UDPKeepalive:
 			u.keepalives.Add(1)
 		case ipsec.UDPESP:
-			u.open(b, d, from, to)
+			u.open(b, d, from, to, tos)
 		}
 		if len(b.packets) == len(b.room) {
 			u.deliver(b)
@@ -243,7 +261,7 @@ func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte) {
 }
 
 // open adds what an ESP packet carries to the batch.
-func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort) {
+func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort, tos uint8) {
 	r := u.processor.Inbound(b.room[len(b.packets)], esp, from, to)
 	if r.SoftLimit {
 		u.tellSoftLimit(r.SA)
@@ -253,6 +271,10 @@ func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort) {
 	}
 	switch r.Drop {
 	case ipsec.DropNone:
+		if drop := r.SA.InheritTOS(r.Packet[tunHeadroom:], tos); drop != ipsec.DropNone {
+			u.processor.CountDrop(r.SA, drop)
+			return
+		}
 		b.packets = append(b.packets, r.Packet)
 	case ipsec.DropUnknownSPI:
 		u.tellUnknown(r.SPI, from, to)

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,8 @@ import (
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
+
+	"qmidle/internal/ipsec"
 )
 
 const (
@@ -43,11 +46,11 @@ func setOptions(fd int) error {
 }
 
 // rawESP is a raw socket for IP protocol 50 in the namespace of the thread
-// that opened it. The kernel makes the outer header: DF is set where the
-// packet fits the path, and larger packets are fragmented.
+// that opened it. The kernel makes the outer header.
 type rawESP struct {
-	conn  net.PacketConn
+	conn  *net.IPConn
 	batch *ipv4.PacketConn
+	df    *fragmentation
 }
 
 func openRawESP() (*rawESP, error) {
@@ -56,29 +59,40 @@ func openRawESP() (*rawESP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("raw ESP socket: %w", err)
 	}
-	return &rawESP{conn, ipv4.NewPacketConn(conn)}, nil
+	ip := conn.(*net.IPConn)
+	df, err := newFragmentation(ip)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &rawESP{ip, ipv4.NewPacketConn(ip), df}, nil
 }
 
-// send sends packets in order from one address to another, as many as possible
-// with one system call. A packet that the kernel refuses is skipped; lost is
-// how many were. room is memory that the caller keeps for the next call.
-func (r *rawESP) send(local, remote netip.Addr, packets []sealedPacket, room *[]ipv4.Message) (lost int) {
-	source := (&ipv4.ControlMessage{Src: local.AsSlice()}).Marshal()
+// send sends packets with equal outer headers in order from one address to
+// another, as many as possible with one system call. A packet that the kernel
+// refuses is skipped; errs has an error for each. room is memory that the
+// caller keeps for the next call.
+func (r *rawESP) send(local, remote netip.Addr, outer ipsec.OuterHeader, packets []sealedPacket, room *[]ipv4.Message) (errs []error) {
+	control := append((&ipv4.ControlMessage{Src: local.AsSlice()}).Marshal(), tosControl(outer.TOS)...)
 	to := &net.IPAddr{IP: remote.AsSlice()}
 	scratch := (*room)[:0]
 	for _, p := range packets {
-		scratch = append(scratch, ipv4.Message{Buffers: [][]byte{p.packet}, OOB: source, Addr: to})
+		scratch = append(scratch, ipv4.Message{Buffers: [][]byte{p.packet}, OOB: control, Addr: to})
 	}
 	*room = scratch
-	for len(scratch) > 0 {
-		n, err := r.batch.WriteBatch(scratch, 0)
-		if err != nil || n <= 0 {
-			lost++
-			n = 1
+	err := r.df.with(espDF(outer.DF), func() {
+		for len(scratch) > 0 {
+			n, err := r.batch.WriteBatch(scratch, 0)
+			if err != nil || n <= 0 {
+				errs = append(errs, err)
+				n = 1
+			}
+			scratch = scratch[n:]
 		}
-		scratch = scratch[n:]
+	})
+	if err != nil {
+		errs = append(errs, err)
 	}
-	return lost
+	return errs
 }
 
 // receiveBatch is buffers for packets of any size, with the outer IP header.
@@ -90,17 +104,17 @@ func receiveBatch(n int) []ipv4.Message {
 	return batch
 }
 
-// stripOuter returns what an IPv4 packet carries and its addresses, and false
-// for what is none.
-func stripOuter(packet []byte) (payload []byte, from, to netip.Addr, ok bool) {
+// stripOuter returns what an IPv4 packet carries, its addresses and its TOS
+// octet, and false for what is none.
+func stripOuter(packet []byte) (payload []byte, from, to netip.Addr, tos uint8, ok bool) {
 	if len(packet) < ipv4HeaderLen {
-		return nil, from, to, false
+		return nil, from, to, 0, false
 	}
 	header := int(packet[0]&15) * 4
 	if header < ipv4HeaderLen || len(packet) < header {
-		return nil, from, to, false
+		return nil, from, to, 0, false
 	}
 	from = netip.AddrFrom4([4]byte(packet[12:16]))
 	to = netip.AddrFrom4([4]byte(packet[16:20]))
-	return packet[header:], from, to, true
+	return packet[header:], from, to, packet[1], true
 }

@@ -326,7 +326,7 @@ func TestUDPSocket(t *testing.T) {
 	got := make(chan []byte, len(sent))
 	done := make(chan error)
 	go func() {
-		done <- b.Receive(func(from netip.AddrPort, datagrams [][]byte) {
+		done <- b.Receive(func(from netip.AddrPort, _ uint8, datagrams [][]byte) {
 			for _, d := range datagrams {
 				if from == a.Local() {
 					got <- bytes.Clone(d)

@@ -21,6 +21,10 @@ const DefaultDevice = "qmidle0"
 // less room is handled packet by packet.
 const DefaultMTU = 1406
 
+// wideMTU lets a whole Ethernet packet into the device, to be fragmented when
+// it is sealed.
+const wideMTU = 1500
+
 // UserspaceConfig is what a Userspace needs to know. Zero values mean the
 // defaults.
 type UserspaceConfig struct {
@@ -47,6 +51,7 @@ type Userspace struct {
 
 	processor *ipsec.Processor
 	writers   sync.Mutex    // the Processor takes one at a time
+	mtu       atomic.Int32  // of the TUN device
 	installs  atomic.Uint64 // outbound SAs installed so far
 	queue     *acquireQueue
 
@@ -68,6 +73,7 @@ var _ Backend = (*Userspace)(nil)
 func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	cfg.setDefaults()
 	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit), closed: make(chan struct{})}
+	u.mtu.Store(int32(cfg.MTU))
 	u.outBatches.New = func() any { return newOutBatch() }
 	u.inBatches.New = func() any { return newInBatch() }
 	var err error
@@ -236,6 +242,24 @@ func (u *Userspace) drop(matches func(lineKey) bool) {
 	for range u.queue.take(matches) {
 		u.processor.CountDrop(nil, ipsec.DropNoSA)
 	}
+}
+
+// SetOuterPolicy says how outer headers are made. A device that hosts may fill
+// with packets larger than fit is made wider, for then the kernel must not
+// fragment or refuse them before they are seen here.
+func (u *Userspace) SetOuterPolicy(o ipsec.OuterPolicy) error {
+	u.processor.SetOuterPolicy(o)
+	mtu := u.cfg.MTU
+	if o.FragmentAfter || o.DF == ipsec.DFClear {
+		mtu = max(mtu, wideMTU)
+	}
+	u.mtu.Store(int32(mtu))
+	return u.host.SetMTU(u.cfg.Device, mtu)
+}
+
+// SetMSSClamps replaces the clamps of TCP's maximum segment size.
+func (u *Userspace) SetMSSClamps(clamps []MSSClamp) error {
+	return u.host.SetMSSClamps(u.cfg.Device, clamps)
 }
 
 // SAs implements Backend.

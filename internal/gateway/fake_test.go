@@ -38,6 +38,7 @@ type fakePlane struct {
 	// refuse is what the next Install does instead.
 	refuse   func() error
 	released int
+	tos      uint8
 	// routeErr is what SetStaticRoutes returns.
 	routeErr error
 }
@@ -99,9 +100,10 @@ func (p *fakePlane) Close() error {
 	return nil
 }
 
-func (p *fakePlane) ReceiveUDP(_, _ netip.AddrPort, datagrams [][]byte) {
+func (p *fakePlane) ReceiveUDP(_, _ netip.AddrPort, tos uint8, datagrams [][]byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tos = tos
 	for _, d := range datagrams {
 		p.received = append(p.received, slices.Clone(d))
 	}
@@ -126,14 +128,18 @@ func (s plainSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
 	return nil
 }
 
-func (s plainSocket) Receive(handle func(netip.AddrPort, [][]byte)) error {
+func (s plainSocket) SendESP(to netip.AddrPort, _ ipsec.OuterHeader, packets ...[]byte) error {
+	return s.Send(to, packets...)
+}
+
+func (s plainSocket) Receive(handle func(netip.AddrPort, uint8, [][]byte)) error {
 	buf := make([]byte, 65535)
 	for {
 		n, from, err := s.conn.ReadFromUDPAddrPort(buf)
 		if err != nil {
 			return err
 		}
-		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), [][]byte{buf[:n]})
+		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), 0, [][]byte{buf[:n]})
 	}
 }
 

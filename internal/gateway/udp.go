@@ -18,11 +18,11 @@ const maxMessage = 16*1024 + 1
 
 // receive takes what comes to one UDP socket until it is closed.
 func (g *Gateway) receive(local netip.AddrPort, s udpSocket) {
-	err := s.Receive(func(from netip.AddrPort, datagrams [][]byte) {
+	err := s.Receive(func(from netip.AddrPort, tos uint8, datagrams [][]byte) {
 		from = g.world.ports.fromWire(from)
 		if local.Port() == isakmp.PortNATT {
 			datagrams = g.takeMarked(local, from, datagrams)
-			g.receiveESP(local, from, datagrams)
+			g.receiveESP(local, from, tos, datagrams)
 			return
 		}
 		for _, d := range datagrams {
@@ -53,7 +53,7 @@ func (g *Gateway) takeMarked(local, from netip.AddrPort, datagrams [][]byte) [][
 
 // receiveESP gives ESP and keepalives to the data plane, and contains what
 // their handling may do.
-func (g *Gateway) receiveESP(local, from netip.AddrPort, datagrams [][]byte) {
+func (g *Gateway) receiveESP(local, from netip.AddrPort, tos uint8, datagrams [][]byte) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			where := faultLine()
@@ -65,7 +65,7 @@ func (g *Gateway) receiveESP(local, from netip.AddrPort, datagrams [][]byte) {
 		}
 	}()
 	if len(datagrams) > 0 {
-		g.plane.ReceiveUDP(from, local, datagrams)
+		g.plane.ReceiveUDP(from, local, tos, datagrams)
 	}
 }
 
@@ -98,10 +98,10 @@ func (g *Gateway) send(d ike.Datagram) {
 }
 
 // sendESP is the data plane's way to the NAT-T sockets.
-func (g *Gateway) sendESP(local, remote netip.AddrPort, packets [][]byte) error {
+func (g *Gateway) sendESP(local, remote netip.AddrPort, outer ipsec.OuterHeader, packets [][]byte) error {
 	s := g.sockets[local]
 	if s == nil {
 		return net.ErrClosed
 	}
-	return s.Send(g.world.ports.toWire(remote), packets...)
+	return s.SendESP(g.world.ports.toWire(remote), outer, packets...)
 }

@@ -16,6 +16,8 @@ type noteSocket struct {
 	to   []netip.AddrPort
 	sent [][]byte
 	in   [][]byte
+
+	outer []ipsec.OuterHeader
 }
 
 func (s *noteSocket) Close() error { return nil }
@@ -27,8 +29,13 @@ func (s *noteSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
 	return nil
 }
 
-func (s *noteSocket) Receive(handle func(netip.AddrPort, [][]byte)) error {
-	handle(netip.MustParseAddrPort("192.0.2.1:4500"), s.in)
+func (s *noteSocket) SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error {
+	s.outer = append(s.outer, outer)
+	return s.Send(to, packets...)
+}
+
+func (s *noteSocket) Receive(handle func(netip.AddrPort, uint8, [][]byte)) error {
+	handle(netip.MustParseAddrPort("192.0.2.1:4500"), 0xba, s.in)
 	return nil
 }
 
@@ -65,6 +72,9 @@ func TestMarkerTellsIKEFromESP(t *testing.T) {
 	if len(fake.received) != 3 || !bytes.Equal(fake.received[0], esp) || !bytes.Equal(fake.received[1], []byte{0xff}) {
 		t.Errorf("the data plane got %x", fake.received)
 	}
+	if fake.tos != 0xba {
+		t.Errorf("with the TOS octet %#x", fake.tos)
+	}
 }
 
 func TestPort500HasNoMarker(t *testing.T) {
@@ -82,7 +92,8 @@ func TestMarkerStandsBeforeIKEOnly(t *testing.T) {
 	g.send(ike.Datagram{Local: localNATT, Remote: to, Data: []byte("message")})
 	g.send(ike.Datagram{Local: localNATT, Remote: to, Data: []byte{0xff}, Keepalive: true})
 	g.send(ike.Datagram{Local: localIKE, Remote: to, Data: []byte("message")})
-	if err := g.sendESP(localNATT, to, [][]byte{[]byte("packet")}); err != nil {
+	outer := ipsec.OuterHeader{TOS: 0xb8, DF: true}
+	if err := g.sendESP(localNATT, to, outer, [][]byte{[]byte("packet")}); err != nil {
 		t.Error(err)
 	}
 	want := [][]byte{[]byte("\x00\x00\x00\x00message"), {0xff}, []byte("packet")}
@@ -92,7 +103,7 @@ func TestMarkerStandsBeforeIKEOnly(t *testing.T) {
 	if len(plain.sent) != 1 || string(plain.sent[0]) != "message" {
 		t.Errorf("sent %q by port 500", plain.sent)
 	}
-	if err := g.sendESP(netip.MustParseAddrPort("192.0.2.8:4500"), to, nil); err == nil {
+	if err := g.sendESP(netip.MustParseAddrPort("192.0.2.8:4500"), to, outer, nil); err == nil {
 		t.Error("sent from an address without a socket")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"qmidle/internal/dataplane"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 )
 
@@ -18,14 +19,15 @@ import (
 type plane interface {
 	dataplane.Backend
 	// ReceiveUDP takes what came to the NAT-T port and is not IKE.
-	ReceiveUDP(from, to netip.AddrPort, datagrams [][]byte)
+	ReceiveUDP(from, to netip.AddrPort, tos uint8, datagrams [][]byte)
 	SetStaticRoutes([]dataplane.StaticRoute) error
 }
 
 // udpSocket is a dataplane.UDPSocket.
 type udpSocket interface {
 	Send(to netip.AddrPort, datagrams ...[]byte) error
-	Receive(handle func(from netip.AddrPort, datagrams [][]byte)) error
+	SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error
+	Receive(handle func(from netip.AddrPort, tos uint8, datagrams [][]byte)) error
 	Close() error
 }
 

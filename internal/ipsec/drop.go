@@ -27,6 +27,7 @@ const (
 	DropWrongDirection          // an inbound SA was asked to seal, or the reverse
 	DropClearTextRequired       // came in clear where the policy requires IPsec (RFC 4301 section 5.2)
 	DropLeavesClear             // would have left in clear where the policy requires IPsec
+	DropCongested               // marked for congestion on its way, and its ends do not do ECN (RFC 6040 section 4.2)
 	DropQueueFull               // waited for an SA behind too many others
 	DropSendFailed              // the network refused the sealed packet
 	dropCount
@@ -58,6 +59,7 @@ var dropNames = [dropCount]string{
 	DropWrongDirection:     "wrong direction",
 	DropClearTextRequired:  "clear text where IPsec is required",
 	DropLeavesClear:        "would leave in clear where IPsec is required",
+	DropCongested:          "congestion mark on a packet without ECN",
 	DropQueueFull:          "queue full",
 	DropSendFailed:         "send failed",
 }

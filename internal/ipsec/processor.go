@@ -26,6 +26,7 @@ type Processor struct {
 	inbound  sad
 	outbound sad
 	policy   atomic.Pointer[policyState]
+	outer    atomic.Pointer[OuterPolicy]
 	flows    [flowCacheSize]atomic.Pointer[cachedFlow]
 
 	sealed, opened, bypassed, acquired atomic.Uint64
@@ -214,11 +215,14 @@ func (a Action) String() string {
 }
 
 // OutResult is the fate of an outbound packet. Packet is dst with the ESP
-// packet behind it. SoftLimit is true once in an SA's life, when it nears its
+// packet behind it; More holds those of further fragments, where the packet was
+// fragmented first. SoftLimit is true once in an SA's life, when it nears its
 // end in kilobytes or sequence numbers.
 type OutResult struct {
 	Action    Action
 	Packet    []byte
+	More      [][]byte
+	Outer     OuterHeader // with Sealed, for each of the packets
 	SA        *SA         // with Sealed, and with Dropped once an SA was chosen
 	Entry     PolicyEntry // with Sealed and Acquire
 	Flow      Flow
@@ -246,10 +250,19 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 		r.Action = Acquire
 		return r
 	}
-	if mtu := int(r.SA.plaintextMTU.Load()); h.df && mtu > 0 && h.total > mtu {
-		r.MTU = mtu
-		r.SA.CountDrop(DropTooBig)
-		return p.dropOut(r, DropTooBig)
+	outer := p.outerPolicy()
+	r.Outer = OuterHeader{TOS: tosOf(packet), DF: outer.df(h.df)}
+	if mtu := int(r.SA.plaintextMTU.Load()); mtu > 0 && h.total > mtu {
+		switch outer.fate(r.SA, packet, h.df) {
+		case tooBig:
+			r.MTU = mtu
+			r.SA.CountDrop(DropTooBig)
+			return p.dropOut(r, DropTooBig)
+		case fragmentFirst:
+			return p.sealFragments(dst, r, Fragments(packet, mtu))
+		case sealWhole:
+			r.Outer.DF = false
+		}
 	}
 	out, err := r.SA.seal(dst, packet, h)
 	r.SoftLimit = r.SA.SoftLimitReached()
@@ -258,6 +271,28 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 	}
 	p.sealed.Add(1)
 	r.Action, r.Packet = Sealed, out
+	return r
+}
+
+// sealFragments seals all fragments of a packet by the same SA.
+func (p *Processor) sealFragments(dst []byte, r OutResult, pieces [][]byte) OutResult {
+	if len(pieces) == 0 {
+		return p.dropOut(r, DropMalformed)
+	}
+	for i, piece := range pieces {
+		out, err := r.SA.Seal(dst, piece)
+		if err != nil {
+			r.Packet, r.More = nil, nil
+			return p.dropOut(r, asDrop(err))
+		}
+		if p.sealed.Add(1); i == 0 {
+			r.Packet, dst = out, nil
+		} else {
+			r.More = append(r.More, out)
+		}
+	}
+	r.SoftLimit = r.SA.SoftLimitReached()
+	r.Action = Sealed
 	return r
 }
 

@@ -176,8 +176,8 @@ func (sa *SA) PlaintextMTU(pathMTU int) int {
 }
 
 // SetPathMTU tells an outbound SA how large a packet the path to its peer
-// takes; 0 makes it forget. Packets that would exceed it and must not be
-// fragmented are then dropped with DropTooBig (RFC 4301 section 8.2).
+// takes; 0 makes it forget. Packets that would exceed it are then dropped with
+// DropTooBig (RFC 4301 section 8.2) or fragmented, as OuterPolicy has it.
 func (sa *SA) SetPathMTU(pathMTU int) {
 	n := 0
 	if pathMTU > 0 {
