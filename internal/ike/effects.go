@@ -22,13 +22,14 @@ type Effects struct {
 	Send      []Datagram
 	Install   []ipsec.SAParams
 	Remove    []RemovedSA
+	Moved     []MovedPeer
 	Failed    []FailedAcquire
 	Questions []Question
 }
 
 // Reset empties fx and keeps its memory.
 func (fx *Effects) Reset() {
-	*fx = Effects{fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Failed[:0], fx.Questions[:0]}
+	*fx = Effects{fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Moved[:0], fx.Failed[:0], fx.Questions[:0]}
 }
 
 // RemovedSA names one IPsec SA that ends. An inbound SA is known by our

@@ -63,6 +63,7 @@ func (m *message) informational() {
 		return
 	}
 	s.informed.add(n.id)
+	m.authentic()
 	s.heard = m.e.now
 	for _, p := range m.payloads {
 		switch p.Type {

@@ -84,6 +84,7 @@ func (m *message) quickMode2() {
 		m.badHash()
 		return
 	}
+	m.authentic()
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash, MessageID: n.id})
 	p, _ := m.find(isakmp.PayloadSA)
 	answer, err := isakmp.ParseSA(p)

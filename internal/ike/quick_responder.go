@@ -26,6 +26,7 @@ func (m *message) quickMode1() {
 		m.badHash()
 		return
 	}
+	m.authentic()
 	p, _ := m.find(isakmp.PayloadSA)
 	offer, err := isakmp.ParseSA(p)
 	if err != nil {
@@ -258,6 +259,7 @@ func (m *message) quickMode3() {
 		m.badHash()
 		return
 	}
+	m.authentic()
 	m.acceptNode()
 	n.lastOut = nil
 	s.e.installOutbound(n.child)

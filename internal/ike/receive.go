@@ -139,13 +139,16 @@ func (e *Engine) initiated(cookie isakmp.Cookie, local, remote netip.Addr) *sa {
 }
 
 // addressAllowed says whether a message with s's cookies may come from where
-// it came. The address is fixed; a port may change once, to 4500, while NAT
-// traversal floats (RFC 3947 section 4).
+// it came. The address is fixed; a port may change to 4500 while NAT traversal
+// floats (RFC 3947 section 4), and later when a NAT forgets.
 func (s *sa) addressAllowed(m *message) bool {
 	if m.local.Addr() != s.local.Addr() || m.remote.Addr() != s.remote.Addr() {
 		return false
 	}
 	if m.local == s.local && m.remote == s.remote {
+		return true
+	}
+	if s.mayHaveMoved(m) {
 		return true
 	}
 	return m.local.Port() == isakmp.PortNATT && s.natt != trace.NATTNone && s.local.Port() != isakmp.PortNATT

@@ -133,7 +133,9 @@ func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 		p := h.plane.pairs[r.SPI]
 		if p != nil {
 			p.lastIn = h.lab.clock.now
-			p.follow(from, r.PeerMoved)
+			if r.PeerMoved {
+				h.do(func(now time.Time) router.Output { return h.router.PeerMoved(now, r.SPI, from) })
+			}
 		}
 		if inner := packet(r.Packet); inner.valid() {
 			h.accept(inner)
@@ -142,15 +144,14 @@ func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 	}
 }
 
-// follow makes a pair go to where its peer's NAT has moved it.
-func (p *pair) follow(from netip.AddrPort, moved bool) {
-	if !moved {
-		return
-	}
-	p.in.SetEndpoint(from)
+// MovePeer implements router.Mover.
+func (d *dataPlane) MovePeer(inSPI, _ uint32, _ netip.Addr, to netip.AddrPort) error {
+	p := d.pairs[inSPI]
+	p.in.SetEndpoint(to)
 	if p.out != nil {
-		p.out.SetEndpoint(from)
+		p.out.SetEndpoint(to)
 	}
+	return nil
 }
 
 // checkVolume asks for the successor of a pair that has carried nearly all its

@@ -176,6 +176,7 @@ func (r *Router) finish() Output {
 		}
 		r.opts.DataPlane.Remove(x)
 	}
+	r.movePeers()
 	for _, f := range r.fx.Failed {
 		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
 	}

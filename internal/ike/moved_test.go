@@ -1,0 +1,136 @@
+package ike
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
+
+// rebindable is a NAT pair and what makes its NAT forget.
+func rebindable(t testing.TB, change func(hub, spoke *Config)) (p *pair, rebind func()) {
+	p = newNATPair(t, change)
+	first := uint16(1024)
+	x := &nat{make(map[netip.AddrPort]netip.AddrPort), make(map[netip.AddrPort]netip.AddrPort)}
+	p.rewrite = func(n int, d *Datagram) {
+		if _, known := x.out[d.Local]; !known && d.Local.Addr() == insideAddr {
+			outside := netip.AddrPortFrom(spokeAddr, first)
+			x.out[d.Local], x.in[outside] = outside, d.Local
+			first++
+		}
+		x.rewrite(n, d)
+	}
+	return p, func() { clear(x.out); clear(x.in) }
+}
+
+func (p *pair) hubSees() netip.AddrPort { return p.hub.newest().remote }
+
+func TestAnAuthenticMessageMovesThePeer(t *testing.T) {
+	p, rebind := rebindable(t, periodic)
+	p.connect()
+	p.checkUp()
+	before := p.hubSees()
+	rebind()
+	var moved []MovedPeer
+	p.hold = nil
+	p.lose = func(int, Datagram) bool { return false }
+	p.now = p.now.Add(10 * time.Second)
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.Timeout(p.now, fx) })
+	for len(p.wire) > 0 {
+		d := p.wire[0]
+		p.wire = p.wire[1:]
+		p.rewrite(0, &d)
+		p.do(p.sideAt(d.Remote.Addr()), func(e *Engine, fx *Effects) {
+			e.Datagram(p.now, d.Remote, d.Local, copied(d).Data, fx)
+			moved = append(moved, fx.Moved...)
+		})
+	}
+	after := p.hubSees()
+	x := p.hub.engine.IPsecSAs()[0]
+	if after == before || after.Addr() != spokeAddr {
+		t.Fatalf("the hub sees the spoke at %v, before at %v", after, before)
+	}
+	if want := (MovedPeer{x.InSPI, x.OutSPI, spokeAddr, after}); len(moved) != 1 || moved[0] != want {
+		t.Errorf("the data plane is told %+v, want %+v", moved, want)
+	}
+	if x.Remote != after || !p.hub.events.has(trace.CodePortsFloated) {
+		t.Errorf("the pair is with %v", x.Remote)
+	}
+	p.checkUp()
+	p.advance(time.Minute)
+	p.checkUp()
+	if len(p.hub.engine.peers) != 1 {
+		t.Errorf("%d peers", len(p.hub.engine.peers))
+	}
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.Shutdown(p.now, fx) })
+	p.advance(2 * time.Minute)
+	p.hub.engine.checkQuiet(t)
+	p.spoke.engine.checkQuiet(t)
+}
+
+// What is forged, replayed, or of another address moves nothing.
+func TestOnlyAuthenticMessagesMoveThePeer(t *testing.T) {
+	p, _ := rebindable(t, nil)
+	p.connect()
+	before := p.hubSees()
+	hub := netip.AddrPortFrom(hubAddr, 4500)
+	good := p.inform(p.spoke, isakmp.PayloadNotify, notifyOf(isakmp.NotifyConnected, isakmp.ProtocolISAKMP, nil))
+	send := func(from netip.AddrPort, data []byte) {
+		p.do(p.hub, func(e *Engine, fx *Effects) {
+			e.Datagram(p.now, hub, from, append([]byte(nil), data...), fx)
+			if len(fx.Moved) != 0 {
+				t.Errorf("from %v: moved %+v", from, fx.Moved)
+			}
+		})
+	}
+	port := netip.AddrPortFrom(spokeAddr, 4711)
+	bad := copied(good).Data
+	bad[len(bad)-1] ^= 1
+	send(port, bad)
+	send(netip.AddrPortFrom(netip.MustParseAddr("192.1.1.77"), 4711), good.Data)
+	send(before, good.Data)
+	send(port, good.Data) // a replay
+	plain := copied(good).Data
+	plain[19] = 0
+	send(port, plain)
+	send(port, p.fragmentOf(isakmp.Fragment{ID: 1, Number: 1, Last: true, Data: bad}))
+	if got := p.hubSees(); got != before {
+		t.Errorf("the peer has moved from %v to %v", before, got)
+	}
+}
+
+func TestESPMovesThePeer(t *testing.T) {
+	p, _ := rebindable(t, nil)
+	p.connect()
+	spi := p.hub.engine.IPsecSAs()[0].InSPI
+	tell := func(spi uint32, from netip.AddrPort) (moved int) {
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.PeerMoved(p.now, spi, from, fx); moved = len(fx.Moved) })
+		return moved
+	}
+	to := netip.AddrPortFrom(spokeAddr, 4711)
+	if tell(spi+1, to) != 0 || tell(spi, netip.AddrPortFrom(hubAddr, 4711)) != 0 || tell(spi, p.hubSees()) != 0 {
+		t.Error("an unknown SPI, another address or the same port moves something")
+	}
+	if tell(spi, to) != 1 || p.hubSees() != to {
+		t.Errorf("the hub sees the spoke at %v, want %v", p.hubSees(), to)
+	}
+}
+
+// A NAT that gives a port to another peer behind it keeps the two apart.
+func TestPeersThatSwapPortsStayApart(t *testing.T) {
+	p, _ := rebindable(t, nil)
+	p.connect()
+	s := p.hub.newest()
+	first, second := s.remote, netip.AddrPortFrom(spokeAddr, 4711)
+	p.do(p.hub, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		other := e.newSA(trace.RoleResponder, s.local, second)
+		e.lockPeer(other, trace.ForProcessBlock)
+		e.movePeer(s.pair(), first, second)
+		if s.remote != second || other.remote != first {
+			t.Errorf("the peers are at %v and %v", s.remote, other.remote)
+		}
+	})
+}
