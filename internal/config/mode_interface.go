@@ -30,6 +30,11 @@ var interfaceMode = mode{name: "Interface", prompt: "config-if", open: true, nod
 			{Text: "dhcp", Help: "IP Address negotiated via DHCP", Do: setLearned(AddressDHCP)},
 			{Text: "negotiated", Help: "IP Address negotiated over PPP", Do: setLearned(AddressNegotiated)},
 		}},
+		{Text: "tcp", Help: "TCP interface commands", Open: true, Next: []*node{
+			{Text: "adjust-mss", Help: "Adjust the mss of transit packets", No: setAdjustMSS, Next: []*node{
+				{Kind: Number, Lo: 500, Hi: 1460, Arg: "mss", Help: "Maximum segment size in bytes", Do: setAdjustMSS},
+			}},
+		}},
 		{Text: "vrf", Help: "VRF forwarding", Unsupported: "an interface in a VRF", Scope: ScopeInterface},
 	}},
 	{Text: "shutdown", Help: "Shutdown the selected interface", Do: setShutdown(true), No: setShutdown(false)},
@@ -94,6 +99,12 @@ func setInterfaceMap(e *Editor, a Args) *Problem {
 
 func noInterfaceMap(e *Editor, _ Args) *Problem {
 	e.iface.CryptoMap = ""
+	return nil
+}
+
+// setAdjustMSS reads `ip tcp adjust-mss`; without a number it is off.
+func setAdjustMSS(e *Editor, a Args) *Problem {
+	e.iface.AdjustMSS = uint16(a.Number("mss"))
 	return nil
 }
 

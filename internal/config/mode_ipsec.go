@@ -8,8 +8,15 @@ import (
 
 // ipsecNodes follow `crypto ipsec`.
 var ipsecNodes = []*node{
-	{Text: "df-bit", Help: "Handling of encapsulated DF bit", Unsupported: "handling of the DF bit"},
-	{Text: "fragmentation", Help: "Handling of fragmentation", Unsupported: "handling of fragmentation"},
+	{Text: "df-bit", Help: "Handling of encapsulated DF bit", No: setDFBit, Next: []*node{
+		{Text: "clear", Arg: "df", Lo: uint64(DFClear), Help: "Clear DF bit of encapsulated packets", Do: setDFBit},
+		{Text: "copy", Arg: "df", Lo: uint64(DFCopy), Help: "Copy DF bit of the packet inside", Do: setDFBit},
+		{Text: "set", Arg: "df", Lo: uint64(DFSet), Help: "Set DF bit of encapsulated packets", Do: setDFBit},
+	}},
+	{Text: "fragmentation", Help: "Handling of fragmentation", No: setFragmentAfter(false), Next: []*node{
+		{Text: "after-encryption", Help: "Fragment packets after encryption", Do: setFragmentAfter(true)},
+		{Text: "before-encryption", Help: "Fragment packets before encryption", Do: setFragmentAfter(false)},
+	}},
 	{Text: "nat-transparency", Help: "IPsec NAT transparency model", Next: []*node{
 		{Text: "spi-matching", Help: "Match inbound SPI to outbound SPI", Unsupported: "NAT by SPI matching"},
 		{Text: "udp-encapsulation", Help: "UDP encapsulation, which is always on", Do: func(*Editor, Args) *Problem { return nil }, No: noUDPEncapsulation},
@@ -154,6 +161,19 @@ func setReplayWindow(e *Editor, a Args) *Problem {
 func noReplayWindow(e *Editor, _ Args) *Problem {
 	e.cfg.IPsec.ReplayWindow = New().IPsec.ReplayWindow
 	return nil
+}
+
+// setDFBit reads `crypto ipsec df-bit`; without a word it is the default.
+func setDFBit(e *Editor, a Args) *Problem {
+	e.cfg.IPsec.DFBit = DFBit(a.Number("df"))
+	return nil
+}
+
+func setFragmentAfter(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.IPsec.FragmentAfter = on
+		return nil
+	}
 }
 
 func setMark(name string) string { return "transform-set " + name }

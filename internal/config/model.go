@@ -140,7 +140,19 @@ type IPsec struct {
 	LifetimeSeconds   uint32
 	LifetimeKilobytes uint32 // 0: no limit
 	ReplayWindow      uint32 // packets; 0: no replay check
+	DFBit             DFBit
+	FragmentAfter     bool // `crypto ipsec fragmentation after-encryption`
 }
+
+// DFBit is `crypto ipsec df-bit`: what the outer header's bit is made of.
+type DFBit uint8
+
+// Values of DFBit.
+const (
+	DFCopy  DFBit = iota // the bit of the packet inside, the default
+	DFSet                // always set
+	DFClear              // never set
+)
 
 // TransformSet is one `crypto ipsec transform-set`.
 type TransformSet struct {
@@ -262,6 +274,7 @@ type Interface struct {
 	Addresses   []netip.Prefix // the primary address first, then the secondary ones
 	Learned     AddressSource
 	CryptoMap   string // "" when none is applied
+	AdjustMSS   uint16 // `ip tcp adjust-mss`, octets; 0: as it is
 	Shutdown    bool
 	Description string
 }

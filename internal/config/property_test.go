@@ -31,6 +31,8 @@ func drawConfig(t *rapid.T) *Config {
 		LifetimeSeconds:   rapid.Uint32Range(120, 86400).Draw(t, "seconds"),
 		LifetimeKilobytes: drawKilobytes(t),
 		ReplayWindow:      rapid.SampledFrom([]uint32{0, 64, 128, 256, 512, 1024}).Draw(t, "window"),
+		DFBit:             rapid.SampledFrom([]DFBit{DFCopy, DFSet, DFClear}).Draw(t, "df"),
+		FragmentAfter:     rapid.Bool().Draw(t, "fragmentation"),
 	}
 	c.TransformSets = distinct(t, "sets", drawTransformSet, func(s *TransformSet) string { return s.Name })
 	c.AccessLists = distinct(t, "lists", drawACL, func(l *AccessList) string { return l.Name })
@@ -277,7 +279,8 @@ func drawPeer(t *rapid.T) Peer {
 func drawInterfaces(t *rapid.T, c *Config) []*Interface {
 	var all []*Interface
 	for i, typed := range []string{"GigabitEthernet0/", "Loopback", "eth", "Port-channel"} {
-		x := &Interface{Name: typed + fmt.Sprint(i), Description: words(t, "description"), Shutdown: rapid.Bool().Draw(t, "shutdown")}
+		x := &Interface{Name: typed + fmt.Sprint(i), Description: words(t, "description"), Shutdown: rapid.Bool().Draw(t, "shutdown"),
+			AdjustMSS: rapid.SampledFrom([]uint16{0, 500, 1360, 1460}).Draw(t, "mss")}
 		x.Name, x.Short, _ = InterfaceName(x.Name)
 		switch rapid.IntRange(0, 3).Draw(t, "address") {
 		case 0:

@@ -233,6 +233,15 @@ func (c *Config) writeIPsec(w *writer) {
 	} else if p.ReplayWindow != fresh.ReplayWindow {
 		w.line("crypto ipsec security-association replay window-size %d", p.ReplayWindow)
 	}
+	switch p.DFBit {
+	case DFSet:
+		w.line("crypto ipsec df-bit set")
+	case DFClear:
+		w.line("crypto ipsec df-bit clear")
+	}
+	if p.FragmentAfter {
+		w.line("crypto ipsec fragmentation after-encryption")
+	}
 	for _, t := range c.TransformSets {
 		w.line("crypto ipsec transform-set %s %s ", t.Name, strings.Join(t.Transforms(), " "))
 		if t.Transport {
@@ -316,6 +325,9 @@ func (i *Interface) write(w *writer) {
 		w.line(" ip address negotiated")
 	case len(i.Addresses) == 0:
 		w.line(" no ip address")
+	}
+	if i.AdjustMSS != 0 {
+		w.line(" ip tcp adjust-mss %d", i.AdjustMSS)
 	}
 	if i.Shutdown {
 		w.line(" shutdown")
