@@ -39,6 +39,8 @@ type fakePlane struct {
 	refuse   func() error
 	released int
 	tos      uint8
+	outer    ipsec.OuterPolicy
+	clamps   []dataplane.MSSClamp
 	// routeErr is what SetStaticRoutes returns.
 	routeErr error
 }
@@ -112,6 +114,16 @@ func (p *fakePlane) ReceiveUDP(_, _ netip.AddrPort, tos uint8, datagrams [][]byt
 func (p *fakePlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
 	p.routes = routes
 	return p.routeErr
+}
+
+func (p *fakePlane) SetOuterPolicy(o ipsec.OuterPolicy) error {
+	p.outer = o
+	return nil
+}
+
+func (p *fakePlane) SetMSSClamps(clamps []dataplane.MSSClamp) error {
+	p.clamps = clamps
+	return nil
 }
 
 // plainSocket is a UDP socket that needs no rights.

@@ -128,7 +128,7 @@ func (g *Gateway) openRouter() error {
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
-	if err := g.plane.SetPolicies(g.router.Policies()); err != nil {
+	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
 	}
 	routes, warnings := g.bindings.staticRoutes(g.opts.Config)

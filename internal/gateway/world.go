@@ -21,6 +21,8 @@ type plane interface {
 	// ReceiveUDP takes what came to the NAT-T port and is not IKE.
 	ReceiveUDP(from, to netip.AddrPort, tos uint8, datagrams [][]byte)
 	SetStaticRoutes([]dataplane.StaticRoute) error
+	SetOuterPolicy(ipsec.OuterPolicy) error
+	SetMSSClamps([]dataplane.MSSClamp) error
 }
 
 // udpSocket is a dataplane.UDPSocket.
