@@ -15,6 +15,11 @@ import (
 type Request struct {
 	Line string `json:"line"` // an exec command
 	JSON bool   `json:"json,omitempty"`
+	// Console asks for a console instead: when the response says OK, frames of
+	// keys go to the daemon, and what a terminal shows comes back.
+	Console bool `json:"console,omitempty"`
+	Width   int  `json:"width,omitempty"` // of the terminal; 0 where it is not known
+	Height  int  `json:"height,omitempty"`
 }
 
 // Response is its result: one line of JSON.

@@ -7,34 +7,95 @@ import (
 	"fmt"
 	"time"
 
+	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/router"
 )
 
-// view is what the console of one command sees. It is used in the loop.
-//
-// A ping takes seconds, for which the loop must not wait. So the command runs
-// twice: the first run ends at the ping and leaves the request; the second one
-// finds its result.
+var (
+	errStopping = errors.New("% The gateway is shutting down")
+	errFault    = errors.New("% The command failed by an internal error, which the log tells")
+)
+
+// view is what a console sees. Its methods are called on lease: the loop stands
+// still meanwhile, on another goroutine. What takes long gives the loop back
+// for as long.
 type view struct {
 	*router.Router
-	g      *Gateway
-	now    time.Time
-	out    router.Output // what the command makes the gateway do
-	wanted *console.PingRequest
-	pinged *console.PingResult
-	failed error
+	g        *Gateway
+	ctx      context.Context // ends what takes long
+	now      time.Time
+	returned chan lent // while the loop is lent
 }
 
-var errPingFirst = errors.New("the ping has yet to be sent")
+// lent is how a lease went.
+type lent struct {
+	fault any    // of a panic
+	where string // it was
+}
+
+// take waits for the loop; false says that it has ended.
+func (v *view) take() bool {
+	granted, returned := make(chan time.Time), make(chan lent)
+	in := func(now time.Time) (out router.Output) {
+		granted <- now
+		if l := <-returned; l.fault != nil {
+			v.g.tellFault("a command", l.fault, l.where)
+		}
+		return out
+	}
+	select {
+	case v.g.commands <- in:
+	case <-v.g.stopped:
+		return false
+	}
+	v.now, v.returned = <-granted, returned
+	return true
+}
+
+// giveBack lets the loop go on.
+func (v *view) giveBack(l lent) {
+	if v.returned != nil {
+		v.returned <- l
+		v.returned = nil
+	}
+}
+
+// lease runs f while the loop stands still. errStopping says that f did not
+// run, errFault that it did not come to its end.
+func (v *view) lease(f func()) (err error) {
+	if !v.take() {
+		return errStopping
+	}
+	defer func() {
+		l := lent{fault: recover()}
+		if l.fault != nil {
+			err, l.where = errFault, faultLine()
+		}
+		v.giveBack(l)
+	}()
+	f()
+	return nil
+}
+
+// aside runs f while the loop goes on. An error is that the loop has ended
+// since.
+func (v *view) aside(f func() error) error {
+	v.giveBack(lent{})
+	err := f()
+	if !v.take() {
+		return errors.New("the gateway is shutting down")
+	}
+	return err
+}
 
 // Now implements console.Router.
 func (v *view) Now() time.Time { return v.now }
 
 // ClearISAKMP implements console.Router.
 func (v *view) ClearISAKMP(conn uint32) error {
-	var found int
-	v.out, found = v.Router.ClearISAKMP(v.now, conn)
+	out, found := v.Router.ClearISAKMP(v.now, conn)
+	v.g.carry(out)
 	if conn != 0 && found == 0 {
 		return fmt.Errorf("no ISAKMP SA with connection id %d", conn)
 	}
@@ -42,35 +103,40 @@ func (v *view) ClearISAKMP(conn uint32) error {
 }
 
 // ClearIPsec implements console.Router.
-func (v *view) ClearIPsec() { v.out = v.Router.ClearIPsec(v.now) }
+func (v *view) ClearIPsec() { v.g.carry(v.Router.ClearIPsec(v.now)) }
 
 // Version implements console.Router.
 func (v *view) Version() console.VersionInfo { return v.g.opts.Version }
 
 // Ping implements console.Router.
-func (v *view) Ping(req console.PingRequest) (console.PingResult, error) {
-	if v.failed != nil {
-		return console.PingResult{}, v.failed
-	}
-	if v.pinged == nil {
-		v.wanted = &req
-		return console.PingResult{}, errPingFirst
-	}
-	return *v.pinged, nil
+func (v *view) Ping(req console.PingRequest) (result console.PingResult, err error) {
+	err = v.aside(func() (err error) {
+		result, err = v.g.ping(v.ctx, req)
+		return err
+	})
+	return result, err
+}
+
+// Apply implements console.Configurer.
+func (v *view) Apply(cfg *config.Config) ([]string, error) { return v.g.reconfigure(v.now, cfg) }
+
+// WriteMemory implements console.Configurer.
+func (v *view) WriteMemory(text string) error {
+	return v.aside(func() error { return v.g.writeStartup(text) })
+}
+
+// LinkUp implements console.LinkStates.
+func (v *view) LinkUp(name string) bool {
+	b, ok := v.g.bindings[name]
+	return ok && v.g.world.linkUp(b.linux)
 }
 
 // command runs an exec command for the control socket and waits for its end.
 func (g *Gateway) command(ctx context.Context, q Request) Response {
-	v := &view{Router: g.router, g: g}
-	result, ok := g.execute(v, q.Line)
-	if ok && v.wanted != nil {
-		var pinged console.PingResult
-		pinged, v.failed = g.ping(ctx, *v.wanted)
-		v.pinged, v.wanted = &pinged, nil
-		result, ok = g.execute(v, q.Line)
-	}
-	if !ok {
-		return Response{Error: "% The gateway is shutting down"}
+	v := &view{Router: g.router, g: g, ctx: ctx}
+	var result console.Result
+	if err := v.lease(func() { result = console.New(v).Run(q.Line) }); err != nil {
+		return Response{Error: err.Error()}
 	}
 	return respond(q, result)
 }
@@ -91,23 +157,4 @@ func respond(q Request, r console.Result) Response {
 		p.JSON, p.Output = b, ""
 	}
 	return p
-}
-
-// execute runs a line in the loop; ok is false when the loop has ended.
-func (g *Gateway) execute(v *view, line string) (result console.Result, ok bool) {
-	done := make(chan struct{})
-	in := func(now time.Time) router.Output {
-		defer close(done) // after a fault too
-		result.Err = errors.New("% The command failed by an internal error, which the log tells")
-		v.now, v.out = now, router.Output{}
-		result = console.New(v).Run(line)
-		return v.out
-	}
-	select {
-	case g.commands <- in:
-	case <-g.stopped:
-		return result, false
-	}
-	<-done
-	return result, true
 }

@@ -36,8 +36,11 @@ type control struct {
 	ctx      context.Context
 	mu       sync.Mutex
 	clients  map[net.Conn]bool
+	consoles int // of the clients
 	closed   bool
-	serving  sync.WaitGroup
+	// console serves a client that wants a console; nil where there is none.
+	console func(context.Context, net.Conn, Request)
+	serving sync.WaitGroup
 }
 
 // listenControl makes the socket. What a daemon left that was killed is
@@ -162,6 +165,10 @@ func (c *control) talk(conn *net.UnixConn, run func(context.Context, Request) Re
 		var q Request
 		p := Response{Error: "% The request is not one that this release understands"}
 		if json.Unmarshal(lines.Bytes(), &q) == nil {
+			if q.Console && c.console != nil {
+				c.stream(conn, q)
+				return
+			}
 			p = run(c.ctx, q)
 		}
 		if reply(conn, p) != nil {

@@ -279,6 +279,7 @@ func newSite(t *testing.T, text string, listen func(netip.AddrPort) (udpSocket, 
 func testWorld(fake *fakePlane, listen func(netip.AddrPort) (udpSocket, error), p ports) world {
 	return world{ports: p, workers: 2, rand: rand.Reader, listen: listen,
 		forwards: func() bool { return true },
+		linkUp:   func(name string) bool { return name == "lo" },
 		interfaces: func() ([]hostInterface, error) {
 			return []hostInterface{{"lo", []netip.Addr{addrOne, addrTwo}}}, nil
 		},

@@ -17,8 +17,6 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/dataplane"
-	"qmidle/internal/ike"
-	"qmidle/internal/isakmp"
 	"qmidle/internal/router"
 	"qmidle/internal/trace"
 )
@@ -35,6 +33,9 @@ type Options struct {
 	// written to from one goroutine, which may wait; the gateway does not.
 	Log     io.Writer
 	Version console.VersionInfo
+	// File is the startup configuration: what Reload reads and what `write
+	// memory` replaces.
+	File string
 	// Release lets what the crypto maps protect pass in clear when the gateway
 	// has ended. Otherwise it stays blocked, as it does when the gateway is
 	// killed.
@@ -61,12 +62,14 @@ type Gateway struct {
 	refused []uint64 // questions that found the pool full
 	marked  []byte   // an IKE message behind its marker
 	panics  int
+	sampler *time.Ticker
 
 	log       *textLog
 	plane     plane
 	pool      *pool
-	sockets   map[netip.AddrPort]udpSocket // by the router's name of the address
+	sockets   sockets
 	control   *control
+	monitors  monitors
 	datagrams chan datagram
 	events    chan input
 	commands  chan input
@@ -81,8 +84,7 @@ type Gateway struct {
 func Open(o Options) (*Gateway, error) { return open(o, thisHost()) }
 
 func open(o Options, w world) (*Gateway, error) {
-	g := &Gateway{opts: o, world: w, sockets: make(map[netip.AddrPort]udpSocket),
-		datagrams: make(chan datagram, datagramQueue), events: make(chan input, eventQueue), commands: make(chan input),
+	g := &Gateway{opts: o, world: w, datagrams: make(chan datagram, datagramQueue), events: make(chan input, eventQueue), commands: make(chan input),
 		stopped: make(chan struct{})}
 	g.log = newTextLog(o.Log)
 	g.notices = newNotices(g.log)
@@ -110,7 +112,8 @@ func (g *Gateway) openAll() error {
 	if g.control, err = listenControl(g.opts.Socket); err != nil {
 		return err
 	}
-	if err := g.openSockets(conns); err != nil {
+	g.control.console = g.console
+	if _, err := g.openSockets(g.opts.Config, conns); err != nil {
 		return err
 	}
 	if g.plane, err = g.world.openPlane(g.sendESP, g.planeEvents()); err != nil {
@@ -124,7 +127,7 @@ func (g *Gateway) openRouter() error {
 	g.adapter = newAdapter(g.plane)
 	var err error
 	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
-		Local: g.bindings.local, Text: g.log.write, DeferDH: true, Limits: trace.DefaultLimits})
+		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
@@ -158,27 +161,6 @@ func routeWarnings(err error) (all []string) {
 		all = append(all, fmt.Sprintf("ip route: %v: not installed", err))
 	}
 	return all
-}
-
-// openSockets listens on both ports of every address with a crypto map.
-func (g *Gateway) openSockets(conns []*ike.Connection) error {
-	if !g.opts.Config.ISAKMP.Enabled {
-		return nil
-	}
-	for _, c := range conns {
-		for _, port := range []uint16{isakmp.PortIKE, isakmp.PortNATT} {
-			local := netip.AddrPortFrom(c.Local, port)
-			if g.sockets[local] != nil {
-				continue
-			}
-			s, err := g.world.listen(g.world.ports.toWire(local))
-			if err != nil {
-				return socketError(local, err)
-			}
-			g.sockets[local] = s
-		}
-	}
-	return nil
 }
 
 func socketError(local netip.AddrPort, err error) error {
@@ -224,7 +206,7 @@ func (g *Gateway) closeAll() error {
 	if g.control != nil {
 		errs = append(errs, g.control.close())
 	}
-	for _, s := range g.sockets {
+	for _, s := range g.sockets.all() {
 		errs = append(errs, s.Close())
 	}
 	if g.plane != nil {
@@ -241,7 +223,7 @@ func (g *Gateway) closeAll() error {
 // Run answers peers and commands until the context ends, then tells the peers
 // that their SAs are gone, and gives back what Open took.
 func (g *Gateway) Run(ctx context.Context) error {
-	for local, s := range g.sockets {
+	for local, s := range g.sockets.all() {
 		g.readers.Go(func() { g.receive(local, s) })
 	}
 	g.readers.Go(func() { g.control.serve(g.command) })

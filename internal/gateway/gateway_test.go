@@ -180,7 +180,7 @@ func TestRubbishOnThePortsIsCounted(t *testing.T) {
 	one, two := twoSites(t, "")
 	large := make([]byte, 40000)
 	for _, d := range [][]byte{{}, {1}, make([]byte, 28), large} {
-		if err := two.sockets[netip.AddrPortFrom(addrTwo, 500)].Send(one.world.ports.toWire(netip.AddrPortFrom(addrOne, 500)), d); err != nil {
+		if err := two.sockets.at(netip.AddrPortFrom(addrTwo, 500)).Send(one.world.ports.toWire(netip.AddrPortFrom(addrOne, 500)), d); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -30,8 +30,9 @@ const sampleInterval = time.Second
 func (g *Gateway) loop(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	sampler := g.sampler()
-	defer sampler.Stop()
+	g.sampler = time.NewTicker(sampleInterval)
+	defer g.sampler.Stop()
+	g.setSampler()
 	for {
 		timer.Reset(g.wait())
 		select {
@@ -50,7 +51,7 @@ func (g *Gateway) loop(ctx context.Context) {
 			g.handle("a command", in)
 		case <-timer.C:
 			g.handle("a timer", g.router.Timeout)
-		case <-sampler.C:
+		case <-g.sampler.C:
 			g.adapter.sample(g.router.IPsecSAs())
 		}
 	}
@@ -65,14 +66,13 @@ func (g *Gateway) wait() time.Duration {
 	return max(0, time.Until(at))
 }
 
-// sampler ticks where dead peer detection is configured, and never elsewhere.
-func (g *Gateway) sampler() *time.Ticker {
+// setSampler lets the sampler tick where dead peer detection is configured, and never elsewhere.
+func (g *Gateway) setSampler() {
 	if g.opts.Config.ISAKMP.Keepalive == nil {
-		t := time.NewTicker(time.Hour)
-		t.Stop()
-		return t
+		g.sampler.Stop()
+		return
 	}
-	return time.NewTicker(sampleInterval)
+	g.sampler.Reset(sampleInterval)
 }
 
 // handle gives an input to the router and does what it asks for.
@@ -104,12 +104,15 @@ func (g *Gateway) contain(what string, in input) (out router.Output) {
 			return
 		}
 		out = router.Output{}
-		g.panics++
-		where := faultLine()
-		g.notices.tell(time.Now(), "fault "+where, "internal error %d while handling %s, which was dropped; please report it: %v at %s",
-			g.panics, what, fault, where)
+		g.tellFault(what, fault, faultLine())
 	}()
 	return in(time.Now())
+}
+
+func (g *Gateway) tellFault(what string, fault any, where string) {
+	g.panics++
+	g.notices.tell(time.Now(), "fault "+where, "internal error %d while handling %s, which was dropped; please report it: %v at %s",
+		g.panics, what, fault, where)
 }
 
 // faultLine is the place of a panic that is being recovered: the innermost

@@ -81,7 +81,7 @@ func (g *Gateway) enqueue(d datagram) {
 
 // send sends what the router wants sent.
 func (g *Gateway) send(d ike.Datagram) {
-	s := g.sockets[d.Local]
+	s := g.sockets.at(d.Local)
 	if s == nil {
 		g.notices.tell(time.Now(), "no socket "+d.Local.String(), "nothing can be sent from %s: there is no socket", d.Local)
 		return
@@ -99,7 +99,7 @@ func (g *Gateway) send(d ike.Datagram) {
 
 // sendESP is the data plane's way to the NAT-T sockets.
 func (g *Gateway) sendESP(local, remote netip.AddrPort, outer ipsec.OuterHeader, packets [][]byte) error {
-	s := g.sockets[local]
+	s := g.sockets.at(local)
 	if s == nil {
 		return net.ErrClosed
 	}

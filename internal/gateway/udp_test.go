@@ -44,8 +44,8 @@ func bare(t *testing.T) (g *Gateway, ike, natt *noteSocket, fake *fakePlane) {
 	t.Helper()
 	ike, natt, fake = &noteSocket{}, &noteSocket{}, &fakePlane{}
 	g = &Gateway{world: world{ports: ports{isakmp.PortIKE, isakmp.PortNATT}}, plane: fake,
-		sockets:   map[netip.AddrPort]udpSocket{localIKE: ike, localNATT: natt},
 		datagrams: make(chan datagram, 4), events: make(chan input, 4), log: newTextLog(&record{})}
+	g.sockets.change(func(m map[netip.AddrPort]udpSocket) { m[localIKE], m[localNATT] = ike, natt })
 	g.notices = newNotices(g.log)
 	t.Cleanup(g.log.close)
 	return g, ike, natt, fake

@@ -40,6 +40,7 @@ type world struct {
 	rand       io.Reader
 	interfaces func() ([]hostInterface, error)
 	forwards   func() bool // whether the host forwards packets between its interfaces
+	linkUp     func(name string) bool
 	listen     func(netip.AddrPort) (udpSocket, error)
 	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
 	release    func() error // lets pass what the data plane has left blocked
@@ -52,6 +53,7 @@ func thisHost() world {
 		rand:       rand.Reader,
 		interfaces: hostInterfaces,
 		forwards:   hostForwards,
+		linkUp:     hostLinkUp,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		openPlane:  openKernelPlane,
 		release:    Release,
@@ -87,6 +89,12 @@ func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.
 func hostForwards() bool {
 	b, err := os.ReadFile("/proc/sys/net/ipv4/ip_forward")
 	return err != nil || strings.TrimSpace(string(b)) != "0"
+}
+
+// hostLinkUp says whether an interface is up and has a carrier.
+func hostLinkUp(name string) bool {
+	i, err := net.InterfaceByName(name)
+	return err == nil && i.Flags&net.FlagRunning != 0
 }
 
 // hostInterface is a network interface of this host with its IPv4 addresses.

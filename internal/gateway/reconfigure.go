@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/router"
+)
+
+// reconfigure makes a configuration without errors the one that runs, and
+// returns what is to be said about it. After an error the old one runs on. It
+// is for the loop, or for who has it on lease.
+func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []string, err error) {
+	host, err := g.world.interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("list the host's interfaces: %w", err)
+	}
+	bound, err := bind(cfg, g.opts.Interfaces, host)
+	if err != nil {
+		return nil, err
+	}
+	change, err := g.router.Prepare(cfg, bound.local)
+	if err != nil {
+		return nil, &OperatorError{Message: err.Error()}
+	}
+	opened, err := g.openSockets(cfg, change.Connections)
+	if err != nil {
+		return nil, err
+	}
+	if policies := change.Policies(); !slices.Equal(policies, g.router.Policies()) {
+		if err := g.plane.SetPolicies(policies); err != nil {
+			g.closeSockets(opened)
+			return nil, deviceError(err)
+		}
+	}
+	g.opts.Config, g.bindings = cfg, bound
+	g.carry(g.router.Reconfigure(now, change))
+	for local, s := range opened {
+		g.readers.Go(func() { g.receive(local, s) })
+	}
+	g.retire(cfg, change)
+	g.setSampler()
+	routes, warnings := bound.staticRoutes(cfg)
+	warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	return append(change.Notices, warnings...), nil
+}
+
+// retire closes the sockets that the configuration does not want any more, now
+// that the deletes have left by them.
+func (g *Gateway) retire(cfg *config.Config, change *router.Change) {
+	wanted := wantedSockets(cfg, change.Connections)
+	g.sockets.change(func(m map[netip.AddrPort]udpSocket) {
+		for local, s := range m {
+			if !slices.Contains(wanted, local) {
+				s.Close()
+				delete(m, local)
+			}
+		}
+	})
+}
+
+// Reload reads the startup configuration anew and makes it the one that runs;
+// tunnels that it does not change stay up. What there is to say goes to the
+// log, and what is wrong with the file comes back too; then the old
+// configuration runs on.
+func (g *Gateway) Reload() error {
+	var notices []string
+	cfg, err := g.readStartup()
+	if err == nil {
+		v := &view{Router: g.router, g: g}
+		if fault := v.lease(func() { notices, err = g.reconfigure(v.now, cfg) }); fault != nil {
+			err = fault
+		}
+	}
+	if err != nil {
+		g.say("%s was not read anew: %v; the old configuration runs on", g.opts.File, err)
+		return err
+	}
+	for _, n := range notices {
+		g.say("%s", n)
+	}
+	g.say("%s was read anew", g.opts.File)
+	return nil
+}
+
+// say puts a line of the gateway's own in the log.
+func (g *Gateway) say(format string, args ...any) {
+	g.log.write(fmt.Appendf(nil, "qmidle: "+format+"\n", args...))
+}
+
+func (g *Gateway) readStartup() (*config.Config, error) {
+	text, err := os.ReadFile(g.opts.File)
+	if err != nil {
+		return nil, errors.New(plainly(err))
+	}
+	cfg, diagnostics := config.Load(g.opts.File, text)
+	if err := diagnostics.Err(); err != nil {
+		return nil, fmt.Errorf("it cannot be used:\n%w", err)
+	}
+	for _, d := range diagnostics.Of(config.Warning) {
+		g.say("%s", strings.TrimRight(fmt.Sprint(config.Diagnostics{d}), "\n"))
+	}
+	return cfg, nil
+}
+
+// writeStartup replaces the startup configuration in one step: a reader, and a
+// host that loses power, has the old file or the new one.
+func (g *Gateway) writeStartup(text string) error {
+	if g.opts.File == "" {
+		return errors.New("the gateway runs without a file")
+	}
+	dir := filepath.Dir(g.opts.File)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(g.opts.File)+".*") // its mode is 0600
+	if err != nil {
+		return errors.New(plainly(err))
+	}
+	defer os.Remove(f.Name()) // where it was not renamed
+	_, err = f.WriteString(text)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), g.opts.File)
+	}
+	if err != nil {
+		return errors.New(plainly(err))
+	}
+	return syncDir(dir)
+}
+
+// syncDir makes a new name last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return errors.New(plainly(err))
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
