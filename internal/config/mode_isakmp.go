@@ -29,13 +29,17 @@ var isakmpNodes = []*node{
 	}},
 	{Text: "diagnose", Help: "Diagnostics", Unsupported: "ISAKMP diagnostics"},
 	{Text: "enable", Help: "Enable ISAKMP", Do: setEnabled(true), No: setEnabled(false), Reset: setEnabled(true)},
-	{Text: "fragmentation", Help: "IKE fragmentation", Unsupported: "IKE fragmentation"},
+	{Text: "fragmentation", Help: "Take and send IKE messages in fragments", Do: setFragmentation, No: noFragmentation, Next: []*node{
+		{Text: "mtu", Help: "Largest IP packet of an IKE message", Next: []*node{
+			{Kind: Number, Lo: 200, Hi: 1500, Arg: "mtu", Help: "Octets", Do: setFragmentation},
+		}},
+	}},
 	{Text: "identity", Help: "Identity sent to the peer", No: setIdentity(IdentityAddress), Next: []*node{
 		{Text: "address", Help: "IP address of the interface", Do: setIdentity(IdentityAddress)},
 		{Text: "dn", Help: "Distinguished name of the certificate", Unsupported: "the identity of a certificate's name", Scope: ScopeAlways},
 		{Text: "hostname", Help: "Host name and domain name", Do: setIdentity(IdentityHostname)},
 	}},
-	{Text: "invalid-spi-recovery", Help: "Initiate IKE on receipt of an unknown SPI", Unsupported: "invalid SPI recovery"},
+	{Text: "invalid-spi-recovery", Help: "Initiate IKE on receipt of an unknown SPI", Do: setSPIRecovery(true), No: setSPIRecovery(false)},
 	{Text: "keepalive", Help: "Dead peer detection", No: noKeepalive, Next: []*node{
 		{Kind: Number, Lo: 10, Hi: 3600, Arg: "interval", Help: "Seconds between keepalives", Do: setKeepalive, Next: slices.Concat([]*node{
 			{Kind: Number, Lo: 2, Hi: 60, Arg: "retry", Help: "Seconds between retries", Do: setKeepalive, Next: keepaliveKind},
@@ -141,6 +145,26 @@ func setAggressiveMode(on bool) Action[*Editor] {
 		e.cfg.ISAKMP.AggressiveMode = on
 		return nil
 	}
+}
+
+func setSPIRecovery(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.ISAKMP.SPIRecovery = on
+		return nil
+	}
+}
+
+func setFragmentation(e *Editor, a Args) *Problem {
+	e.cfg.ISAKMP.Fragmentation = defaultFragmentMTU
+	if a.Has("mtu") {
+		e.cfg.ISAKMP.Fragmentation = int(a.Number("mtu"))
+	}
+	return nil
+}
+
+func noFragmentation(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.Fragmentation = 0
+	return nil
 }
 
 func setDefaultPolicy(on bool) Action[*Editor] {

@@ -68,8 +68,13 @@ type ISAKMP struct {
 	Keepalive      *Keepalive    // nil: no dead peer detection
 	NATKeepalive   time.Duration // 0: not sent
 	AggressiveMode bool          // false: `crypto isakmp aggressive-mode disable`
+	Fragmentation  int           // `crypto isakmp fragmentation`: octets of the largest IP packet; 0: off
+	SPIRecovery    bool          // `crypto isakmp invalid-spi-recovery`
 	Retransmission Retransmission
 }
+
+// defaultFragmentMTU is what every path carries (RFC 791).
+const defaultFragmentMTU = 576
 
 // Policy is one `crypto isakmp policy`, with every value in effect: what the
 // file does not name has IOS's default.

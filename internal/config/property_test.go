@@ -83,6 +83,8 @@ func drawTimestamps(t *rapid.T) Timestamps {
 func drawISAKMP(t *rapid.T) ISAKMP {
 	k := ISAKMP{
 		Enabled:        rapid.Bool().Draw(t, "enabled"),
+		Fragmentation:  rapid.SampledFrom([]int{0, 200, 576, 1500}).Draw(t, "fragmentation"),
+		SPIRecovery:    rapid.Bool().Draw(t, "invalid SPI recovery"),
 		DefaultPolicy:  rapid.Bool().Draw(t, "default policy"),
 		AggressiveMode: rapid.Bool().Draw(t, "aggressive"),
 		Identity:       rapid.SampledFrom([]IdentityType{IdentityAddress, IdentityHostname}).Draw(t, "identity"),

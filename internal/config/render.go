@@ -110,6 +110,16 @@ func (c *Config) writeISAKMP(w *writer) {
 	if !k.AggressiveMode {
 		w.line("crypto isakmp aggressive-mode disable")
 	}
+	switch k.Fragmentation {
+	case 0:
+	case defaultFragmentMTU:
+		w.line("crypto isakmp fragmentation")
+	default:
+		w.line("crypto isakmp fragmentation mtu %d", k.Fragmentation)
+	}
+	if k.SPIRecovery {
+		w.line("crypto isakmp invalid-spi-recovery")
+	}
 	w.line("!")
 }
 

@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"net/netip"
 	"sort"
 	"time"
 
@@ -25,15 +26,52 @@ func (e *Engine) ClearISAKMP(now time.Time, conn uint32, fx *Effects) int {
 	return n
 }
 
-// ClearIPsec deletes all IPsec SAs, telling the peers with whom an ISAKMP SA is
-// up. It returns how many pairs there were.
-func (e *Engine) ClearIPsec(now time.Time, fx *Effects) int {
-	e.begin(now, fx)
-	list := e.sortedChildren()
-	for _, c := range list {
-		e.expireChild(c, trace.ReasonUserCommand)
+// IPsecFilter chooses pairs of IPsec SAs; its zero value chooses all.
+type IPsecFilter struct {
+	Peer netip.Addr // of any port; invalid for every peer
+	Map  string     // the crypto map's name; "" for every map
+}
+
+func (f IPsecFilter) matches(e *Engine, c *child) bool {
+	if f.Peer.IsValid() && c.remote.Addr() != f.Peer {
+		return false
 	}
-	return len(list)
+	conn := e.conns.byTag[c.conn]
+	return f.Map == "" || (conn != nil && conn.Map == f.Map)
+}
+
+// ClearIPsec deletes the IPsec SAs that a filter chooses, telling the peers with
+// whom an ISAKMP SA is up. It returns how many pairs there were.
+func (e *Engine) ClearIPsec(now time.Time, f IPsecFilter, fx *Effects) int {
+	e.begin(now, fx)
+	return e.clearIPsec(f)
+}
+
+func (e *Engine) clearIPsec(f IPsecFilter) (n int) {
+	for _, c := range e.sortedChildren() {
+		if f.matches(e, c) {
+			e.expireChild(c, trace.ReasonUserCommand)
+			n++
+		}
+	}
+	return n
+}
+
+// ClearSession deletes the SAs of both phases with a peer, or with every peer
+// for the invalid address, and what is being negotiated. It returns how many
+// ISAKMP SAs and pairs there were.
+func (e *Engine) ClearSession(now time.Time, peer netip.Addr, fx *Effects) (isakmpSAs, pairs int) {
+	e.begin(now, fx)
+	pairs = e.clearIPsec(IPsecFilter{Peer: peer})
+	for _, s := range e.sorted() {
+		if s.dead || (peer.IsValid() && s.remote.Addr() != peer) {
+			continue
+		}
+		isakmpSAs++
+		s.sendDeleteISAKMP()
+		s.deleteSA(trace.ReasonUserCommand)
+	}
+	return isakmpSAs, pairs
 }
 
 // Shutdown deletes everything, telling the peers.

@@ -33,6 +33,9 @@ type Config struct {
 	// Fragmentation allows Cisco's fragments of IKE messages; nil neither sends
 	// nor takes them.
 	Fragmentation *Fragmentation
+	// InvalidSPIRecovery opens a main mode with a connection's peer that sends
+	// ESP for an SA which is not there.
+	InvalidSPIRecovery bool
 	// RetransmitInterval and RetransmitTries; 0 is IOS's 10 s and 5.
 	RetransmitInterval time.Duration
 	RetransmitTries    int

@@ -32,6 +32,9 @@ type Engine struct {
 
 	assemblies int // messages that lack fragments, of all SAs
 
+	invalidSPI  map[addrPair]*time.Time // when ESP of a connection's peer for no SA was last told
+	strangerSPI time.Time               // likewise, of all others
+
 	lastPeer, lastSA, lastConn, lastIPsecConn uint32
 	lastQuestion                              uint64
 	lastIPsecID                               uint32
@@ -52,15 +55,16 @@ type initialKey struct {
 // New returns an engine without any SA.
 func New(cfg Config) *Engine {
 	return &Engine{
-		cfg:       cfg,
-		conns:     indexOf(cfg.Connections),
-		byCookies: make(map[cookiePair]*sa),
-		byInitial: make(map[initialKey]*sa),
-		byAddrs:   make(map[addrPair][]*sa),
-		byEnds:    make(map[addrPair][]*child),
-		peers:     make(map[peerKey]*peer),
-		children:  make(map[uint32]*child),
-		questions: make(map[uint64]func(DHResult)),
+		cfg:        cfg,
+		conns:      indexOf(cfg.Connections),
+		byCookies:  make(map[cookiePair]*sa),
+		byInitial:  make(map[initialKey]*sa),
+		byAddrs:    make(map[addrPair][]*sa),
+		byEnds:     make(map[addrPair][]*child),
+		peers:      make(map[peerKey]*peer),
+		children:   make(map[uint32]*child),
+		invalidSPI: make(map[addrPair]*time.Time),
+		questions:  make(map[uint64]func(DHResult)),
 	}
 }
 

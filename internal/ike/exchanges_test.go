@@ -34,7 +34,7 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 		}
 	}
 	p := upWith(t, withPFS)
-	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, fx) })
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 	p.settle()
 	for i, r := range rows {
 		if !reached[i] {

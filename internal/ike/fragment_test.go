@@ -158,7 +158,7 @@ func TestHostileFragments(t *testing.T) {
 	}
 	p.checkUp()
 	// The tunnel's own messages still pass.
-	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, fx) })
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 	p.connect()
 	p.checkUp()
 	p.do(p.hub, func(e *Engine, fx *Effects) { e.Shutdown(p.now, fx) })

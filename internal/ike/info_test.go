@@ -78,7 +78,7 @@ func TestClearISAKMPKeepsIPsec(t *testing.T) {
 func TestClearIPsecEndsItAtBothEnds(t *testing.T) {
 	p := upWith(t, nil)
 	p.do(p.hub, func(e *Engine, fx *Effects) {
-		if n := e.ClearIPsec(p.now, fx); n != 1 {
+		if n := e.ClearIPsec(p.now, IPsecFilter{}, fx); n != 1 {
 			t.Errorf("cleared %d pairs, want 1", n)
 		}
 	})
@@ -279,7 +279,7 @@ func TestReplayedInformationalMessages(t *testing.T) {
 	if len(p.hub.sas) != 0 {
 		t.Fatal("INITIAL-CONTACT in an exchange of its own is not obeyed")
 	}
-	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, fx) })
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 	p.connect()
 	p.checkUp()
 	before := p.hub.engine.Statistics().Dropped[trace.DropReplay]

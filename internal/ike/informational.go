@@ -96,6 +96,8 @@ func (m *message) notify(p isakmp.Payload) {
 		m.dpdAck(x)
 	case isakmp.NotifyResponderLifetime:
 		s.takeLifetime(x)
+	case isakmp.NotifyInvalidSPI:
+		s.takeInvalidSPI(x)
 	case isakmp.NotifyInitialContact:
 		s.e.initialContact(s, s.e.next())
 	case isakmp.NotifyNoProposalChosen, isakmp.NotifyInvalidIDInfo, isakmp.NotifyInvalidKeyInfo,

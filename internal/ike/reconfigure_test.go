@@ -47,7 +47,7 @@ func TestTunnelSurvivesAConfigurationThatKeepsItsTag(t *testing.T) {
 	if p.sent != sent {
 		t.Errorf("%d datagrams for a change that counts later", p.sent-sent)
 	}
-	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx); e.ClearIPsec(p.now, fx) })
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx); e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 	p.settle()
 	p.connect()
 	if n := len(p.hub.engine.IPsecSAs()); n != 0 {

@@ -61,6 +61,7 @@ type sa struct {
 	peerFragments        bool // it takes Cisco's fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
+	invalidSPI           time.Time // when INVALID-SPI was last sent
 	heard                time.Time // last authenticated message of the peer
 	dead                 bool
 	halfOpen             bool

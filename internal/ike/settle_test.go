@@ -43,7 +43,7 @@ func TestAnSAEndsBeforeItHasSettled(t *testing.T) {
 	p.connect()
 	var removed []RemovedSA
 	p.do(p.spoke, func(e *Engine, fx *Effects) {
-		e.ClearIPsec(p.now, fx)
+		e.ClearIPsec(p.now, IPsecFilter{}, fx)
 		removed = append(removed, fx.Remove...)
 	})
 	p.advance(time.Second)

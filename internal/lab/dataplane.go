@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -142,6 +143,8 @@ func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 		}
 		return
 	}
+	spi := binary.BigEndian.Uint32(esp)
+	h.do(func(now time.Time) router.Output { return h.router.UnknownSPI(now, spi, to, from) })
 }
 
 // MovePeer implements router.Mover.

@@ -58,6 +58,7 @@ type Router struct {
 	fx        ike.Effects
 	text      []byte
 	past      map[lineKey]console.Counters // of SAs that have gone
+	zero      map[uint32]console.Counters  // of pairs, by inbound SPI, when the operator cleared them
 	errors    []error
 	lastTag   uint32 // of a connection
 
@@ -108,9 +109,13 @@ func (r *Router) engineConfig() ike.Config {
 		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
+		InvalidSPIRecovery: i.SPIRecovery,
 	}
 	if i.Enabled {
 		e.Connections = r.conns
+	}
+	if i.Fragmentation > 0 {
+		e.Fragmentation = &ike.Fragmentation{MTU: i.Fragmentation}
 	}
 	if i.Keepalive != nil {
 		e.Keepalive = &ike.Keepalive{Interval: i.Keepalive.Interval, Retry: i.Keepalive.Retry, Periodic: i.Keepalive.Periodic}
@@ -172,7 +177,8 @@ func (r *Router) finish() Output {
 	for _, x := range r.fx.Remove {
 		if x.Direction == ipsec.Inbound {
 			key := lineKey{x.Connection, x.Line}
-			r.past[key] = addCounters(r.past[key], r.opts.DataPlane.Counters(x.SPI, x.PairSPI))
+			r.past[key] = addCounters(r.past[key], r.counters(x.SPI, x.PairSPI))
+			delete(r.zero, x.SPI)
 		}
 		r.opts.DataPlane.Remove(x)
 	}
@@ -224,7 +230,7 @@ func (r *Router) ClearISAKMP(now time.Time, conn uint32) (Output, int) {
 
 // ClearIPsec deletes all IPsec SAs.
 func (r *Router) ClearIPsec(now time.Time) Output {
-	r.engine.ClearIPsec(now, r.begin(now))
+	r.engine.ClearIPsec(now, ike.IPsecFilter{}, r.begin(now))
 	return r.finish()
 }
 

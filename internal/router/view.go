@@ -48,7 +48,7 @@ func (r *Router) DebugCondition() *console.DebugCondition { return &r.condition 
 
 // SACounters are those of a pair of SAs.
 func (r *Router) SACounters(inSPI, outSPI uint32) console.Counters {
-	return r.opts.DataPlane.Counters(inSPI, outSPI)
+	return r.counters(inSPI, outSPI)
 }
 
 // PolicyCounters are those of a line, over all SAs that it has had.
