@@ -53,6 +53,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage())
 		return exitUsage
 	}
+	if flags.Arg(0) == "console" {
+		return consoleCommand(c.socket, flags.Args()[1:], os.Stdin, stdout, stderr)
+	}
 	if command := subcommands[flags.Arg(0)]; command != nil {
 		return command(flags.Args()[1:], stdout, stderr)
 	}
@@ -79,6 +82,7 @@ usage:
   qmidle release
   qmidle check FILE
   qmidle lab DIR [--script FILE] [--seed N] [--prefix]
+  qmidle [-s SOCKET] console
   qmidle [-s SOCKET] [--json] COMMAND
   qmidle version
 

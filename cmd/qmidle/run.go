@@ -19,11 +19,13 @@ import (
 const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
 
 Run the gateway of a configuration in the foreground. SIGTERM and SIGINT delete
-its SAs, tell the peers and end it; a second one ends it at once.
+its SAs, tell the peers and end it; a second one ends it at once. SIGHUP reads
+FILE anew and keeps the tunnels that it does not change.
 
   -c FILE                IOS configuration
   -s SOCKET              control socket, ` + gateway.DefaultSocket + ` by default
   --log FILE             debug text and messages go to the end of FILE, not to stderr
+  --log syslog           they go to the host's syslog, with IOS's severities
   --interface IOS=LINUX  the Linux interface that stands for one of the
                          configuration, where not its address shall tell
   --release              let what the crypto maps protect pass in clear at the
@@ -92,20 +94,19 @@ func serve(o runOptions, stderr io.Writer) error {
 		return fmt.Errorf("%s cannot be used:\n%w", o.file, err)
 	}
 	fmt.Fprint(stderr, diagnostics)
-	log := stderr
-	if o.log != "" {
-		f, err := os.OpenFile(o.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err != nil {
-			return fmt.Errorf("cannot write the log %s: %w", o.log, fileError(err))
-		}
-		defer f.Close()
-		log = f
+	log, err := openLog(o.log, stderr)
+	if err != nil {
+		return err
 	}
+	defer log.Close()
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	version := versionInfo()
 	version.ConfigFile = o.file
-	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release})
+	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file})
 	if err != nil {
 		return err
 	}
@@ -114,11 +115,54 @@ func serve(o runOptions, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stderr, "qmidle: %s\n", g.Summary())
 	context.AfterFunc(ctx, stop) // the next signal ends the process at once
+	context.AfterFunc(ctx, func() { tell(stderr, "STOPPING=1") })
+	tell(stderr, "READY=1")
+	go reload(ctx, g, hangups, stderr)
 	err = g.Run(ctx)
 	if blocked := g.Blocked(); blocked != "" {
 		fmt.Fprintf(stderr, "qmidle: %s\n", blocked)
 	}
 	return err
+}
+
+// openLog opens what --log names.
+func openLog(name string, stderr io.Writer) (io.WriteCloser, error) {
+	switch name {
+	case "":
+		return struct {
+			io.Writer
+			io.Closer
+		}{stderr, io.NopCloser(nil)}, nil
+	case "syslog":
+		return gateway.OpenSyslog()
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the log %s: %w", name, fileError(err))
+	}
+	return f, nil
+}
+
+// reload reads the configuration anew at every hangup.
+func reload(ctx context.Context, g *gateway.Gateway, hangups <-chan os.Signal, stderr io.Writer) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangups:
+			tell(stderr, "RELOADING=1")
+			// The log has the error, and the old configuration runs on.
+			_ = g.Reload()
+			tell(stderr, "READY=1")
+		}
+	}
+}
+
+// tell tells the service manager, if there is one.
+func tell(stderr io.Writer, state string) {
+	if err := notify(state); err != nil {
+		fmt.Fprintf(stderr, "warning: the service manager was not told %s: %v\n", state, err)
+	}
 }
 
 const releaseUsage = `usage: qmidle release
