@@ -26,3 +26,13 @@ func TestConfigurationShapesPackets(t *testing.T) {
 		}
 	}
 }
+
+func TestReconfigurationShapesPackets(t *testing.T) {
+	one, _ := twoSites(t, "")
+	x := sit(t, one)
+	x.typed(t, "configure terminal\nhostname first\ncrypto ipsec df-bit clear\ninterface Ethernet0/0\nip tcp adjust-mss 1200\nend\n", "first#")
+	one.do(t, "show version") // the loop is done with it
+	if want := (ipsec.OuterPolicy{DF: ipsec.DFClear}); one.plane.outer != want || len(one.plane.clamps) != 2 {
+		t.Errorf("%+v, clamps %+v", one.plane.outer, one.plane.clamps)
+	}
+}

@@ -49,6 +49,9 @@ func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []stri
 	g.setSampler()
 	routes, warnings := bound.staticRoutes(cfg)
 	warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	if err := g.shapePackets(cfg); err != nil {
+		warnings = append(warnings, deviceError(err).Error())
+	}
 	return append(change.Notices, warnings...), nil
 }
 

@@ -129,10 +129,21 @@ func (h *host) transmit(out *port, hop netip.Addr, p packet) {
 
 // receive takes a packet from a link.
 func (h *host) receive(in *port, p packet) {
-	if !p.valid() || h.plane.wantsProtection(in, p) {
+	if !p.valid() {
+		return
+	}
+	if h.plane.wantsProtection(in, p) {
+		h.tellClearText(p)
 		return
 	}
 	h.accept(p)
+}
+
+// tellClearText tells the router of a packet that should have been encrypted.
+func (h *host) tellClearText(p packet) {
+	if flow, drop := ipsec.ParseFlow(p); drop == ipsec.DropNone {
+		h.do(func(now time.Time) router.Output { return h.router.ClearTextDropped(now, flow) })
+	}
 }
 
 // accept takes a packet that came in clear and may, or was decrypted.
