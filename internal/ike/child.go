@@ -123,6 +123,7 @@ func (e *Engine) installOutbound(c *child) {
 	}
 	c.ready = true
 	e.stats.Phase2Up++
+	e.peerWorked(e.conns.byTag[c.conn], c.remote.Addr())
 	if c.initiator && e.cfg.SettleTime > 0 {
 		e.timers.set(&c.renewal, e.now.Add(e.cfg.SettleTime))
 	} else {

@@ -90,7 +90,8 @@ type Connection struct {
 	Seq           int
 	Interface     string
 	Local         netip.Addr
-	Peers         []netip.Addr
+	Peers         []netip.Addr // in the order of trying
+	Preferred     netip.Addr   // the one of them that each request tries first; invalid for none
 	TransformSets []policy.TransformSet
 	PFS           isakmp.Group // GroupNone: not asked for
 	Lives         policy.Lives

@@ -112,6 +112,7 @@ func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 			s.e.removeChild(c, trace.ReasonPeerDead)
 		}
 	}
+	s.e.peerDied(s.pair())
 	s.deleteSA(trace.ReasonPeerDead)
 }
 

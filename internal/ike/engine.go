@@ -30,6 +30,8 @@ type Engine struct {
 
 	questions map[uint64]func(DHResult)
 
+	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
+
 	assemblies int // messages that lack fragments, of all SAs
 
 	invalidSPI  map[addrPair]*time.Time // when ESP of a connection's peer for no SA was last told
@@ -63,6 +65,7 @@ func New(cfg Config) *Engine {
 		byEnds:     make(map[addrPair][]*child),
 		peers:      make(map[peerKey]*peer),
 		children:   make(map[uint32]*child),
+		preferred:  make(map[uint32]netip.Addr),
 		invalidSPI: make(map[addrPair]*time.Time),
 		questions:  make(map[uint64]func(DHResult)),
 	}

@@ -21,6 +21,7 @@ type node struct {
 	iv    keymat.IV // the exchange's own chain
 
 	rekeys             *child // initiator: the pair whose successor it makes
+	tried              int    // initiator: peers that failed before
 	conn               *Connection
 	line               int
 	localProxy         policy.Proxy
@@ -123,7 +124,7 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 		s.e.stats.Phase2Failed++
 	}
 	if failed || reason == trace.NodeIKEDeleted {
-		s.failNode(n)
+		s.failNode(n, reason)
 	}
 	if s.dead {
 		s.e.timers.clear(&n.retry)
@@ -145,14 +146,19 @@ func (n *node) forget() {
 
 // failNode takes back what a failed quick mode had begun. The peer is told,
 // since it may send on the SA already: only its message 3 is missing.
-func (s *sa) failNode(n *node) {
+func (s *sa) failNode(n *node, reason trace.NodeReason) {
 	if n.child != nil && !n.child.ready {
 		s.sendDeleteESP(n.child.in.spi)
 		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
 	}
-	if n.role == trace.RoleInitiator && n.conn != nil {
-		s.e.failed(n.request().Acquire)
+	if n.role != trace.RoleInitiator || n.conn == nil {
+		return
 	}
+	if reason == trace.NodeRetransmission {
+		s.e.failover(n.request(), s.remote.Addr())
+		return
+	}
+	s.e.failed(n.request().Acquire)
 }
 
 // retryDue is a node's timer: a retransmission, its end, or its purge.
@@ -174,6 +180,7 @@ func (n *node) retryDue(now time.Time) {
 			return
 		}
 		s.endNode(n, true, trace.NodeRetransmission)
+		s.unanswered(n, now)
 		return
 	}
 	n.attempts++
@@ -182,6 +189,16 @@ func (n *node) retryDue(now time.Time) {
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.send(n.lastOut, n.id)
 	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
+}
+
+// unanswered gives an SA up whose peer has said nothing during a whole quick
+// mode of ours: it may have lost it, and a new main mode will tell.
+func (s *sa) unanswered(n *node, now time.Time) {
+	c := &s.e.cfg
+	began := now.Add(-c.interval() * timesTries(c))
+	if n.role == trace.RoleInitiator && !s.heard.After(began) {
+		s.deleteSA(trace.ReasonUnanswered)
+	}
 }
 
 // duplicate answers a retransmission within a node from its last reply.

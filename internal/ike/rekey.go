@@ -72,7 +72,7 @@ func (c *child) renew() {
 	if conn == nil || !c.used() {
 		return
 	}
-	r := request{Acquire{c.conn, c.line}, c.localProxy, c.remoteProxy, c}
+	r := request{Acquire{c.conn, c.line}, c.localProxy, c.remoteProxy, c, 0}
 	if !e.underWay(conn, r) {
 		e.pursue(conn, c.remote.Addr(), r)
 	}

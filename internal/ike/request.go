@@ -16,6 +16,7 @@ type request struct {
 	localProxy  policy.Proxy
 	remoteProxy policy.Proxy
 	rekeys      *child // nil for traffic that waits
+	tried       int    // peers that failed
 }
 
 func requestFor(conn *Connection, a Acquire) request {
@@ -41,7 +42,7 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 	if e.underWay(conn, r) {
 		return
 	}
-	e.pursue(conn, conn.Peers[0], r)
+	e.pursue(conn, e.firstPeer(conn), r)
 }
 
 // failed tells the data plane that what it asked for will not come.
@@ -120,7 +121,7 @@ func (s *sa) negotiates(r request) bool {
 
 // request is what an initiator's quick mode was begun for.
 func (n *node) request() request {
-	return request{Acquire{n.conn.Tag, n.line}, n.localProxy, n.remoteProxy, n.rekeys}
+	return request{Acquire{n.conn.Tag, n.line}, n.localProxy, n.remoteProxy, n.rekeys, n.tried}
 }
 
 func (e *Engine) tellRequest(conn *Connection, peer netip.Addr, r request) {

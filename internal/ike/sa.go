@@ -174,7 +174,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	for _, n := range s.sortedNodes() {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}
-	s.failWaiting()
+	s.failWaiting(reason)
 	s.dropAssembly()
 	if s.skeyid != nil {
 		s.skeyid.Clear()
@@ -214,12 +214,18 @@ func without[T comparable](list []T, x T) []T {
 	return slices.Delete(list, i, i+1)
 }
 
-// failWaiting tells the data plane that what waited for s will not come.
-func (s *sa) failWaiting() {
-	for _, r := range s.waiting {
+// failWaiting takes what waited for s to the next peer, or tells the data plane
+// that it will not come.
+func (s *sa) failWaiting(reason trace.Reason) {
+	waiting := s.waiting
+	s.waiting = nil
+	for _, r := range waiting {
+		if lost(reason) {
+			s.e.failover(r, s.remote.Addr())
+			continue
+		}
 		s.e.failed(r.Acquire)
 	}
-	s.waiting = nil
 }
 
 // lifeDue ends an SA whose lifetime is over and tells the peer.

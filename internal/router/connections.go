@@ -75,6 +75,9 @@ func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry)
 			return nil, &UnsupportedError{where + ": set peer " + p.Host, "peers by name are not supported yet; write the address"}
 		}
 		conn.Peers = append(conn.Peers, p.Addr)
+		if p.Default {
+			conn.Preferred = p.Addr
+		}
 	}
 	for _, t := range e.Sets {
 		conn.TransformSets = append(conn.TransformSets, policy.TransformSet{Name: t.Name, Cipher: t.Cipher,

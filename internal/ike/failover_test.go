@@ -1,0 +1,152 @@
+package ike
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"qmidle/internal/trace"
+)
+
+var backupAddr = netip.MustParseAddr("192.1.1.41")
+
+// withBackup gives the spoke's connection a list of peers, and keys for them.
+func withBackup(peers ...netip.Addr) func(hub, spoke *Config) {
+	return func(_, spoke *Config) {
+		spoke.Connections[0].Peers = peers
+		spoke.Keys = keys{hubAddr: "mekmitasdigoat", backupAddr: "mekmitasdigoat"}
+	}
+}
+
+// silent loses what is sent to the addresses.
+func (p *pair) silent(list ...netip.Addr) {
+	p.lose = func(_ int, d Datagram) bool {
+		for _, a := range list {
+			if d.Remote.Addr() == a {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+const peerGivenUp = time.Minute + time.Second // six transmissions, ten seconds apart
+
+func TestARequestGoesToTheNextPeer(t *testing.T) {
+	p := newPair(t, withBackup(backupAddr, hubAddr))
+	p.silent(backupAddr)
+	p.connect()
+	p.advance(peerGivenUp)
+	p.checkUp()
+	if len(p.spoke.failed) != 0 {
+		t.Errorf("failed requests: %v", p.spoke.failed)
+	}
+	// The one that worked is the first from now on.
+	if got := p.spoke.engine.CurrentPeer(1); got != hubAddr {
+		t.Errorf("the current peer is %v, want %v", got, hubAddr)
+	}
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearSession(p.now, netip.Addr{}, fx) })
+	p.connect()
+	p.checkUp()
+}
+
+func TestThePreferredPeerIsTriedFirstAgain(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		withBackup(backupAddr, hubAddr)(hub, spoke)
+		spoke.Connections[0].Preferred = backupAddr
+	})
+	p.silent(backupAddr)
+	p.connect()
+	p.advance(peerGivenUp)
+	p.checkUp()
+	if got := p.spoke.engine.CurrentPeer(1); got != backupAddr {
+		t.Errorf("the next request goes to %v, want %v", got, backupAddr)
+	}
+}
+
+func TestARequestFailsWhenAllPeersHave(t *testing.T) {
+	p := newPair(t, withBackup(backupAddr, hubAddr))
+	p.silent(backupAddr, hubAddr)
+	p.connect()
+	p.advance(peerGivenUp)
+	if len(p.spoke.failed) != 0 {
+		t.Errorf("failed after the first peer: %v", p.spoke.failed)
+	}
+	p.connect() // the same request is under way
+	p.advance(peerGivenUp)
+	if len(p.spoke.failed) != 1 {
+		t.Errorf("failed requests: %v, want one", p.spoke.failed)
+	}
+	if n := p.spoke.engine.Statistics().Phase1Failed; n != 2 {
+		t.Errorf("%d failures of phase 1, want 2", n)
+	}
+	p.advance(5 * time.Minute)
+	p.spoke.engine.checkQuiet(t)
+	if got := p.spoke.engine.CurrentPeer(1); got != backupAddr {
+		t.Errorf("the next request goes to %v, want the first again", got)
+	}
+}
+
+// A peer without a key is passed over at once.
+func TestAPeerWithoutAKeyIsPassedOver(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		withBackup(backupAddr, hubAddr)(hub, spoke)
+		spoke.Keys = keys{hubAddr: "mekmitasdigoat"}
+	})
+	p.connect()
+	p.checkUp()
+}
+
+func TestTheOperatorsCommandIsNoFailure(t *testing.T) {
+	p := newPair(t, withBackup(backupAddr, hubAddr))
+	p.silent(backupAddr)
+	p.connect()
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx) })
+	p.settle()
+	if len(p.spoke.failed) != 1 || p.spoke.upSAs() != 0 || p.spoke.engine.CurrentPeer(1) != backupAddr {
+		t.Errorf("failed requests %v, %d SAs up", p.spoke.failed, p.spoke.upSAs())
+	}
+}
+
+func TestADeadPeerIsPassedOver(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		withBackup(hubAddr, backupAddr)(hub, spoke)
+		periodic(hub, spoke)
+	})
+	p.connect()
+	p.checkUp()
+	p.silent(hubAddr, backupAddr)
+	p.advance(time.Minute)
+	if len(p.spoke.sas) != 0 {
+		t.Fatalf("the spoke has %d SAs with a dead peer", len(p.spoke.sas))
+	}
+	if got := p.spoke.engine.CurrentPeer(1); got != backupAddr {
+		t.Errorf("the next request goes to %v, want %v", got, backupAddr)
+	}
+	if p.spoke.engine.CurrentPeer(2).IsValid() {
+		t.Error("an unknown connection has a peer")
+	}
+}
+
+// A peer that lost its SAs without a word answers no quick mode under them: the
+// ISAKMP SA is given up with it, and the next request opens another.
+func TestAnUnansweredQuickModeEndsItsISAKMPSA(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	p.hub.engine = New(p.hub.engine.cfg)
+	clear(p.hub.sas)
+	p.hub.sends = nil
+	for _, c := range p.spoke.engine.sortedChildren() {
+		p.do(p.spoke, func(e *Engine, fx *Effects) { e.begin(p.now, fx); e.removeChild(c, trace.ReasonNone) })
+	}
+	p.connect()
+	p.advance(peerGivenUp)
+	if p.spoke.upSAs() != 0 || len(p.spoke.failed) != 1 {
+		t.Fatalf("%d ISAKMP SAs are up, failed requests %v", p.spoke.upSAs(), p.spoke.failed)
+	}
+	if got := p.spoke.engine.ISAKMPSAs()[0].DeadReason; got != trace.ReasonUnanswered {
+		t.Errorf("it ended for %q", got)
+	}
+	p.connect()
+	p.checkUp()
+}
