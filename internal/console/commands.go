@@ -74,6 +74,7 @@ var commands = []*node{
 			}},
 		}},
 	}},
+	{Text: "reload", Help: "Read the startup configuration anew", Do: do(reload)},
 	{Text: "show", Help: "Show running system information", Next: []*node{
 		{Text: "access-lists", Help: "List access lists", Do: do(accessLists), Next: []*node{
 			{Kind: config.Word, Text: "WORD", Arg: "list", Help: "Number or name", Do: do(accessLists)},

@@ -21,6 +21,34 @@ type Configurer interface {
 	WriteMemory(text string) error
 }
 
+// Reloader is what a Router may have besides: that it can read its startup
+// configuration anew.
+type Reloader interface {
+	// Reload makes the startup configuration the running one. The notices are
+	// Configurer's, after warnings about the file.
+	Reload() (notices []string, err error)
+}
+
+// Reloaded is reload.
+type Reloaded struct {
+	Notices []string `json:"notices"`
+}
+
+// Text has a line for each notice.
+func (r Reloaded) Text() string { return ConfigChange{Notices: r.Notices}.Text() }
+
+func reload(r Router, _ config.Args) (View, error) {
+	l, ok := r.(Reloader)
+	if !ok {
+		return nil, errors.New("this router has no startup configuration to read")
+	}
+	notices, err := l.Reload()
+	if err != nil {
+		return nil, fmt.Errorf("the startup configuration was not read, and the old one runs on: %w", err)
+	}
+	return Reloaded{append([]string{}, notices...)}, nil
+}
+
 var errNotConfigurable = errors.New("this router cannot be configured here")
 
 // Session is one operator at a console: the mode, the lines of configuration

@@ -376,3 +376,27 @@ func TestDebugCondition(t *testing.T) {
 	equal(t, "Crypto conditional debug currently is turned ON\n\nIKE peer IP address filters:\n192.1.1.42\n",
 		New(l).Run("show crypto debug-condition").Output)
 }
+
+// reloading is a router that can read its startup configuration anew.
+type reloading struct {
+	Router
+	notices []string
+	err     error
+}
+
+func (r reloading) Reload() ([]string, error) { return r.notices, r.err }
+
+func TestReloadSaysWhatComesOfIt(t *testing.T) {
+	plain := New(struct{ Router }{})
+	if r := plain.Run("reload"); r.Err == nil || r.Err.Error() != "% this router has no startup configuration to read" {
+		t.Errorf("without a file: %+v", r)
+	}
+	good := New(reloading{notices: []string{"crypto map M 10: PFS changed: its SAs are cleared"}}).Run("reload")
+	if good.Err != nil || good.Output != "% crypto map M 10: PFS changed: its SAs are cleared\n" {
+		t.Errorf("%+v", good)
+	}
+	bad := New(reloading{err: errors.New("no such file")}).Run("reload")
+	if bad.Err == nil || bad.Err.Error() != "% the startup configuration was not read, and the old one runs on: no such file" {
+		t.Errorf("%+v", bad)
+	}
+}

@@ -245,8 +245,15 @@ func TestReloadKeepsTunnelsThatTheFileDoesNotChange(t *testing.T) {
 	if out := one.do(t, "show running-config | include hostname"); out != "hostname renamed\n" || len(one.plane.SAs()) != 2 {
 		t.Errorf("after bad files %q and %d SAs", out, len(one.plane.SAs()))
 	}
-	for _, want := range []string{"hub.cfg was read anew", "it cannot be used", "the old configuration runs on", "no such file or directory"} {
+	for _, want := range []string{"hub.cfg was read anew", "it cannot be used", "the old one runs on", "no such file or directory"} {
 		waitFor(t, want, func() bool { return strings.Contains(one.log.String(), want) })
+	}
+	if p, err := Ask(one.socket, Request{Line: "reload"}); err != nil || p.OK || !strings.Contains(p.Error, "no such file or directory") {
+		t.Errorf("reload without a file: %+v, %v", p, err)
+	}
+	write(strings.Replace(text, "renamed", "again", 1))
+	if out := one.do(t, "reload"); !strings.HasSuffix(out, "warning: policy 1 uses group 2: 1024 bits are within a state's reach (RFC 8247)\n     group 2\n           ^\n") || len(one.plane.SAs()) != 2 || one.do(t, "show running-config | include hostname") != "hostname again\n" {
+		t.Errorf("reload says %q, with %d SAs", out, len(one.plane.SAs()))
 	}
 	write(text + "crypto map M 10 ipsec-isakmp\n set pfs group2\n")
 	if err := one.Reload(); err != nil {

@@ -74,16 +74,14 @@ func (g *Gateway) retire(cfg *config.Config, change *router.Change) {
 // log, and what is wrong with the file comes back too; then the old
 // configuration runs on.
 func (g *Gateway) Reload() error {
+	v := &view{Router: g.router, g: g}
 	var notices []string
-	cfg, err := g.readStartup()
-	if err == nil {
-		v := &view{Router: g.router, g: g}
-		if fault := v.lease(func() { notices, err = g.reconfigure(v.now, cfg) }); fault != nil {
-			err = fault
-		}
+	var err error
+	if fault := v.lease(func() { notices, err = v.Reload() }); fault != nil {
+		err = fault
 	}
 	if err != nil {
-		g.say("%s was not read anew: %v; the old configuration runs on", g.opts.File, err)
+		g.say("the startup configuration was not read anew, and the old one runs on: %v", err)
 		return err
 	}
 	for _, n := range notices {
@@ -93,24 +91,39 @@ func (g *Gateway) Reload() error {
 	return nil
 }
 
+// Reload implements console.Reloader.
+func (v *view) Reload() (notices []string, err error) {
+	var cfg *config.Config
+	var warnings []string
+	err = v.aside(func() (err error) {
+		cfg, warnings, err = v.g.readStartup()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	notices, err = v.g.reconfigure(v.now, cfg)
+	return append(warnings, notices...), err
+}
+
 // say puts a line of the gateway's own in the log.
 func (g *Gateway) say(format string, args ...any) {
 	g.log.write(fmt.Appendf(nil, "qmidle: "+format+"\n", args...))
 }
 
-func (g *Gateway) readStartup() (*config.Config, error) {
+func (g *Gateway) readStartup() (cfg *config.Config, warnings []string, err error) {
 	text, err := os.ReadFile(g.opts.File)
 	if err != nil {
-		return nil, errors.New(plainly(err))
+		return nil, nil, fmt.Errorf("%s: %s", g.opts.File, plainly(err))
 	}
 	cfg, diagnostics := config.Load(g.opts.File, text)
 	if err := diagnostics.Err(); err != nil {
-		return nil, fmt.Errorf("it cannot be used:\n%w", err)
+		return nil, nil, fmt.Errorf("it cannot be used:\n%w", err)
 	}
 	for _, d := range diagnostics.Of(config.Warning) {
-		g.say("%s", strings.TrimRight(fmt.Sprint(config.Diagnostics{d}), "\n"))
+		warnings = append(warnings, strings.TrimRight(fmt.Sprint(config.Diagnostics{d}), "\n"))
 	}
-	return cfg, nil
+	return cfg, warnings, nil
 }
 
 // writeStartup replaces the startup configuration in one step: a reader, and a
