@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -37,6 +38,29 @@ func pingHost(t *testing.T, ns, args string) string {
 	t.Helper()
 	out, _ := exec.Command("sh", "-c", "ip netns exec qgw-"+ns+" ping -n -i 0.1 "+args).CombinedOutput()
 	return string(out)
+}
+
+func TestForgedClearTextIsDroppedAndTold(t *testing.T) {
+	binary := network(t)
+	sh(t, "ip netns exec qgw-hub sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wan0.rp_filter=0; ip -n qgw-spoke route add 192.168.2.0/24 via 192.1.1.40")
+	hub := serveIn(t, binary, "hub")
+	// To a host, to the gateway's own address, and again.
+	for _, to := range []string{"192.168.2.10", "192.168.2.1", "192.168.2.1"} {
+		if out := pingHost(t, "ls", "-c 2 -W 1 "+to); !strings.Contains(out, "100% packet loss") {
+			t.Errorf("in clear:\n%s", out)
+		}
+	}
+	const message = "%CRYPTO-4-RECVD_PKT_NOT_IPSEC: Rec'd packet not an IPSEC packet. (ip) vrf/dest_addr= /192.168.2.10, src_addr= 192.168.3.10, prot= 1\n"
+	eventually(t, "the message", func() bool {
+		log, err := os.ReadFile(hub.log)
+		return err == nil && strings.Count(string(log), message) == 1
+	})
+	if log, _ := os.ReadFile(hub.log); strings.Count(string(log), "RECVD_PKT_NOT_IPSEC") != 1 {
+		t.Errorf("told more than once a minute:\n%s", log)
+	}
+	if counter := sh(t, "ip netns exec qgw-hub nft list counter inet qmidle clear-in"); !strings.Contains(counter, "packets 6 ") {
+		t.Errorf("counter:\n%s", counter)
+	}
 }
 
 func TestNothingInClearAfterTheEnd(t *testing.T) {
