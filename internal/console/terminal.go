@@ -34,6 +34,7 @@ type TerminalOptions struct {
 // NewTerminal talks over rw, which passes every key at once and shows what is
 // written as it is: a terminal in raw mode, or a connection to one.
 func NewTerminal(rw io.ReadWriter, s *Session, o TerminalOptions) *Terminal {
+	rw = &escapeReader{ReadWriter: rw}
 	if o.Serialize == nil {
 		o.Serialize = func(f func()) { f() }
 	}
