@@ -10,6 +10,10 @@
 // know what a configuration file looks like.
 //
 // It implements RFC 2408 and RFC 2409 for pre-shared keys, RFC 2407's phase 2
-// identities, RFC 3947 with its drafts 02, 03 and 07, and RFC 3706. The
-// exchanges are rows of one table (table.go); a file is named for its exchange.
+// identities and RESPONDER-LIFETIME, RFC 3947 with its drafts 02, 03 and 07, RFC
+// 3706, and Cisco's fragments. The exchanges are rows of one table (table.go); a
+// file is named for its exchange. The life of an SA is in files of its own:
+// renewal and collisions (rekey.go), what is asked for and of whom (request.go,
+// failover.go), lifetimes (lifetime.go), peers that move (moved.go) and SAs that
+// only the peer has (invalid_spi.go).
 package ike

@@ -38,3 +38,30 @@ func TestNothingIsLostWhenKilobytesRunOut(t *testing.T) {
 		}
 	}
 }
+
+// The operator's zero is of what is shown: the SAs count on, and what has ended
+// since is in the sum of its line once.
+func TestCountersBeginAnew(t *testing.T) {
+	l, near, _, _ := twoSites(t)
+	encaps := func() (sa, line uint64) {
+		for _, x := range near.router.IPsecSAs() {
+			sa += near.router.SACounters(x.InSPI, x.OutSPI).EncapsPackets
+		}
+		return sa, near.router.PolicyCounters(near.router.Connections()[0].Tag, 0).EncapsPackets
+	}
+	answered(t, near, 5, 100)
+	near.router.ClearCounters()
+	if sa, line := encaps(); sa != 0 || line != 0 {
+		t.Errorf("after the command: %d and %d packets, want none", sa, line)
+	}
+	answered(t, near, 3, 100)
+	if sa, line := encaps(); sa != 3 || line != 3 {
+		t.Errorf("%d and %d packets, want 3", sa, line)
+	}
+	near.do(near.router.ClearIPsec)
+	l.run(time.Second, never)
+	answered(t, near, 2, 100)
+	if sa, line := encaps(); sa != 2 || line != 5 {
+		t.Errorf("after the pair's end: %d and %d packets, want 2 and 5", sa, line)
+	}
+}
