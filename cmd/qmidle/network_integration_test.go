@@ -129,9 +129,14 @@ type gatewayProcess struct {
 // serveIn starts the daemon of an example in its namespace.
 func serveIn(t *testing.T, binary, ns string) *gatewayProcess {
 	t.Helper()
+	return serveFile(t, binary, ns, "../../examples/site-to-site/"+ns+".cfg")
+}
+
+func serveFile(t *testing.T, binary, ns, file string) *gatewayProcess {
+	t.Helper()
 	dir := t.TempDir()
 	g := &gatewayProcess{binary: binary, ns: ns, socket: filepath.Join(dir, "run", "sock"), log: filepath.Join(dir, "log")}
-	g.running = begin(t, ns, binary, "run", "-c", "../../examples/site-to-site/"+ns+".cfg", "-s", g.socket, "--log", g.log)
+	g.running = begin(t, ns, binary, "run", "-c", file, "-s", g.socket, "--log", g.log)
 	eventually(t, "the daemon", func() bool { return strings.Contains(g.out.String(), " is ready: ") })
 	return g
 }
