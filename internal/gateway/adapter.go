@@ -96,6 +96,15 @@ func (a *adapter) Remove(x ike.RemovedSA) {
 	_ = a.plane.Remove(x.Direction, x.SPI, x.Remote)
 }
 
+// MovePeer implements router.Mover: both SAs of a pair follow the peer.
+func (a *adapter) MovePeer(inSPI, outSPI uint32, remote netip.Addr, to netip.AddrPort) error {
+	err := a.plane.MovePeer(ipsec.Inbound, inSPI, remote, to)
+	if err == nil && outSPI != 0 {
+		err = a.plane.MovePeer(ipsec.Outbound, outSPI, remote, to)
+	}
+	return err
+}
+
 // AcquireFailed implements router.DataPlane.
 func (a *adapter) AcquireFailed(tag uint32, line int) { a.plane.Discard(tag, uint32(line)) }
 
@@ -137,7 +146,7 @@ func (a *adapter) look(inSPI uint32, p *pair) {
 	}
 }
 
-// sample looks at every pair. Only dead peer detection needs it.
+// sample looks at every pair, for dead peer detection and renewal.
 func (a *adapter) sample(pairs []ike.IPsecSA) {
 	a.snapshot = nil
 	for _, x := range pairs {

@@ -66,9 +66,10 @@ func (g *Gateway) wait() time.Duration {
 	return max(0, time.Until(at))
 }
 
-// setSampler lets the sampler tick where dead peer detection is configured, and never elsewhere.
+// setSampler lets the sampler tick where there are connections: dead peer
+// detection and the renewal of SAs ask when a pair last carried a packet.
 func (g *Gateway) setSampler() {
-	if g.opts.Config.ISAKMP.Keepalive == nil {
+	if len(g.router.Connections()) == 0 {
 		g.sampler.Stop()
 		return
 	}
@@ -159,28 +160,22 @@ func (g *Gateway) acquire(e ipsec.PolicyEntry, _ ipsec.Flow) {
 func (g *Gateway) softLimit(sa ipsec.SAParams) {
 	g.tell(func(now time.Time) router.Output {
 		if x, ok := g.pairOf(sa); ok {
-			return g.router.KilobytesExpired(now, x.InSPI)
+			return g.router.VolumeLow(now, x.InSPI)
 		}
 		return router.Output{}
 	})
 }
 
-// peerMoved makes both SAs of a pair follow a peer whose NAT has moved it.
+// peerMoved tells the router that an authentic packet came from another port of
+// a peer, whose NAT has moved it; the router moves the SAs.
 func (g *Gateway) peerMoved(sa ipsec.SAParams, from netip.AddrPort) {
 	g.tell(func(now time.Time) (out router.Output) {
 		x, ok := g.pairOf(sa)
 		if !ok {
 			return out
 		}
-		remote := x.Remote.Addr()
-		err := g.plane.MovePeer(ipsec.Inbound, x.InSPI, remote, from)
-		if err == nil && x.OutboundReady {
-			err = g.plane.MovePeer(ipsec.Outbound, x.OutSPI, remote, from)
-		}
-		if err == nil {
-			g.notices.tell(now, "moved "+remote.String(), "the peer %s has moved to %s: a NAT has changed its mapping", x.Remote, from)
-		}
-		return out
+		g.notices.tell(now, "moved "+x.Remote.Addr().String(), "the peer %s has moved to %s: a NAT has changed its mapping", x.Remote, from)
+		return g.router.PeerMoved(now, x.InSPI, from)
 	})
 }
 
@@ -194,10 +189,10 @@ func (g *Gateway) pairOf(sa ipsec.SAParams) (ike.IPsecSA, bool) {
 }
 
 func (g *Gateway) unknownSPI(spi uint32, from, to netip.AddrPort) {
-	g.tell(func(now time.Time) (out router.Output) {
+	g.tell(func(now time.Time) router.Output {
 		g.notices.tell(now, "spi "+from.Addr().String(), "ESP from %s to %s has SPI 0x%08X, which no SA here has; the peer may not know that it was deleted",
 			from.Addr(), to.Addr(), spi)
-		return out
+		return g.router.UnknownSPI(now, spi, to, from)
 	})
 }
 
