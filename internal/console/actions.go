@@ -78,28 +78,6 @@ func undebugAll(r Router) DebugChange {
 	return DebugChange{debugState(r), "All possible debugging has been turned off\n"}
 }
 
-// Cleared is clear crypto isakmp and clear crypto sa. IOS says nothing.
-type Cleared struct {
-	Cleared string `json:"cleared"` // isakmp or ipsec
-	ConnID  uint32 `json:"conn_id,omitempty"`
-}
-
-// Text is empty.
-func (Cleared) Text() string { return "" }
-
-func clearISAKMP(r Router, a config.Args) (View, error) {
-	conn := uint32(a.Number("conn-id"))
-	if err := r.ClearISAKMP(conn); err != nil {
-		return nil, err
-	}
-	return Cleared{"isakmp", conn}, nil
-}
-
-func clearIPsec(r Router) Cleared {
-	r.ClearIPsec()
-	return Cleared{Cleared: "ipsec"}
-}
-
 // unavailable makes the action of a command that this release refuses.
 func unavailable(name string) config.Action[*call] {
 	return do(func(Router, config.Args) (View, error) {

@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"qmidle/internal/config"
@@ -39,14 +38,7 @@ func plain[V View](f func(Router) V) config.Action[*call] {
 
 // commands is the exec grammar.
 var commands = []*node{
-	{Text: "clear", Help: "Reset functions", Next: []*node{
-		{Text: "crypto", Help: "Encryption subsystem", Next: []*node{
-			{Text: "isakmp", Help: "Flush the ISAKMP database", Do: do(clearISAKMP), Next: []*node{
-				{Kind: config.Number, Lo: 1, Hi: math.MaxInt32, Arg: "conn-id", Help: "Connection id of SA", Do: do(clearISAKMP)},
-			}},
-			{Text: "sa", Help: "Clear all crypto SAs", Do: plain(clearIPsec)},
-		}},
-	}},
+	{Text: "clear", Help: "Reset functions", Next: clearNodes},
 	{Text: "configure", Help: "Enter configuration mode", Next: []*node{
 		{Text: "terminal", Help: "Configure from the terminal", Do: inSession(func(s *Session, _ config.Args) (View, error) { return configure(s) })},
 	}},

@@ -83,6 +83,9 @@ func TestAbbreviations(t *testing.T) {
 		{"cl cry isa", "clear crypto isakmp"},
 		{"cl cry isa 2", "clear crypto isakmp 2"},
 		{"cl cry sa", "clear crypto sa"},
+		{"cl cry sa c", "clear crypto sa counters"},
+		{"cl cry ses r 192.1.1.42", "clear crypto session remote 192.1.1.42"},
+		{"cl log", "clear logging"},
 		{"p 192.168.3.1 s 192.168.2.1", "ping 192.168.3.1 source 192.168.2.1"},
 	}
 	for _, tt := range tests {
@@ -123,6 +126,10 @@ func TestSyntaxErrors(t *testing.T) {
 		{"show", "% Incomplete command."},
 		{"show crypto", "% Incomplete command."},
 		{"clear crypto", "% Incomplete command."},
+		{"clear crypto sa peer", "% Incomplete command."},
+		{"clear crypto sa entry 192.1.1.40", "% Incomplete command."},
+		{"clear access-list", "% Incomplete command."},
+		{"clear crypto session remote 192.1.1.42 port 0", "clear crypto session remote 192.1.1.42 port 0\n                                            ^\n% Invalid input detected at '^' marker."},
 		{"no", "% Incomplete command."},
 		{"ping", "% Incomplete command."},
 		{"ping 10.1.1.1 source", "% Incomplete command."},
@@ -161,7 +168,12 @@ func TestRefusedCommandsFail(t *testing.T) {
 		{"explain", "% explain is not available yet"},
 		{"explain 192.1.1.42 why", "% explain is not available yet"},
 		{"debug crypto engine", "% debug crypto engine is not available yet"},
-		{"clear crypto isakmp 99", "% no ISAKMP SA has the conn-id 99"},
+		{"clear crypto isakmp 99", "% no ISAKMP SA with connection id 99"},
+		{"clear crypto sa map CMAPP", "% there is no crypto map CMAPP"},
+		{"clear crypto sa entry 192.1.1.40 esp 0x1234", "% no SA to 192.1.1.40 has the SPI 0x1234"},
+		{"clear crypto sa entry 192.1.1.40 esp 0", "% \"0\" is no SPI: write it as `show crypto ipsec sa` does, such as 0x1A2B3C4D or 439041101"},
+		{"clear crypto sa entry 192.1.1.40 esp x", "% \"x\" is no SPI: write it as `show crypto ipsec sa` does, such as 0x1A2B3C4D or 439041101"},
+		{"clear access-list counters 150", "% there is no access list 150"},
 		{"ping 10.9.9.9", "% no route to 10.9.9.9"},
 		{"ping 10.9.9.9 source Loopback7", "% no address on source interface Loopback7"},
 		{"show version | foo x", "% Invalid filter: one of begin, exclude, include, json, section is needed after '|'"},
@@ -211,17 +223,6 @@ func TestDebugSwitches(t *testing.T) {
 		equal(t, s.on, f.debug)
 	}
 	equal(t, DebugState{IPsec: true}, run(t, f, "debug crypto ipsec").JSON.(DebugChange).Debug)
-}
-
-func TestClear(t *testing.T) {
-	f := upResponder(t)
-	for _, line := range []string{"clear crypto isakmp", "clear crypto isakmp 2", "clear crypto sa"} {
-		if r := run(t, f, line); r.Output != "" {
-			t.Errorf("%s prints %q", line, r.Output)
-		}
-	}
-	equal(t, []string{"isakmp 0", "isakmp 2", "ipsec"}, f.cleared)
-	equal(t, any(Cleared{"isakmp", 2}), run(t, f, "clear crypto isakmp 2").JSON)
 }
 
 func TestPing(t *testing.T) {

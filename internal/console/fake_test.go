@@ -27,6 +27,7 @@ type fakeRouter struct {
 	records     []trace.Record
 	debug       Debug
 	cleared     []string
+	logCleared  time.Time
 	pings       []PingRequest
 	probes      []PingProbe
 	pingErr     error
@@ -70,19 +71,38 @@ func (f *fakeRouter) History(peer netip.Addr) []trace.Record {
 	return out
 }
 func (f *fakeRouter) Debug() *Debug { return &f.debug }
-func (f *fakeRouter) ClearISAKMP(conn uint32) error {
+func (f *fakeRouter) ClearISAKMP(conn uint32) (n int) {
 	for _, sa := range f.isakmp {
 		if conn == 0 || sa.Conn == conn {
 			f.cleared = append(f.cleared, fmt.Sprintf("isakmp %d", conn))
-			return nil
+			n++
 		}
 	}
-	if conn == 0 {
-		return nil
-	}
-	return fmt.Errorf("no ISAKMP SA has the conn-id %d", conn)
+	return n
 }
-func (f *fakeRouter) ClearIPsec() { f.cleared = append(f.cleared, "ipsec") }
+func (f *fakeRouter) ClearIPsec(filter ike.IPsecFilter) (n int) {
+	f.cleared = append(f.cleared, fmt.Sprintf("ipsec %+v", filter))
+	for _, sa := range f.ipsec {
+		if filter.SPI == 0 || filter.SPI == sa.InSPI {
+			n++
+		}
+	}
+	return n
+}
+func (f *fakeRouter) ClearSession(filter ike.SessionFilter) int {
+	f.cleared = append(f.cleared, fmt.Sprintf("session %+v", filter))
+	return len(f.isakmp) + len(f.ipsec)
+}
+func (f *fakeRouter) ClearCounters() { f.cleared = append(f.cleared, "counters") }
+func (f *fakeRouter) ClearMatches(tags []uint32) {
+	f.cleared = append(f.cleared, fmt.Sprintf("matches %v", tags))
+}
+func (f *fakeRouter) ClearLog()             { f.logCleared = now }
+func (f *fakeRouter) LogCleared() time.Time { return f.logCleared }
+func (f *fakeRouter) Matches(tag uint32, line int) uint64 {
+	c := f.PolicyCounters(tag, line)
+	return c.EncapsPackets + c.DecapsPackets
+}
 func (f *fakeRouter) Ping(r PingRequest) (PingResult, error) {
 	f.pings = append(f.pings, r)
 	return PingResult{f.probes}, f.pingErr

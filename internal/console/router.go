@@ -27,6 +27,8 @@ type Router interface {
 	// PolicyCounters returns those of one line of the access list of the
 	// connection with this tag. They outlive rekeying.
 	PolicyCounters(tag uint32, line int) Counters
+	// Matches counts the packets that a line has protected, in both directions.
+	Matches(tag uint32, line int) uint64
 
 	// PeersWithHistory lists the peers whose events were recorded.
 	PeersWithHistory() []netip.Addr
@@ -36,11 +38,23 @@ type Router interface {
 
 	// Debug returns the debug switches, which the console sets.
 	Debug() *Debug
-	// ClearISAKMP deletes the ISAKMP SA with this conn-id, or all for 0. An
-	// unknown conn-id is an error.
-	ClearISAKMP(conn uint32) error
-	// ClearIPsec deletes all IPsec SAs.
-	ClearIPsec()
+	// ClearISAKMP deletes the ISAKMP SA with this conn-id, or all for 0, and
+	// returns how many there were.
+	ClearISAKMP(conn uint32) int
+	// ClearIPsec deletes the pairs of IPsec SAs that a filter chooses, and
+	// returns how many there were.
+	ClearIPsec(ike.IPsecFilter) int
+	// ClearSession deletes the SAs of both phases that a filter chooses, and
+	// returns how many ISAKMP SAs and pairs of IPsec SAs there were.
+	ClearSession(ike.SessionFilter) int
+	// ClearCounters makes SACounters and PolicyCounters begin at zero.
+	ClearCounters()
+	// ClearMatches makes the Matches of some connections begin at zero.
+	ClearMatches(tags []uint32)
+	// ClearLog takes what was recorded so far out of the log, not out of the
+	// history. LogCleared is when that was last done, zero for never.
+	ClearLog()
+	LogCleared() time.Time
 	// Ping sends echo requests one after the other and returns when the last
 	// is answered or given up.
 	Ping(PingRequest) (PingResult, error)

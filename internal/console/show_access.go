@@ -51,8 +51,8 @@ func aclMatches(r Router, l *config.AccessList) []uint64 {
 			continue
 		}
 		for i := range min(len(matches), len(c.ACL)) {
-			if n := r.PolicyCounters(c.Tag, i); c.ACL[i].Permit {
-				matches[i] += n.EncapsPackets + n.DecapsPackets
+			if c.ACL[i].Permit {
+				matches[i] += r.Matches(c.Tag, i)
 			}
 		}
 	}

@@ -22,8 +22,11 @@ func logging(r Router) Logging {
 	ios := trace.IOS{ISAKMP: d.ISAKMP, IPsec: d.IPsec, Engine: d.Engine, Started: r.Started(), DebugTime: stamp, LogTime: stamp}
 	quiet := trace.IOS{Started: r.Started(), DebugTime: stamp, LogTime: stamp}
 	view := Logging{Lines: []string{}}
-	records := r.History(netip.Addr{})
+	records, cleared := r.History(netip.Addr{}), r.LogCleared()
 	for i := range records {
+		if !records[i].Time.After(cleared) {
+			continue
+		}
 		renderer := &ios
 		if !shown(records[i].Remote.Addr()) {
 			renderer = &quiet

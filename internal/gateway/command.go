@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/console"
+	"qmidle/internal/ike"
 	"qmidle/internal/router"
 )
 
@@ -93,17 +93,21 @@ func (v *view) aside(f func() error) error {
 func (v *view) Now() time.Time { return v.now }
 
 // ClearISAKMP implements console.Router.
-func (v *view) ClearISAKMP(conn uint32) error {
-	out, found := v.Router.ClearISAKMP(v.now, conn)
-	v.g.carry(out)
-	if conn != 0 && found == 0 {
-		return fmt.Errorf("no ISAKMP SA with connection id %d", conn)
-	}
-	return nil
-}
+func (v *view) ClearISAKMP(conn uint32) int { return v.clear(v.Router.ClearISAKMP(v.now, conn)) }
 
 // ClearIPsec implements console.Router.
-func (v *view) ClearIPsec() { v.g.carry(v.Router.ClearIPsec(v.now)) }
+func (v *view) ClearIPsec(f ike.IPsecFilter) int { return v.clear(v.Router.ClearIPsec(v.now, f)) }
+
+// ClearSession implements console.Router.
+func (v *view) ClearSession(f ike.SessionFilter) int { return v.clear(v.Router.ClearSession(v.now, f)) }
+
+func (v *view) clear(out router.Output, n int) int {
+	v.g.carry(out)
+	return n
+}
+
+// ClearLog implements console.Router.
+func (v *view) ClearLog() { v.Router.ClearLog(v.now) }
 
 // Version implements console.Router.
 func (v *view) Version() console.VersionInfo { return v.g.opts.Version }

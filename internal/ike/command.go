@@ -30,10 +30,19 @@ func (e *Engine) ClearISAKMP(now time.Time, conn uint32, fx *Effects) int {
 type IPsecFilter struct {
 	Peer netip.Addr // of any port; invalid for every peer
 	Map  string     // the crypto map's name; "" for every map
+	// Destination and SPI name the pair of one SA, in either direction; SPI 0
+	// for every SA.
+	Destination netip.Addr
+	SPI         uint32
 }
 
 func (f IPsecFilter) matches(e *Engine, c *child) bool {
 	if f.Peer.IsValid() && c.remote.Addr() != f.Peer {
+		return false
+	}
+	inbound := c.in.spi == f.SPI && c.local.Addr() == f.Destination
+	outbound := c.out.spi == f.SPI && c.remote.Addr() == f.Destination
+	if f.SPI != 0 && !inbound && !outbound {
 		return false
 	}
 	conn := e.conns.byTag[c.conn]
@@ -44,12 +53,12 @@ func (f IPsecFilter) matches(e *Engine, c *child) bool {
 // whom an ISAKMP SA is up. It returns how many pairs there were.
 func (e *Engine) ClearIPsec(now time.Time, f IPsecFilter, fx *Effects) int {
 	e.begin(now, fx)
-	return e.clearIPsec(f)
+	return e.clearIPsec(func(c *child) bool { return f.matches(e, c) })
 }
 
-func (e *Engine) clearIPsec(f IPsecFilter) (n int) {
+func (e *Engine) clearIPsec(chosen func(*child) bool) (n int) {
 	for _, c := range e.sortedChildren() {
-		if f.matches(e, c) {
+		if chosen(c) {
 			e.expireChild(c, trace.ReasonUserCommand)
 			n++
 		}
@@ -57,14 +66,24 @@ func (e *Engine) clearIPsec(f IPsecFilter) (n int) {
 	return n
 }
 
-// ClearSession deletes the SAs of both phases with a peer, or with every peer
-// for the invalid address, and what is being negotiated. It returns how many
-// ISAKMP SAs and pairs there were.
-func (e *Engine) ClearSession(now time.Time, peer netip.Addr, fx *Effects) (isakmpSAs, pairs int) {
+// SessionFilter chooses the SAs between two ends; its zero value chooses all.
+type SessionFilter struct {
+	Local, Remote netip.Addr // invalid for every address
+	RemotePort    uint16     // 0 for every port
+}
+
+func (f SessionFilter) matches(local, remote netip.AddrPort) bool {
+	return (!f.Local.IsValid() || f.Local == local.Addr()) && (!f.Remote.IsValid() || f.Remote == remote.Addr()) &&
+		(f.RemotePort == 0 || f.RemotePort == remote.Port())
+}
+
+// ClearSession deletes the SAs of both phases that a filter chooses, and what is
+// being negotiated. It returns how many ISAKMP SAs and pairs there were.
+func (e *Engine) ClearSession(now time.Time, f SessionFilter, fx *Effects) (isakmpSAs, pairs int) {
 	e.begin(now, fx)
-	pairs = e.clearIPsec(IPsecFilter{Peer: peer})
+	pairs = e.clearIPsec(func(c *child) bool { return f.matches(c.local, c.remote) })
 	for _, s := range e.sorted() {
-		if s.dead || (peer.IsValid() && s.remote.Addr() != peer) {
+		if s.dead || !f.matches(s.local, s.remote) {
 			continue
 		}
 		isakmpSAs++

@@ -45,7 +45,7 @@ func TestARequestGoesToTheNextPeer(t *testing.T) {
 	if got := p.spoke.engine.CurrentPeer(1); got != hubAddr {
 		t.Errorf("the current peer is %v, want %v", got, hubAddr)
 	}
-	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearSession(p.now, netip.Addr{}, fx) })
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearSession(p.now, SessionFilter{}, fx) })
 	p.connect()
 	p.checkUp()
 }

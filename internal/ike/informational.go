@@ -157,7 +157,7 @@ func (m *message) delete(p isakmp.Payload) {
 		c := s.childByOutbound(shortSPI(spi))
 		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, SPI: shortSPI(spi), Known: c != nil && d.Protocol == isakmp.ProtocolESP})
 		if c != nil && d.Protocol == isakmp.ProtocolESP {
-			s.e.removeChild(c, trace.ReasonNone)
+			s.e.removeChild(c, trace.ReasonPeerDeleted)
 		}
 	}
 	m.endInfo(trace.InputInfoDelete)
@@ -170,11 +170,11 @@ func (m *message) deleteISAKMP(d isakmp.Delete) {
 		known := named != nil && named.local == s.local && named.remote == s.remote
 		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, Known: known})
 		if known && named != s {
-			named.deleteSA(trace.ReasonNone)
+			named.deleteSA(trace.ReasonPeerDeleted)
 		}
 		if named == s {
 			s.emit(&trace.NodeDeleted{Node: m.n.id, Reason: trace.NodeInformational})
-			s.deleteSA(trace.ReasonNone)
+			s.deleteSA(trace.ReasonPeerDeleted)
 		}
 	}
 }

@@ -141,14 +141,56 @@ func TestClearingByFilter(t *testing.T) {
 			t.Errorf("%s: %d pairs deleted; the hub has %d SAs, the spoke %d", name, n, len(p.hub.sas), len(p.spoke.sas))
 		}
 	}
-	for peer, want := range map[netip.Addr]int{{}: 1, spokeAddr: 1, other: 0} {
+}
+
+// Either SA of a pair names it, by its own destination.
+func TestClearingOneEntry(t *testing.T) {
+	for name, test := range map[string]struct {
+		destination netip.Addr
+		inbound     bool
+		want        int
+	}{
+		"inbound":             {hubAddr, true, 1},
+		"outbound":            {spokeAddr, false, 1},
+		"inbound at the peer": {spokeAddr, true, 0},
+		"outbound at us":      {hubAddr, false, 0},
+	} {
+		p := newPair(t, nil)
+		p.connect()
+		sa := p.hub.engine.IPsecSAs()[0]
+		f := IPsecFilter{Destination: test.destination, SPI: sa.OutSPI}
+		if test.inbound {
+			f.SPI = sa.InSPI
+		}
+		var n int
+		p.do(p.hub, func(e *Engine, fx *Effects) { n = e.ClearIPsec(p.now, f, fx) })
+		p.settle()
+		if n != test.want || len(p.hub.sas) != 2-2*test.want || len(p.spoke.sas) != 2-2*test.want {
+			t.Errorf("%s: %d pairs deleted; the hub has %d SAs, the spoke %d", name, n, len(p.hub.sas), len(p.spoke.sas))
+		}
+	}
+}
+
+func TestClearingSessions(t *testing.T) {
+	other := netip.MustParseAddr("198.51.100.9")
+	for f, want := range map[SessionFilter]int{
+		{}:                                    1,
+		{Remote: spokeAddr}:                   1,
+		{Remote: other}:                       0,
+		{Local: hubAddr}:                      1,
+		{Local: other}:                        0,
+		{Local: hubAddr, Remote: spokeAddr}:   1,
+		{Local: other, Remote: spokeAddr}:     0,
+		{Remote: spokeAddr, RemotePort: 500}:  1,
+		{Remote: spokeAddr, RemotePort: 4500}: 0,
+	} {
 		p := newPair(t, nil)
 		p.connect()
 		var sas, pairs int
-		p.do(p.hub, func(e *Engine, fx *Effects) { sas, pairs = e.ClearSession(p.now, peer, fx) })
+		p.do(p.hub, func(e *Engine, fx *Effects) { sas, pairs = e.ClearSession(p.now, f, fx) })
 		p.settle()
 		if sas != want || pairs != want || p.hub.upSAs() != 1-want || p.spoke.upSAs() != 1-want || len(p.spoke.sas) != 2-2*want {
-			t.Errorf("session with %v: %d ISAKMP SAs and %d pairs deleted", peer, sas, pairs)
+			t.Errorf("session %+v: %d ISAKMP SAs and %d pairs deleted", f, sas, pairs)
 		}
 	}
 }

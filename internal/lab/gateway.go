@@ -2,11 +2,11 @@ package lab
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"time"
 
 	"qmidle/internal/console"
+	"qmidle/internal/ike"
 	"qmidle/internal/router"
 )
 
@@ -20,20 +20,30 @@ type gateway struct {
 func (g gateway) Now() time.Time { return g.host.lab.clock.now }
 
 // ClearISAKMP implements console.Router.
-func (g gateway) ClearISAKMP(conn uint32) error {
-	found := 0
-	g.host.do(func(now time.Time) (out router.Output) {
-		out, found = g.Router.ClearISAKMP(now, conn)
-		return out
-	})
-	if conn != 0 && found == 0 {
-		return fmt.Errorf("no ISAKMP SA with connection id %d", conn)
-	}
-	return nil
+func (g gateway) ClearISAKMP(conn uint32) int {
+	return g.clear(func(now time.Time) (router.Output, int) { return g.Router.ClearISAKMP(now, conn) })
 }
 
 // ClearIPsec implements console.Router.
-func (g gateway) ClearIPsec() { g.host.do(g.Router.ClearIPsec) }
+func (g gateway) ClearIPsec(f ike.IPsecFilter) int {
+	return g.clear(func(now time.Time) (router.Output, int) { return g.Router.ClearIPsec(now, f) })
+}
+
+// ClearSession implements console.Router.
+func (g gateway) ClearSession(f ike.SessionFilter) int {
+	return g.clear(func(now time.Time) (router.Output, int) { return g.Router.ClearSession(now, f) })
+}
+
+func (g gateway) clear(command func(now time.Time) (router.Output, int)) (n int) {
+	g.host.do(func(now time.Time) (out router.Output) {
+		out, n = command(now)
+		return out
+	})
+	return n
+}
+
+// ClearLog implements console.Router.
+func (g gateway) ClearLog() { g.Router.ClearLog(g.Now()) }
 
 // Version implements console.Router.
 func (g gateway) Version() console.VersionInfo { return g.host.lab.version }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"qmidle/internal/console"
+	"qmidle/internal/ike"
 )
 
 // answered pings across the two sites and counts the answers.
@@ -58,7 +59,7 @@ func TestCountersBeginAnew(t *testing.T) {
 	if sa, line := encaps(); sa != 3 || line != 3 {
 		t.Errorf("%d and %d packets, want 3", sa, line)
 	}
-	near.do(near.router.ClearIPsec)
+	gateway{near.router, near}.ClearIPsec(ike.IPsecFilter{})
 	l.run(time.Second, never)
 	answered(t, near, 2, 100)
 	if sa, line := encaps(); sa != 2 || line != 5 {

@@ -62,11 +62,7 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	r.setTimestamps()
 	r.engine.Reconfigure(now, r.engineConfig(), r.begin(now))
 	out := r.finish()
-	for key := range r.past {
-		if !slices.ContainsFunc(r.conns, func(x *ike.Connection) bool { return x.Tag == key.tag }) {
-			delete(r.past, key)
-		}
-	}
+	r.tally.keep(r.conns)
 	if on := r.active(); on != was {
 		r.Record(&trace.Record{Time: now, Event: &trace.ISAKMPOnOff{On: on}})
 	}

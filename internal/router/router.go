@@ -57,17 +57,12 @@ type Router struct {
 	now       time.Time
 	fx        ike.Effects
 	text      []byte
-	past      map[lineKey]console.Counters // of SAs that have gone
-	zero      map[uint32]console.Counters  // of pairs, by inbound SPI, when the operator cleared them
+	tally     tally
+	cleared   time.Time // when the operator cleared the log
 	errors    []error
 	lastTag   uint32 // of a connection
 
 	clearText clearTextLimit
-}
-
-type lineKey struct {
-	tag  uint32
-	line int
 }
 
 // New makes a router of a configuration that has loaded without errors. It
@@ -81,7 +76,7 @@ func New(o Options) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{opts: o, cfg: o.Config, conns: conns, started: o.Now, now: o.Now, recorder: trace.NewRecorder(o.Limits),
-		past: make(map[lineKey]console.Counters), lastTag: uint32(len(conns))}
+		tally: newTally(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setTimestamps()
 	r.engine = ike.New(r.engineConfig())
@@ -176,9 +171,7 @@ func (r *Router) finish() Output {
 	}
 	for _, x := range r.fx.Remove {
 		if x.Direction == ipsec.Inbound {
-			key := lineKey{x.Connection, x.Line}
-			r.past[key] = addCounters(r.past[key], r.counters(x.SPI, x.PairSPI))
-			delete(r.zero, x.SPI)
+			r.tally.gone(x, r.opts.DataPlane.Counters(x.SPI, x.PairSPI))
 		}
 		r.opts.DataPlane.Remove(x)
 	}
@@ -219,18 +212,6 @@ func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 // KilobytesExpired ends the pair whose inbound SA has used up its volume.
 func (r *Router) KilobytesExpired(now time.Time, inSPI uint32) Output {
 	r.engine.KilobytesExpired(now, inSPI, r.begin(now))
-	return r.finish()
-}
-
-// ClearISAKMP deletes ISAKMP SAs: one by its conn-id, or all for 0.
-func (r *Router) ClearISAKMP(now time.Time, conn uint32) (Output, int) {
-	n := r.engine.ClearISAKMP(now, conn, r.begin(now))
-	return r.finish(), n
-}
-
-// ClearIPsec deletes all IPsec SAs.
-func (r *Router) ClearIPsec(now time.Time) Output {
-	r.engine.ClearIPsec(now, ike.IPsecFilter{}, r.begin(now))
 	return r.finish()
 }
 

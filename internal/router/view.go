@@ -46,37 +46,6 @@ func (r *Router) Debug() *console.Debug { return &r.debug }
 // DebugCondition says whose debug lines are shown.
 func (r *Router) DebugCondition() *console.DebugCondition { return &r.condition }
 
-// SACounters are those of a pair of SAs.
-func (r *Router) SACounters(inSPI, outSPI uint32) console.Counters {
-	return r.counters(inSPI, outSPI)
-}
-
-// PolicyCounters are those of a line, over all SAs that it has had.
-func (r *Router) PolicyCounters(tag uint32, line int) console.Counters {
-	sum := r.past[lineKey{tag, line}]
-	for _, sa := range r.engine.IPsecSAs() {
-		if sa.Connection == tag && sa.Line == line {
-			sum = addCounters(sum, r.SACounters(sa.InSPI, sa.OutSPI))
-		}
-	}
-	return sum
-}
-
-func addCounters(a, b console.Counters) console.Counters {
-	a.EncapsPackets += b.EncapsPackets
-	a.EncapsBytes += b.EncapsBytes
-	a.DecapsPackets += b.DecapsPackets
-	a.DecapsBytes += b.DecapsBytes
-	a.SendErrors += b.SendErrors
-	a.RecvErrors += b.RecvErrors
-	a.ReplayDrops += b.ReplayDrops
-	a.AuthDrops += b.AuthDrops
-	if b.PathMTU != 0 {
-		a.PathMTU = b.PathMTU
-	}
-	return a
-}
-
 // timestamps turns `service timestamps debug` into the renderer's.
 func timestamps(t config.Timestamps) trace.Timestamps {
 	switch t.Form {

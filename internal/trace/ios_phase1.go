@@ -47,7 +47,7 @@ func (w *iosWriter) writeISAKMP(event Event) {
 		w.sa(" phase %d packet is a duplicate of a previous packet.", phase)
 		w.sa(" retransmitting due to retransmit phase %d", phase)
 	case *SADeleting:
-		w.sa("deleting SA reason %q state (%s) %s (peer %s)", e.Reason, w.rec.Role, w.state(), w.remote())
+		w.sa("deleting SA reason %q state (%s) %s (peer %s)", iosReason(e.Reason), w.rec.Role, w.state(), w.remote())
 	case *NotParanoid:
 		w.sa("peer does not do paranoid keepalives.")
 	case *AggressiveNotPossible:
@@ -410,6 +410,14 @@ func plusXAUTH(m isakmp.AuthMethod) string {
 }
 
 // unless is s, or nothing if ok.
+// iosReason is a reason in IOS's words: it has none for a peer's delete.
+func iosReason(r Reason) Reason {
+	if r == ReasonPeerDeleted {
+		return ReasonNone
+	}
+	return r
+}
+
 func unless(ok bool, s string) string {
 	if ok {
 		return ""

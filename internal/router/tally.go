@@ -1,0 +1,114 @@
+package router
+
+import (
+	"maps"
+	"slices"
+
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+)
+
+// lineKey names a line of a connection's access list.
+type lineKey struct {
+	tag  uint32
+	line int
+}
+
+// tally is what SAs that have gone have carried, and at which values the
+// operator cleared what is shown. The SAs themselves count on.
+type tally struct {
+	past    map[lineKey]console.Counters
+	sas     map[uint32]console.Counters // cleared pairs, by inbound SPI
+	lines   map[lineKey]console.Counters
+	matches map[lineKey]console.Counters
+}
+
+func newTally() tally {
+	return tally{make(map[lineKey]console.Counters), make(map[uint32]console.Counters),
+		make(map[lineKey]console.Counters), make(map[lineKey]console.Counters)}
+}
+
+// gone adds up what a pair has carried that ends; x is its inbound SA.
+func (t *tally) gone(x ike.RemovedSA, c console.Counters) {
+	key := lineKey{x.Connection, x.Line}
+	t.past[key] = addCounters(t.past[key], c)
+	delete(t.sas, x.SPI)
+}
+
+// keep forgets all but these connections.
+func (t *tally) keep(conns []*ike.Connection) {
+	for _, m := range []map[lineKey]console.Counters{t.past, t.lines, t.matches} {
+		maps.DeleteFunc(m, func(key lineKey, _ console.Counters) bool {
+			return !slices.ContainsFunc(conns, func(c *ike.Connection) bool { return c.Tag == key.tag })
+		})
+	}
+}
+
+// totals is what the SAs of each line have carried, those that have gone and
+// those that are there.
+func (r *Router) totals() map[lineKey]console.Counters {
+	all := maps.Clone(r.tally.past)
+	for _, sa := range r.engine.IPsecSAs() {
+		key := lineKey{sa.Connection, sa.Line}
+		all[key] = addCounters(all[key], r.opts.DataPlane.Counters(sa.InSPI, sa.OutSPI))
+	}
+	return all
+}
+
+// carried is the total of one line.
+func (r *Router) carried(key lineKey) console.Counters {
+	sum := r.tally.past[key]
+	for _, sa := range r.engine.IPsecSAs() {
+		if sa.Connection == key.tag && sa.Line == key.line {
+			sum = addCounters(sum, r.opts.DataPlane.Counters(sa.InSPI, sa.OutSPI))
+		}
+	}
+	return sum
+}
+
+// SACounters are those of a pair of SAs since ClearCounters.
+func (r *Router) SACounters(inSPI, outSPI uint32) console.Counters {
+	return subtract(r.opts.DataPlane.Counters(inSPI, outSPI), r.tally.sas[inSPI])
+}
+
+// PolicyCounters are those of a line, over all SAs that it has had since
+// ClearCounters.
+func (r *Router) PolicyCounters(tag uint32, line int) console.Counters {
+	key := lineKey{tag, line}
+	return subtract(r.carried(key), r.tally.lines[key])
+}
+
+// Matches counts the packets of a line since ClearMatches.
+func (r *Router) Matches(tag uint32, line int) uint64 {
+	key := lineKey{tag, line}
+	c := subtract(r.carried(key), r.tally.matches[key])
+	return c.EncapsPackets + c.DecapsPackets
+}
+
+func addCounters(a, b console.Counters) console.Counters {
+	a.EncapsPackets += b.EncapsPackets
+	a.EncapsBytes += b.EncapsBytes
+	a.DecapsPackets += b.DecapsPackets
+	a.DecapsBytes += b.DecapsBytes
+	a.SendErrors += b.SendErrors
+	a.RecvErrors += b.RecvErrors
+	a.ReplayDrops += b.ReplayDrops
+	a.AuthDrops += b.AuthDrops
+	if b.PathMTU != 0 {
+		a.PathMTU = b.PathMTU
+	}
+	return a
+}
+
+// subtract leaves 0 where there was less.
+func subtract(c, from console.Counters) console.Counters {
+	c.EncapsPackets -= min(from.EncapsPackets, c.EncapsPackets)
+	c.EncapsBytes -= min(from.EncapsBytes, c.EncapsBytes)
+	c.DecapsPackets -= min(from.DecapsPackets, c.DecapsPackets)
+	c.DecapsBytes -= min(from.DecapsBytes, c.DecapsBytes)
+	c.SendErrors -= min(from.SendErrors, c.SendErrors)
+	c.RecvErrors -= min(from.RecvErrors, c.RecvErrors)
+	c.ReplayDrops -= min(from.ReplayDrops, c.ReplayDrops)
+	c.AuthDrops -= min(from.AuthDrops, c.AuthDrops)
+	return c
+}
