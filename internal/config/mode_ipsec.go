@@ -23,7 +23,9 @@ var ipsecNodes = []*node{
 	}},
 	{Text: "profile", Help: "Configure an ipsec policy profile", Unsupported: "an IPsec profile", Block: true},
 	{Text: "security-association", Help: "Security association parameters", Next: []*node{
-		{Text: "idle-time", Help: "Automatically delete IPsec SAs after a given idle period", Unsupported: "the idle time of SAs"},
+		{Text: "idle-time", Help: "Automatically delete IPsec SAs after a given idle period", No: noIdleTime, Next: []*node{
+			{Kind: Number, Lo: 60, Hi: 86400, Arg: "idle", Help: "Idle time in seconds", Do: setIdleTime},
+		}},
 		{Text: "lifetime", Help: "Security association lifetime", Next: []*node{
 			{Text: "kilobytes", Help: "Volume-based key duration", No: noLifetimeKilobytes, Next: []*node{
 				{Text: "disable", Help: "Disable volume-based rekey", Do: setLifetimeKilobytes},
@@ -35,18 +37,22 @@ var ipsecNodes = []*node{
 		}},
 		{Text: "replay", Help: "Set replay checking", Next: []*node{
 			{Text: "disable", Help: "Disable replay checking", Do: setReplayWindow, No: noReplayWindow},
-			{Text: "window-size", Help: "Set replay window size", No: noReplayWindow, Next: []*node{
-				{Text: "64", Lo: 64, Arg: "window", Help: "Window size of 64 (default)", Do: setReplayWindow},
-				{Text: "128", Lo: 128, Arg: "window", Help: "Window size of 128", Do: setReplayWindow},
-				{Text: "256", Lo: 256, Arg: "window", Help: "Window size of 256", Do: setReplayWindow},
-				{Text: "512", Lo: 512, Arg: "window", Help: "Window size of 512", Do: setReplayWindow},
-				{Text: "1024", Lo: 1024, Arg: "window", Help: "Window size of 1024", Do: setReplayWindow},
-			}},
+			{Text: "window-size", Help: "Set replay window size", No: noReplayWindow, Next: replayWindows(setReplayWindow)},
 		}},
 	}},
 	{Text: "transform-set", Help: "Define transform and settings", Next: []*node{
 		{Kind: Word, Text: "WORD", Arg: "name", Help: "Transform set tag", No: noTransformSet, Do: enterTransformSet, Next: transforms(true, true), Part: "TRANSFORMS"},
 	}},
+}
+
+func replayWindows(set Action[*Editor]) []*node {
+	return []*node{
+		{Text: "64", Lo: 64, Arg: "window", Help: "Window size of 64 (default)", Do: set},
+		{Text: "128", Lo: 128, Arg: "window", Help: "Window size of 128", Do: set},
+		{Text: "256", Lo: 256, Arg: "window", Help: "Window size of 256", Do: set},
+		{Text: "512", Lo: 512, Arg: "window", Help: "Window size of 512", Do: set},
+		{Text: "1024", Lo: 1024, Arg: "window", Help: "Window size of 1024", Do: set},
+	}
 }
 
 // ciphers are the ESP ciphers, with the key lengths that may follow.
@@ -150,6 +156,16 @@ func setLifetimeKilobytes(e *Editor, a Args) *Problem {
 
 func noLifetimeKilobytes(e *Editor, _ Args) *Problem {
 	e.cfg.IPsec.LifetimeKilobytes = New().IPsec.LifetimeKilobytes
+	return nil
+}
+
+func setIdleTime(e *Editor, a Args) *Problem {
+	e.cfg.IPsec.IdleTime = seconds(a, "idle")
+	return nil
+}
+
+func noIdleTime(e *Editor, _ Args) *Problem {
+	e.cfg.IPsec.IdleTime = 0
 	return nil
 }
 

@@ -63,7 +63,11 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 		{Text: "reverse-route", Help: "Reverse Route Injection", Unsupported: "reverse route injection", Scope: ScopeMap},
 		{Text: "security-association", Help: "Security association parameters", Next: []*node{
 			{Text: "dummy", Help: "Enable transmitting dummy packets", Unsupported: "dummy packets", Scope: ScopeMap},
-			{Text: "idle-time", Help: "Automatically delete IPsec SAs after a given idle period", Unsupported: "the idle time of SAs", Scope: ScopeMap},
+			{Text: "idle-time", Help: "Automatically delete IPsec SAs after a given idle period", No: noEntryIdleTime, Next: []*node{
+				{Kind: Number, Lo: 60, Hi: 86400, Arg: "idle", Help: "Idle time in seconds", Do: setEntryIdleTime, Next: []*node{
+					{Text: "default", Arg: "default", Help: "Go back to the default peer then", Do: setEntryIdleTime},
+				}},
+			}},
 			{Text: "level", Help: "Specify a security association granularity level", Unsupported: "an SA for each host", Scope: ScopeMap},
 			{Text: "lifetime", Help: "Security association lifetime", Next: []*node{
 				{Text: "kilobytes", Help: "Volume-based key duration", No: noEntryKilobytes, Next: []*node{
@@ -74,7 +78,10 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 					{Kind: Number, Lo: 120, Hi: 86400, Arg: "seconds", Help: "Time-based key duration in seconds", Do: setEntrySeconds},
 				}},
 			}},
-			{Text: "replay", Help: "Set replay checking", Unsupported: "replay checking of one crypto map entry", Scope: ScopeMap},
+			{Text: "replay", Help: "Set replay checking", Next: []*node{
+				{Text: "disable", Help: "Disable replay checking", Do: setEntryReplayWindow, No: noEntryReplayWindow},
+				{Text: "window-size", Help: "Set replay window size", No: noEntryReplayWindow, Next: replayWindows(setEntryReplayWindow)},
+			}},
 		}},
 		{Text: "transform-set", Help: "Specify list of transform sets in priority order", No: noEntrySets, Next: loop([]*node{
 			{Kind: Word, Text: "WORD", Arg: "set", Help: "Proposal tag", Do: setEntrySets},
@@ -251,6 +258,28 @@ func setEntryKilobytes(e *Editor, a Args) *Problem {
 
 func noEntryKilobytes(e *Editor, _ Args) *Problem {
 	e.entry.LifetimeKilobytes = nil
+	return nil
+}
+
+func setEntryIdleTime(e *Editor, a Args) *Problem {
+	e.entry.IdleTime, e.entry.IdleToDefault = seconds(a, "idle"), a.Has("default")
+	e.rememberEntry("idle", a, "default")
+	return nil
+}
+
+func noEntryIdleTime(e *Editor, _ Args) *Problem {
+	e.entry.IdleTime, e.entry.IdleToDefault = 0, false
+	return nil
+}
+
+func setEntryReplayWindow(e *Editor, a Args) *Problem {
+	v := uint32(a.Number("window"))
+	e.entry.ReplayWindow = &v
+	return nil
+}
+
+func noEntryReplayWindow(e *Editor, _ Args) *Problem {
+	e.entry.ReplayWindow = nil
 	return nil
 }
 

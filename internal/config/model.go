@@ -143,8 +143,9 @@ var defaultRetransmission = Retransmission{Interval: 10 * time.Second, Tries: 5}
 // IPsec is what the `crypto ipsec` commands say about every SA.
 type IPsec struct {
 	LifetimeSeconds   uint32
-	LifetimeKilobytes uint32 // 0: no limit
-	ReplayWindow      uint32 // packets; 0: no replay check
+	LifetimeKilobytes uint32        // 0: no limit
+	ReplayWindow      uint32        // packets; 0: no replay check
+	IdleTime          time.Duration // `security-association idle-time`; 0: SAs may be idle
 	DFBit             DFBit
 	FragmentAfter     bool // `crypto ipsec fragmentation after-encryption`
 }
@@ -184,6 +185,9 @@ type CryptoMapEntry struct {
 	PFS               isakmp.Group    // GroupNone: off
 	LifetimeSeconds   *uint32         // nil: Config.IPsec's
 	LifetimeKilobytes *uint32         // nil: Config.IPsec's; 0: no limit
+	ReplayWindow      *uint32         // nil: Config.IPsec's; 0: no replay check
+	IdleTime          time.Duration   // 0: Config.IPsec's
+	IdleToDefault     bool            // `idle-time N default`
 	ACL               string          // name or number, "" when none
 	AccessList        *AccessList     // the same, resolved by Load and Editor.Check
 }

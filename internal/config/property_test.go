@@ -31,6 +31,7 @@ func drawConfig(t *rapid.T) *Config {
 		LifetimeSeconds:   rapid.Uint32Range(120, 86400).Draw(t, "seconds"),
 		LifetimeKilobytes: drawKilobytes(t),
 		ReplayWindow:      rapid.SampledFrom([]uint32{0, 64, 128, 256, 512, 1024}).Draw(t, "window"),
+		IdleTime:          rapid.SampledFrom([]time.Duration{0, time.Minute, 24 * time.Hour}).Draw(t, "idle"),
 		DFBit:             rapid.SampledFrom([]DFBit{DFCopy, DFSet, DFClear}).Draw(t, "df"),
 		FragmentAfter:     rapid.Bool().Draw(t, "fragmentation"),
 	}
@@ -262,6 +263,13 @@ func drawMapEntry(t *rapid.T, c *Config) *CryptoMapEntry {
 		v := rapid.Uint32Range(120, 86400).Draw(t, "seconds")
 		w := drawKilobytes(t)
 		e.LifetimeSeconds, e.LifetimeKilobytes = &v, &w
+	}
+	if rapid.Bool().Draw(t, "idle") {
+		e.IdleTime, e.IdleToDefault = 900*time.Second, rapid.Bool().Draw(t, "idle to default")
+	}
+	if rapid.Bool().Draw(t, "replay") {
+		v := rapid.SampledFrom([]uint32{0, 64, 1024}).Draw(t, "window")
+		e.ReplayWindow = &v
 	}
 	if rapid.Bool().Draw(t, "match") {
 		e.AccessList = rapid.SampledFrom(c.AccessLists).Draw(t, "list")

@@ -238,10 +238,11 @@ func (c *Config) writeIPsec(w *writer) {
 	if p.LifetimeKilobytes != fresh.LifetimeKilobytes {
 		w.line("crypto ipsec security-association lifetime kilobytes %s", kilobytes(p.LifetimeKilobytes))
 	}
-	if p.ReplayWindow == 0 {
-		w.line("crypto ipsec security-association replay disable")
-	} else if p.ReplayWindow != fresh.ReplayWindow {
-		w.line("crypto ipsec security-association replay window-size %d", p.ReplayWindow)
+	if p.IdleTime > 0 {
+		w.line("crypto ipsec security-association idle-time %d", inSeconds(p.IdleTime))
+	}
+	if p.ReplayWindow != fresh.ReplayWindow {
+		w.line("crypto ipsec security-association replay %s", replay(p.ReplayWindow))
 	}
 	switch p.DFBit {
 	case DFSet:
@@ -268,6 +269,13 @@ func kilobytes(v uint32) string {
 		return "disable"
 	}
 	return strconv.FormatUint(uint64(v), 10)
+}
+
+func replay(window uint32) string {
+	if window == 0 {
+		return "disable"
+	}
+	return "window-size " + strconv.FormatUint(uint64(window), 10)
 }
 
 // Transforms are the set's transforms in IOS's words and order: "esp-aes 256",
@@ -304,6 +312,15 @@ func (e *CryptoMapEntry) write(w *writer, name string) {
 	}
 	if e.LifetimeKilobytes != nil {
 		w.line(" set security-association lifetime kilobytes %s", kilobytes(*e.LifetimeKilobytes))
+	}
+	switch {
+	case e.IdleToDefault:
+		w.line(" set security-association idle-time %d default", inSeconds(e.IdleTime))
+	case e.IdleTime > 0:
+		w.line(" set security-association idle-time %d", inSeconds(e.IdleTime))
+	}
+	if e.ReplayWindow != nil {
+		w.line(" set security-association replay %s", replay(*e.ReplayWindow))
 	}
 	if len(e.TransformSets) > 0 {
 		w.line(" set transform-set %s ", strings.Join(e.TransformSets, " "))

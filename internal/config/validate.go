@@ -262,6 +262,9 @@ func listNames(lists []*AccessList) []string {
 // checkPeers looks for the key of each peer, and for a peer that is this
 // gateway itself.
 func (e *Editor) checkPeers(c *CryptoMapEntry, key string) {
+	if c.IdleToDefault && !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Default }) {
+		e.find(Warning, CodeReference, key+" idle", "write `set peer A default`", "no peer of entry %d is the default one: after the idle time the same peer is used again", c.Seq)
+	}
 	for _, p := range c.Peers {
 		at := key + " peer " + p.String()
 		for _, i := range e.cfg.Interfaces {

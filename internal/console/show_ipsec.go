@@ -203,7 +203,7 @@ func espSA(now time.Time, c *ike.Connection, sa ike.IPsecSA, usedBytes uint64) E
 	e := ESPSA{
 		Transform: transformText(sa.Suite), Mode: settingsText(sa.Suite.Encap), CryptoMap: c.Map,
 		IVSize: ivSize(sa.Suite.Transform), PFSGroup: uint16(sa.PFS), Status: "ACTIVE",
-		Replay: c.ReplayWindow >= 0 && authenticated(sa),
+		Replay: sa.ReplayWindow >= 0 && authenticated(sa),
 	}
 	if sa.Lives.Kilobytes != 0 {
 		left := uint64(sa.Lives.Kilobytes) - min(usedBytes/1024, uint64(sa.Lives.Kilobytes))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
@@ -34,7 +35,8 @@ type CryptoMapLine struct {
 	CurrentPeer       string   `json:"current_peer,omitempty"`
 	LifetimeKilobytes uint32   `json:"lifetime_kilobytes"` // 0: no limit
 	LifetimeSeconds   uint32   `json:"lifetime_seconds"`
-	PFSGroup          uint16   `json:"pfs_group"` // 0: off
+	IdleSeconds       int      `json:"idle_seconds"` // 0: SAs may be idle
+	PFSGroup          uint16   `json:"pfs_group"`    // 0: off
 	TransformSets     []string `json:"transform_sets"`
 }
 
@@ -76,6 +78,11 @@ func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMa
 	if e.LifetimeSeconds != nil {
 		line.LifetimeSeconds = *e.LifetimeSeconds
 	}
+	idle := cfg.IPsec.IdleTime
+	if e.IdleTime > 0 {
+		idle = e.IdleTime
+	}
+	line.IdleSeconds = int(idle / time.Second)
 	line.TransformSets = append(line.TransformSets, e.TransformSets...)
 	if len(line.Peers) > 0 {
 		line.CurrentPeer = line.Peers[0]
@@ -148,6 +155,9 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 		fmt.Fprintf(b, "\tCurrent peer: %s\n", e.CurrentPeer)
 	}
 	fmt.Fprintf(b, "\tSecurity association lifetime: %d kilobytes/%d seconds\n", e.LifetimeKilobytes, e.LifetimeSeconds)
+	if e.IdleSeconds > 0 {
+		fmt.Fprintf(b, "\tSecurity association idletime: %d seconds\n", e.IdleSeconds) // recalled
+	}
 	if isakmp.Group(e.PFSGroup) == isakmp.GroupNone {
 		b.WriteString("\tPFS (Y/N): N\n")
 	} else {

@@ -155,7 +155,7 @@ func many(t *testing.T) *fakeRouter {
 	f.connections = []*ike.Connection{
 		{Tag: 1, Map: "CMAP", Seq: 10, Interface: "FastEthernet0/0", Local: hub, Peers: []netip.Addr{spoke, peer("43")},
 			ACL: []policy.ACLEntry{deny, permit("192.168.2.0/24", "192.168.3.0/24"), web}},
-		{Tag: 2, Map: "CMAP", Seq: 20, Interface: "FastEthernet0/0", Local: hub, Peers: []netip.Addr{peer("44")}, ReplayWindow: -1,
+		{Tag: 2, Map: "CMAP", Seq: 20, Interface: "FastEthernet0/0", Local: hub, Peers: []netip.Addr{peer("44")},
 			ACL: []policy.ACLEntry{{Permit: true, Local: gre(hub), Remote: gre(peer("44"))}}},
 	}
 
@@ -173,6 +173,7 @@ func many(t *testing.T) *fakeRouter {
 	second.OutboundReady, second.Created = false, now
 	part.InSPI, part.OutSPI, part.InConn, part.OutConn = 0x101, 0x201, 2005, 2006
 	part.RemoteProxy, part.PFS = subnet("192.168.3.64/26"), isakmp.GroupMODP1024
+	alone.ReplayWindow = -1
 	alone.Connection, alone.Line, alone.Remote = 2, 0, at(peer("44"), 500)
 	alone.LocalProxy, alone.RemoteProxy = gre(hub), gre(peer("44"))
 	alone.InSPI, alone.OutSPI, alone.InConn, alone.OutConn = 0x102, 0x202, 2007, 2008

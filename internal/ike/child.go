@@ -35,6 +35,9 @@ type child struct {
 	ready         bool // outbound too
 	life          timer
 	renewal       timer // of what comes next: the outbound SA's settling, the successor, the end behind that
+	idle          timer
+	idleSince     time.Time // where no packet is later
+	window        int       // of replay
 
 	exhausted  bool   // its volume is nearly used up
 	superseder *child // the newer pair that carries the traffic; nil for none
@@ -68,7 +71,8 @@ func (n *node) makeChild(shared []byte) {
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
 		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
-	c.life.fire, c.renewal.fire = c.lifeDue, c.renewalDue
+	c.life.fire, c.renewal.fire, c.idle.fire = c.lifeDue, c.renewalDue, c.idleDue
+	c.idleSince, c.window = e.now, n.conn.ReplayWindow
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
@@ -140,6 +144,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	}
 	e.timers.clear(&c.life)
 	e.timers.clear(&c.renewal)
+	e.timers.clear(&c.idle)
 	delete(e.children, c.in.spi)
 	c.reinstate()
 	e.byEnds[c.pair()] = without(e.byEnds[c.pair()], c)
@@ -181,6 +186,7 @@ func (e *Engine) installOut(c *child) {
 	e.install(&c.out)
 	c.supersede()
 	c.startRenewal()
+	c.startIdle()
 }
 
 // lifeDue ends the pair when its time is over, and tells the peer.

@@ -144,7 +144,7 @@ func (e *Engine) IPsecSAs() []IPsecSA {
 		list = append(list, IPsecSA{Connection: c.conn, Line: c.line, Local: c.local, Remote: c.remote,
 			LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
 			InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
-			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id})
+			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window})
 	}
 	return list
 }

@@ -97,6 +97,8 @@ type Connection struct {
 	Lives         policy.Lives
 	ACL           []policy.ACLEntry // in order; the index names a line
 	ReplayWindow  int
+	IdleTime      time.Duration // after which a pair that carries nothing ends; 0 for never
+	IdleToDefault bool          // the request after that begins anew, at Preferred
 }
 
 // index finds connections without walking them all.

@@ -23,7 +23,9 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
 	for _, c := range e.sortedChildren() {
 		if e.conns.byTag[c.conn] == nil {
 			e.expireChild(c, trace.ReasonReconfigured)
+			continue
 		}
+		c.startIdle()
 	}
 	for _, s := range e.sorted() {
 		switch {

@@ -113,9 +113,12 @@ func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 // Where both ends have negotiated at once, each may hold another pair for the
 // newest. So one end decides, and the other follows its deletes.
 func (c *child) supersede() {
+	first := true
 	for _, o := range c.e.byEnds[c.pair()] {
 		if o.sends() && o.superseder == nil && o.rivals(c) {
+			c.succeed(o, first)
 			o.supersededBy(c)
+			first = false
 		}
 	}
 }
@@ -160,6 +163,7 @@ func (c *child) reinstate() {
 	if heir != nil && heir != c.superseder {
 		heir.superseder = nil
 		heir.startRenewal()
+		heir.startIdle()
 	}
 }
 

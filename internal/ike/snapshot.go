@@ -43,6 +43,7 @@ type IPsecSA struct {
 	Initiator               bool
 	OutboundReady           bool // the outbound SA is installed
 	InID, OutID             uint32
+	ReplayWindow            int // ipsec.SAParams's
 }
 
 // Statistics count what happened since the engine began.

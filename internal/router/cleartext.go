@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/ike"
@@ -57,10 +58,13 @@ func (r *Router) connectionFor(flow ipsec.Flow) *ike.Connection {
 	if !ok {
 		return nil
 	}
-	for _, c := range r.conns {
-		if c.Tag == e.Tag {
-			return c
-		}
+	return tagged(r.conns, e.Tag)
+}
+
+// tagged returns the connection of a tag, nil for none.
+func tagged(conns []*ike.Connection, tag uint32) *ike.Connection {
+	if i := slices.IndexFunc(conns, func(c *ike.Connection) bool { return c.Tag == tag }); i >= 0 {
+		return conns[i]
 	}
 	return nil
 }

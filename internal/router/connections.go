@@ -60,9 +60,16 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) (*ike.Connection, error) {
 	where := fmt.Sprintf("crypto map %s %d", m.Name, e.Seq)
 	conn := &ike.Connection{Map: m.Name, Seq: e.Seq, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
-		Lives: policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes}}
-	if c.IPsec.ReplayWindow == 0 {
+		Lives:    policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes},
+		IdleTime: c.IPsec.IdleTime}
+	if e.ReplayWindow != nil {
+		conn.ReplayWindow = int(*e.ReplayWindow)
+	}
+	if conn.ReplayWindow == 0 {
 		conn.ReplayWindow = ipsec.ReplayOff
+	}
+	if e.IdleTime > 0 {
+		conn.IdleTime, conn.IdleToDefault = e.IdleTime, e.IdleToDefault
 	}
 	if e.LifetimeSeconds != nil {
 		conn.Lives.Seconds = *e.LifetimeSeconds

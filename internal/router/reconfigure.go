@@ -81,8 +81,8 @@ func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
 }
 
 // difference names what of a connection changed so that its SAs cannot stay; ""
-// is nothing. Lines at the end of the access list, and the replay window of SAs
-// to come, disturb no SA.
+// is nothing. Lines at the end of the access list, the replay window of SAs to
+// come, and the idle time disturb no SA.
 func difference(old, x *ike.Connection) string {
 	switch {
 	case old.Local != x.Local:
@@ -113,6 +113,7 @@ func sameTransforms(a, b policy.TransformSet) bool {
 func rest(c *ike.Connection) ike.Connection {
 	x := *c
 	x.Tag, x.Peers, x.ACL, x.TransformSets, x.ReplayWindow = 0, nil, nil, nil, 0
+	x.IdleTime, x.IdleToDefault = 0, false
 	return x
 }
 
@@ -154,10 +155,21 @@ func (r *Router) postponed(c *Change) (notices []string) {
 			notices = append(notices, fmt.Sprintf("crypto isakmp key of %s: its ISAKMP SA stays until it is negotiated anew", peer))
 		}
 	}
-	if r.cfg.IPsec.ReplayWindow != c.Config.IPsec.ReplayWindow && len(r.engine.IPsecSAs()) > 0 {
-		notices = append(notices, "crypto ipsec security-association replay: the IPsec SAs that are up keep their window until they are negotiated anew")
+	if r.newWindow(c) {
+		notices = append(notices, "security-association replay: the IPsec SAs that are up keep their window until they are negotiated anew")
 	}
 	return notices
+}
+
+// newWindow says whether SAs that are up would have another replay window now.
+func (r *Router) newWindow(c *Change) bool {
+	for _, sa := range r.engine.IPsecSAs() {
+		old, now := tagged(r.conns, sa.Connection), tagged(c.Connections, sa.Connection)
+		if old != nil && now != nil && old.ReplayWindow != now.ReplayWindow {
+			return true
+		}
+	}
+	return false
 }
 
 // peersUp lists the peers that have an ISAKMP SA, by address.

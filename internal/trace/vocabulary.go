@@ -191,13 +191,15 @@ const (
 	ReasonInvalidSPI  // the peer says that it has no such SA
 	ReasonUnconfirmed // the peer did not confirm quick mode
 	ReasonPeerDeleted // the peer told that it has deleted it
+	ReasonIdle        // it carried nothing for the idle time
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
 	"P1 errcounter exceeded (PEERS_ALIVE_TIMER)", "IKE SA Lifetime Exceeded", "BY user command", "Receive initial contact",
 	"Recevied fatal informational", "No pre-shared key with peer", "PAYLOAD_MALFORMED", "Authentication failed",
 	"half-open SA evicted", "gateway is stopping", "internal error", "configuration changed", "Replaced by a newer SA", "Death by retransmission P2",
-	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer"}
+	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer",
+	"Idle time exceeded"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
