@@ -87,6 +87,9 @@ func (s *sa) startNATKeepalive() {
 }
 
 func (s *sa) keepaliveDue(now time.Time) {
+	if s.e.cfg.NATKeepalive <= 0 {
+		return // switched off since
+	}
 	s.e.stats.DatagramsOut++
 	s.e.fx.Send = append(s.e.fx.Send, Datagram{Local: s.local, Remote: s.remote, Data: []byte{0xff}, Keepalive: true})
 	s.e.timers.set(&s.keepalive, now.Add(s.e.cfg.NATKeepalive))

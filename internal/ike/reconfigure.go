@@ -33,9 +33,30 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
 		case !e.conns.local[s.local.Addr()], len(before.byEnds[s.pair()]) > 0 && len(e.conns.byEnds[s.pair()]) == 0:
 			s.sendDeleteISAKMP()
 			s.deleteSA(trace.ReasonReconfigured)
-		case s.up() && s.dpd.timer.index == 0:
-			s.startDPD()
+		case s.up():
+			s.startWatching()
 		}
+	}
+	for tag := range e.preferred {
+		if e.conns.byTag[tag] == nil {
+			delete(e.preferred, tag)
+		}
+	}
+	for pair := range e.invalidSPI {
+		if len(e.conns.byEnds[pair]) == 0 {
+			delete(e.invalidSPI, pair)
+		}
+	}
+}
+
+// startWatching starts what an SA that is up does at intervals and that was off
+// so far.
+func (s *sa) startWatching() {
+	if s.dpd.timer.index == 0 {
+		s.startDPD()
+	}
+	if s.keepalive.index == 0 {
+		s.startNATKeepalive()
 	}
 }
 

@@ -137,3 +137,37 @@ func TestDeadPeerDetectionBeginsWhenItIsConfigured(t *testing.T) {
 		t.Errorf("%d R-U-THERE after it was switched off", got-sent)
 	}
 }
+
+// NAT keepalives are sent at the interval that is configured now, and not at
+// all once they are off.
+func TestNATKeepalivesFollowTheConfiguration(t *testing.T) {
+	p := newNATPair(t, func(_, spoke *Config) { spoke.NATKeepalive = 20 * time.Second })
+	p.connect()
+	p.checkUp()
+	sent := 0
+	p.keepalive = func(Datagram) { sent++ }
+	for _, step := range []struct {
+		interval time.Duration
+		want     int
+	}{{20 * time.Second, 3}, {0, 0}, {5 * time.Second, 12}} {
+		cfg := p.spoke.engine.cfg
+		cfg.NATKeepalive = step.interval
+		p.do(p.spoke, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, fx) })
+		sent = 0
+		p.advance(time.Minute)
+		if sent != step.want {
+			t.Errorf("every %v: %d keepalives in a minute, want %d", step.interval, sent, step.want)
+		}
+	}
+}
+
+// What an engine remembers of peers and connections goes with them.
+func TestNothingIsRememberedOfWhatIsGone(t *testing.T) {
+	p := newPair(t, func(hub, _ *Config) { hub.Connections[0].Peers = append(hub.Connections[0].Peers, insideAddr) })
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.peerFailed(e.conns.byTag[1], spokeAddr) })
+	p.unknown(0x1234, spokeAddr)
+	p.reconfigure(func(c *Config) { c.Connections = nil })
+	if e := p.hub.engine; len(e.preferred) != 0 || len(e.invalidSPI) != 0 {
+		t.Errorf("%d preferred peers, %d limits", len(e.preferred), len(e.invalidSPI))
+	}
+}
