@@ -170,7 +170,7 @@ func TestHostileFragments(t *testing.T) {
 func TestIncompleteMessagesAreBounded(t *testing.T) {
 	p := newPair(t, fragmenting)
 	p.connect()
-	p.hub.engine.assemblies = maxAssemblies
+	p.hub.engine.assemblies, p.forged = maxAssemblies, true
 	before := p.hub.engine.Statistics().Dropped[trace.DropLimit]
 	p.toHub(p.fragmentOf(isakmp.Fragment{ID: 1, Number: 1, Data: []byte{1}}))
 	if p.hub.engine.assemblies != maxAssemblies || p.hub.engine.Statistics().Dropped[trace.DropLimit] != before+1 {

@@ -122,6 +122,7 @@ func TestESPMovesThePeer(t *testing.T) {
 func TestPeersThatSwapPortsStayApart(t *testing.T) {
 	p, _ := rebindable(t, nil)
 	p.connect()
+	p.forged = true
 	s := p.hub.newest()
 	first, second := s.remote, netip.AddrPortFrom(spokeAddr, 4711)
 	p.do(p.hub, func(e *Engine, fx *Effects) {

@@ -66,6 +66,7 @@ type pair struct {
 	hubAddr    netip.Addr
 	keepalive  func(d Datagram)               // sees NAT keepalives, which no engine gets
 	hold       func(s *side, q Question) bool // keeps a question from its answer
+	forged     bool                           // the test has changed an engine's tables, which do not agree any more
 }
 
 func aesPolicy() policy.IKE {
@@ -148,8 +149,18 @@ func (p *pair) do(s *side, input func(e *Engine, fx *Effects)) {
 	p.wire = append(p.wire, fx.Send...)
 }
 
+// check holds the engines' tables against each other.
+func (p *pair) check() {
+	for _, s := range []*side{p.hub, p.spoke} {
+		if err := s.engine.Check(); err != nil && !p.forged {
+			p.t.Errorf("%s: %v", s.name, err)
+		}
+	}
+}
+
 // settle carries datagrams until the wire is empty.
 func (p *pair) settle() {
+	defer p.check()
 	for len(p.wire) > 0 {
 		d := p.wire[0]
 		p.wire = p.wire[1:]

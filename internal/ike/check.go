@@ -1,0 +1,235 @@
+package ike
+
+import (
+	"errors"
+	"fmt"
+
+	"qmidle/internal/trace"
+)
+
+// Holdings count what an engine keeps in memory. All are 0 once every SA has
+// ended and been purged: what is left then has leaked.
+type Holdings struct {
+	SAs         int // ISAKMP SAs, dead ones included
+	Negotiating int // of them
+	HalfOpen    int
+	Peers       int
+	Waiting     int // requests
+	Nodes       int // quick modes, those that are over and kept included
+	Children    int // pairs of IPsec SAs
+	Questions   int
+	Assemblies  int
+	Timers      int
+}
+
+// Holdings returns what the engine keeps.
+func (e *Engine) Holdings() Holdings {
+	h := Holdings{HalfOpen: e.halfOpen.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
+		Assemblies: e.assemblies, Timers: len(e.timers)}
+	for _, list := range e.byAddrs {
+		for _, s := range list {
+			h.SAs++
+			h.Waiting += len(s.waiting)
+			h.Nodes += len(s.nodes)
+			if !s.dead && !s.up() {
+				h.Negotiating++
+			}
+		}
+	}
+	return h
+}
+
+// Check holds the engine's tables against each other: whatever one of them
+// knows the others must know, nothing may wait without a timer, and no timer
+// may be left of what has gone. An error is a fault of this package. Tests and
+// simulations call it between inputs; it walks everything.
+func (e *Engine) Check() error {
+	a := audit{e: e, timers: make(map[*timer]bool)}
+	a.sas()
+	a.peers()
+	a.children()
+	a.counts()
+	a.queue()
+	return errors.Join(a.faults...)
+}
+
+// audit is one walk over an engine's tables.
+type audit struct {
+	e      *Engine
+	timers map[*timer]bool // of all that is there, whether set or not
+	faults []error
+
+	numSAs, responders, halfOpen, assemblies, busy int
+}
+
+func (a *audit) must(ok bool, format string, args ...any) {
+	if !ok {
+		a.faults = append(a.faults, fmt.Errorf(format, args...))
+	}
+}
+
+// set notes a timer and says whether it is set.
+func (a *audit) set(t *timer) bool {
+	a.timers[t] = true
+	return t.index != 0
+}
+
+func (a *audit) sas() {
+	for pair, list := range a.e.byAddrs {
+		a.must(len(list) > 0, "an empty list of SAs with %s", pair.remote)
+		var before uint64
+		for _, s := range list {
+			a.must(s.pair() == pair, "SA %d with %s is listed under %s", s.id, s.remote, pair.remote)
+			a.must(s.begun > before, "the SAs with %s are not listed by age", pair.remote)
+			before = s.begun
+			a.sa(s)
+		}
+	}
+}
+
+func (a *audit) sa(s *sa) {
+	e := a.e
+	a.numSAs++
+	a.must(e.byCookies[cookiePair{s.cookieI, s.cookieR}] == s, "SA %d is not found by its cookies", s.id)
+	if s.role == trace.RoleResponder {
+		a.responders++
+		a.must(e.byInitial[initialKey{s.cookieI, s.opened}] == s, "SA %d is not found by its first message", s.id)
+	}
+	if s.halfOpen {
+		a.halfOpen++
+	}
+	if s.assembly != nil {
+		a.assemblies++
+		a.must(a.set(&s.assembly.end), "SA %d waits for fragments without an end", s.id)
+	}
+	a.must(len(s.finished.ids) <= maxRecent && len(s.informed.ids) <= maxRecent, "SA %d remembers too many messages", s.id)
+	retry, life, keepalive, dpd := a.set(&s.retry), a.set(&s.life), a.set(&s.keepalive), a.set(&s.dpd.timer)
+	a.must(s.up() || !life && !keepalive && !dpd, "SA %d is not up and has timers of one that is", s.id)
+	switch {
+	case s.dead:
+		a.must(retry, "dead SA %d is never purged", s.id)
+		a.must(s.cipher == nil && len(s.waiting) == 0 && s.assembly == nil, "dead SA %d keeps something", s.id)
+	case s.up():
+		a.must(retry && life, "SA %d has no end", s.id)
+		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
+		a.must(len(s.waiting) == 0 && !s.halfOpen, "SA %d is up and something waits", s.id)
+		a.must(dpd || e.cfg.Keepalive == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
+	default:
+		a.must(s.handshake != nil && (retry || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
+		if s.handshake != nil && s.handshake.busy {
+			a.busy++
+		}
+	}
+	a.nodes(s)
+}
+
+func (a *audit) nodes(s *sa) {
+	begunByPeer := 0
+	for id, n := range s.nodes {
+		if n.role == trace.RoleResponder && !n.done {
+			begunByPeer++
+		}
+		retry := a.set(&n.retry)
+		a.must(n.id == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
+		a.must(retry || n.busy && !n.done, "quick mode %#x waits forever in %v", n.id, n.state)
+		a.must(n.done || !s.dead, "quick mode %#x goes on under dead SA %d", n.id, s.id)
+		a.must(n.done || n.conn == nil || a.e.conns.byTag[n.conn.Tag] == n.conn, "quick mode %#x is of a connection that is gone", n.id)
+		if n.busy {
+			a.busy++
+		}
+	}
+	a.must(begunByPeer <= maxUnfinished, "SA %d has %d quick modes of its peer under way", s.id, begunByPeer)
+}
+
+func (a *audit) peers() {
+	refs := make(map[*peer]int)
+	for _, list := range a.e.byAddrs {
+		for _, s := range list {
+			if s.peer != nil && !s.unlocked {
+				refs[s.peer]++
+			}
+		}
+	}
+	a.must(len(refs) == len(a.e.peers), "%d peers, and SAs with %d", len(a.e.peers), len(refs))
+	for key, p := range a.e.peers {
+		a.must(p.key == key && int(p.ikeRefs) == refs[p], "peer %s has %d references, want %d", key.remote, p.ikeRefs, refs[p])
+	}
+}
+
+func (a *audit) children() {
+	e, listed := a.e, 0
+	for pair, list := range e.byEnds {
+		a.must(len(list) > 0, "an empty list of pairs with %s", pair.remote)
+		for _, c := range list {
+			listed++
+			a.must(c.pair() == pair, "pair %#x with %s is listed under %s", c.in.spi, c.remote, pair.remote)
+			a.must(e.children[c.in.spi] == c, "pair %#x is not found by its SPI", c.in.spi)
+		}
+	}
+	a.must(listed == len(e.children), "%d pairs, of which %d are listed by their ends", len(e.children), listed)
+	for _, c := range e.children {
+		a.child(c)
+	}
+}
+
+func (a *audit) child(c *child) {
+	e, spi := a.e, c.in.spi
+	life, renewal, idle := a.set(&c.life), a.set(&c.renewal), a.set(&c.idle)
+	a.must(c.installed && c.in.params == nil, "pair %#x is not installed", spi)
+	a.must(e.conns.byTag[c.conn] != nil, "pair %#x is of a connection that is gone", spi)
+	a.must(life == (c.lives.Seconds != 0), "pair %#x: lifetime of %d s, timer %v", spi, c.lives.Seconds, life)
+	if conn := e.conns.byTag[c.conn]; conn != nil && c.sends() && c.superseder == nil {
+		a.must(idle == (conn.IdleTime != 0 && e.cfg.Traffic != nil), "pair %#x: idle time of %v, timer %v", spi, conn.IdleTime, idle)
+	}
+	switch {
+	case !c.ready:
+		a.must(!renewal && c.superseder == nil, "pair %#x is not ready and is renewed", spi)
+	case c.settles(), c.superseder != nil, c.lives.Seconds != 0:
+		a.must(renewal, "pair %#x waits forever", spi)
+	}
+	seen := map[*child]bool{c: true}
+	for s := c.superseder; s != nil; s = s.superseder {
+		a.must(e.children[s.in.spi] == s && s.sends(), "pair %#x is superseded by one that does not send", spi)
+		if seen[s] {
+			a.must(false, "pair %#x supersedes itself", spi)
+			return
+		}
+		seen[s] = true
+	}
+}
+
+// counts compares tables and counters whose entries were met on the way.
+func (a *audit) counts() {
+	e := a.e
+	a.must(len(e.byCookies) == a.numSAs, "%d cookies of %d SAs", len(e.byCookies), a.numSAs)
+	a.must(len(e.byInitial) == a.responders, "%d first messages of %d responders", len(e.byInitial), a.responders)
+	a.must(e.assemblies == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", e.assemblies, a.assemblies)
+	a.must(len(e.questions) >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
+	a.must(e.halfOpen.count == a.halfOpen && a.halfOpen <= e.cfg.maxHalfOpen(), "%d half-open SAs counted, %d there", e.halfOpen.count, a.halfOpen)
+	queued := 0
+	for _, s := range e.halfOpen.queue {
+		if s.halfOpen {
+			queued++
+		}
+	}
+	a.must(queued == a.halfOpen, "%d half-open SAs are queued, %d there", queued, a.halfOpen)
+	for tag := range e.preferred {
+		a.must(e.conns.byTag[tag] != nil, "a preferred peer of connection %d, which is gone", tag)
+	}
+	for pair := range e.invalidSPI {
+		a.must(len(e.conns.byEnds[pair]) > 0, "a limit for %s, which is no connection's peer", pair.remote)
+	}
+}
+
+// queue checks the deadlines: their order, and that each is of something that
+// is there.
+func (a *audit) queue() {
+	for i, t := range a.e.timers {
+		a.must(t.index == i+1, "timer %d says that it is at %d", i+1, t.index)
+		a.must(i == 0 || !t.at.Before(a.e.timers[(i-1)/2].at), "timer %d is out of order", i+1)
+		a.must(a.timers[t], "timer %d is of something that is gone", i+1)
+	}
+	for t := range a.timers {
+		a.must(t.index == 0 || t.index <= len(a.e.timers) && a.e.timers[t.index-1] == t, "a timer is set and not queued")
+	}
+}
