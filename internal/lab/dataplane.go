@@ -15,6 +15,7 @@ import (
 const (
 	queueLimit      = 64 // packets that wait for one access list line
 	acquireInterval = time.Second
+	espHeaderLen    = 8 // SPI and sequence number
 )
 
 // dataPlane is the ESP path of a host: a Processor for each interface with a
@@ -90,11 +91,12 @@ func (h *host) sendESP(sa *ipsec.SA, esp []byte) {
 		p.lastOut = h.lab.clock.now
 	}
 	params, to := sa.Params(), sa.Endpoint()
+	fate := h.lab.net.faults.judge(h, espPacket, espHeaderLen, esp)
 	if params.UDPEncap {
-		h.output(newUDP(netip.AddrPortFrom(params.Local, params.LocalPort), to, esp))
+		h.outputUnder(fate, newUDP(netip.AddrPortFrom(params.Local, params.LocalPort), to, esp))
 		return
 	}
-	h.output(newESP(params.Local, to.Addr(), esp))
+	h.outputUnder(fate, newESP(params.Local, to.Addr(), esp))
 }
 
 // wait queues a packet and asks for an SA.
@@ -119,7 +121,7 @@ func (h *host) wait(k lineKey, w waiting, processor *ipsec.Processor) {
 
 // decrypt takes an ESP packet; the ports are 0 without UDP.
 func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
-	if len(esp) < 8 {
+	if len(esp) < espHeaderLen {
 		return
 	}
 	for _, processor := range h.plane.order {

@@ -88,14 +88,22 @@ func (h *host) sendIKE(d ike.Datagram) {
 		return
 	}
 	_, _, message, _ := p.udp()
-	fate := h.lab.net.faults.judge(h, marked, message)
-	for range fate.copies {
+	skip := isakmp.HeaderLen
+	if marked {
+		skip += ipsec.NonESPMarkerLen
+	}
+	h.outputUnder(h.lab.net.faults.judge(h, kindOf(d.Data), skip, message), p)
+}
+
+// outputUnder sends a packet as the faults will have it.
+func (h *host) outputUnder(f fate, p packet) {
+	for range f.copies {
 		c := append(packet(nil), p...)
-		if fate.delay == 0 {
+		if f.delay == 0 {
 			h.output(c)
 			continue
 		}
-		h.lab.clock.after(fate.delay, func() { h.output(c) })
+		h.lab.clock.after(f.delay, func() { h.output(c) })
 	}
 }
 

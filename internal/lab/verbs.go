@@ -3,6 +3,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -22,10 +23,10 @@ type verb struct {
 // verbs are the lab's own commands.
 var verbs = []verb{
 	{"tick", []string{"tick DURATION"}, (*lab).parseTick},
-	{"drop", []string{"drop message N [from GATEWAY]"}, messageVerb(dropMessage)},
-	{"duplicate", []string{"duplicate message N [from GATEWAY]"}, messageVerb(duplicateMessage)},
-	{"corrupt", []string{"corrupt message N [from GATEWAY]"}, messageVerb(corruptMessage)},
-	{"delay", []string{"delay message N DURATION [from GATEWAY]"}, messageVerb(delayMessage)},
+	{"drop", []string{"drop WHAT N [from GATEWAY]"}, packetVerb(dropPacket)},
+	{"duplicate", []string{"duplicate WHAT N [from GATEWAY]"}, packetVerb(duplicatePacket)},
+	{"corrupt", []string{"corrupt WHAT N [from GATEWAY]"}, packetVerb(corruptPacket)},
+	{"delay", []string{"delay WHAT N DURATION [from GATEWAY]"}, packetVerb(delayPacket)},
 	{"block", []string{"block udp PORT [on SUBNET] [from GATEWAY]", "block esp [on SUBNET] [from GATEWAY]"}, (*lab).parseBlock},
 	{"unblock", []string{"unblock"}, (*lab).parseUnblock},
 	{"loss", []string{"loss PERCENT [on SUBNET]"}, (*lab).parseLoss},
@@ -99,18 +100,21 @@ func (l *lab) subnet(word string) (*link, error) {
 	return nil, fmt.Errorf("no link %q; there are %s", word, strings.Join(names, ", "))
 }
 
-func messageVerb(action messageAction) func(*lab, []string) (func() error, error) {
+func packetVerb(action packetAction) func(*lab, []string) (func() error, error) {
 	return func(l *lab, words []string) (func() error, error) {
-		if len(words) < 2 || words[0] != "message" {
+		if len(words) < 2 {
 			return nil, errForm
 		}
-		fault := messageFault{action: action}
+		fault := packetFault{action: action}
 		var err error
-		if fault.n, err = number(words[1], 1, 1<<20); err != nil {
+		if fault.kind, err = kindNamed(words[0]); err != nil {
+			return nil, err
+		}
+		if fault.pass, fault.times, err = span(words[1]); err != nil {
 			return nil, err
 		}
 		words = words[2:]
-		if action == delayMessage {
+		if action == delayPacket {
 			if len(words) == 0 {
 				return nil, errForm
 			}
@@ -129,10 +133,30 @@ func messageVerb(action messageAction) func(*lab, []string) (func() error, error
 		fault.from = from
 		return func() error {
 			f := fault
-			l.net.faults.messages = append(l.net.faults.messages, &f)
+			l.net.faults.packets = append(l.net.faults.packets, &f)
 			return nil
 		}, nil
 	}
+}
+
+func kindNamed(word string) (packetKind, error) {
+	if k, ok := packetKinds[word]; ok {
+		return k, nil
+	}
+	names := slices.Sorted(maps.Keys(packetKinds))
+	return 0, fmt.Errorf("unknown packets %q; there are %s", word, strings.Join(names, ", "))
+}
+
+// span reads `N` or `N-M`, counted from 1.
+func span(word string) (pass, times int, err error) {
+	const most = 1 << 20
+	first, last, ranged := strings.Cut(word, "-")
+	lo, err := number(first, 1, most)
+	if err != nil || !ranged {
+		return lo - 1, 1, err
+	}
+	hi, err := number(last, lo, most)
+	return lo - 1, hi - lo + 1, err
 }
 
 func (l *lab) parseBlock(words []string) (func() error, error) {
