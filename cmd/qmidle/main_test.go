@@ -105,7 +105,7 @@ interface Ethernet0
 		{[]string{""}, 2, "", "there is no command"},
 		{[]string{"explain", "192.0.2.1"}, 1, "", "% explain is not available yet\n"},
 		{[]string{"version"}, 0, "qmidle " + release + ", go", ""},
-		{[]string{"help"}, 0, "  ping A.B.C.D source A.B.C.D", ""},
+		{[]string{"help"}, 0, "  ping A.B.C.D OPTIONS", ""},
 		{[]string{"--help"}, 0, "  show crypto isakmp sa ", ""},
 		{nil, 2, "", "usage:\n  qmidle run -c FILE"},
 	} {

@@ -59,12 +59,8 @@ var commands = []*node{
 		{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: undebugNodes},
 	}},
 	{Text: "ping", Help: "Send echo messages", Next: []*node{
-		{Kind: config.Address, Text: "A.B.C.D", Arg: "target", Help: "Ping destination address", Do: do(ping), Next: []*node{
-			{Text: "source", Help: "Specify source address or name", Next: []*node{
-				{Kind: config.Address, Text: "A.B.C.D", Arg: "source", Help: "Source address", Do: do(ping)},
-				{Kind: config.Word, Text: "WORD", Arg: "interface", Help: "Source interface", Do: do(ping)},
-			}},
-		}},
+		{Kind: config.Address, Text: "A.B.C.D", Arg: "target", Help: "Ping destination address", Do: do(ping),
+			Next: pingOptions("repeat", "size", "source"), Part: "OPTIONS"},
 	}},
 	{Text: "reload", Help: "Read the startup configuration anew", Do: do(reload)},
 	{Text: "show", Help: "Show running system information", Next: []*node{
@@ -187,6 +183,10 @@ func forms(before []string, nodes []*node) []Command {
 		words := append(before[:len(before):len(before)], word)
 		if n.Do != nil {
 			out = append(out, Command{strings.Join(words, " "), n.Help})
+		}
+		if n.Part != "" {
+			out = append(out, Command{strings.Join(append(words, n.Part), " "), n.Help})
+			continue
 		}
 		out = append(out, forms(words, n.Next)...)
 	}

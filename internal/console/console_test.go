@@ -86,7 +86,7 @@ func TestAbbreviations(t *testing.T) {
 		{"cl cry sa c", "clear crypto sa counters"},
 		{"cl cry ses r 192.1.1.42", "clear crypto session remote 192.1.1.42"},
 		{"cl log", "clear logging"},
-		{"p 192.168.3.1 s 192.168.2.1", "ping 192.168.3.1 source 192.168.2.1"},
+		{"p 192.168.3.1 so 192.168.2.1", "ping 192.168.3.1 source 192.168.2.1"},
 	}
 	for _, tt := range tests {
 		a, b := run(t, policyMismatchAndUp(t), tt.short), run(t, policyMismatchAndUp(t), tt.long)
@@ -260,6 +260,29 @@ Success rate is 0 percent (0/5)
 		equal(t, tt.want, run(t, f, tt.line).Output)
 		if r := f.pings[0]; r.Count != 5 || r.Size != 100 || r.Timeout != 2*time.Second || r.Target != netip.MustParseAddr("192.168.3.1") {
 			t.Errorf("%s asks for %+v", tt.line, r)
+		}
+	}
+}
+
+// The options of ping come in any order, each once; marks come seventy in a line.
+func TestPingOptions(t *testing.T) {
+	want := PingRequest{Target: netip.MustParseAddr("192.168.3.1"), Source: netip.MustParseAddr("192.168.2.1"),
+		Count: 72, Size: 1400, Timeout: 2 * time.Second}
+	for _, line := range []string{"ping 192.168.3.1 repeat 72 size 1400 source 192.168.2.1", "ping 192.168.3.1 so Lo0 re 72 si 1400",
+		"ping 192.168.3.1 size 1400 source Lo0 repeat 72"} {
+		f := hubRouter(t)
+		f.probes = slices.Repeat([]PingProbe{{PingReply, time.Millisecond}}, 72)
+		out := run(t, f, line).Output
+		if f.pings[0] != want {
+			t.Errorf("%s asks for %+v", line, f.pings[0])
+		}
+		if !strings.Contains(out, "\n"+strings.Repeat("!", 70)+"\n!!\nSuccess rate is 100 percent (72/72)") {
+			t.Errorf("%s prints\n%s", line, out)
+		}
+	}
+	for _, line := range []string{"ping 192.168.3.1 repeat 0", "ping 192.168.3.1 size 35", "ping 192.168.3.1 size 18025", "ping 192.168.3.1 repeat 3 repeat 3"} {
+		if r := New(hubRouter(t)).Run(line); r.Err == nil {
+			t.Errorf("%s is done", line)
 		}
 	}
 }

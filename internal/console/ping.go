@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,37 @@ const (
 	pingCount   = 5
 	pingSize    = 100
 	pingTimeout = 2 * time.Second
+	pingLine    = 70 // marks in a line
 )
+
+// Bounds of what may be asked for. IOS counts to 2147483647; all results are
+// kept.
+const (
+	pingMaxCount = 100000
+	pingMinSize  = 36
+	pingMaxSize  = 18024
+)
+
+// pingOptions are the options of ping that were not given yet, in any order.
+func pingOptions(left ...string) []*node {
+	var nodes []*node
+	for i, name := range left {
+		rest := pingOptions(slices.Delete(slices.Clone(left), i, i+1)...)
+		switch name {
+		case "repeat":
+			nodes = append(nodes, &node{Text: name, Help: "Specify repeat count", Next: []*node{
+				{Kind: config.Number, Lo: 1, Hi: pingMaxCount, Arg: "repeat", Help: "Repeat count", Do: do(ping), Next: rest}}})
+		case "size":
+			nodes = append(nodes, &node{Text: name, Help: "Specify datagram size", Next: []*node{
+				{Kind: config.Number, Lo: pingMinSize, Hi: pingMaxSize, Arg: "size", Help: "Datagram size", Do: do(ping), Next: rest}}})
+		case "source":
+			nodes = append(nodes, &node{Text: name, Help: "Specify source address or name", Next: []*node{
+				{Kind: config.Address, Text: "A.B.C.D", Arg: "source", Help: "Source address", Do: do(ping), Next: rest},
+				{Kind: config.Word, Text: "WORD", Arg: "interface", Help: "Source interface", Do: do(ping), Next: rest}}})
+		}
+	}
+	return nodes
+}
 
 // Ping is a finished ping. The round-trip times are those of the answered
 // requests; 0 where there is none.
@@ -35,6 +66,12 @@ type Ping struct {
 
 func ping(r Router, a config.Args) (View, error) {
 	req := PingRequest{Target: a.Addr("target"), Count: pingCount, Size: pingSize, Timeout: pingTimeout}
+	if a.Has("repeat") {
+		req.Count = int(a.Number("repeat"))
+	}
+	if a.Has("size") {
+		req.Size = int(a.Number("size"))
+	}
 	if a.Has("source") {
 		req.Source = a.Addr("source")
 	}
@@ -93,7 +130,10 @@ func (v Ping) Text() string {
 	if v.Sent > 0 {
 		percent = v.Received * 100 / v.Sent
 	}
-	fmt.Fprintf(&b, "%s\nSuccess rate is %d percent (%d/%d)", v.Marks, percent, v.Received, v.Sent)
+	for line := range slices.Chunk([]byte(v.Marks), pingLine) {
+		fmt.Fprintf(&b, "%s\n", line)
+	}
+	fmt.Fprintf(&b, "Success rate is %d percent (%d/%d)", percent, v.Received, v.Sent)
 	if v.Received > 0 {
 		fmt.Fprintf(&b, ", round-trip min/avg/max = %d/%d/%d ms",
 			milliseconds(v.MinMicroseconds), milliseconds(v.AvgMicroseconds), milliseconds(v.MaxMicroseconds))

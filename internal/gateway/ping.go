@@ -20,7 +20,7 @@ import (
 const (
 	ipv4HeaderLen = 20
 	echoHeaderLen = 8
-	maxPing       = 9216 // octets of a packet
+	maxPing       = 18024 // octets of a packet
 	protocolICMP  = 1
 )
 
