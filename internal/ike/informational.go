@@ -199,24 +199,26 @@ func (s *sa) childByOutbound(spi uint32) *child {
 	return nil
 }
 
-// sendInfo sends one payload in an informational exchange of its own.
-func (s *sa) sendInfo(t isakmp.PayloadType, body []byte, id uint32) {
+// sendInfo sends one payload in an informational exchange of its own, and
+// returns the message.
+func (s *sa) sendInfo(t isakmp.PayloadType, body []byte, id uint32) (datagram []byte) {
 	b := s.startProtected(isakmp.ExchangeInformational, id)
 	b.Add(t, body)
 	iv := s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())
-	datagram := s.protected(b, &iv, func(rest []byte) []byte {
+	datagram = s.protected(b, &iv, func(rest []byte) []byte {
 		return keymat.InfoHash(s.suite.Hash, s.skeyid.A, id, rest)
 	})
 	s.send(datagram, id)
 	s.emit(&trace.NodePurged{Node: id})
+	return datagram
 }
 
-// sendNotify sends an authenticated notify.
-func (s *sa) sendNotify(protocol isakmp.ProtocolID, spi []byte, t isakmp.NotifyType, data []byte) {
+// sendNotify sends an authenticated notify, and returns the message.
+func (s *sa) sendNotify(protocol isakmp.ProtocolID, spi []byte, t isakmp.NotifyType, data []byte) (datagram []byte) {
 	id := s.e.newMessageID()
 	s.emit(&trace.NodeCreated{Node: id})
 	s.emit(&trace.NotifySending{Type: t, Protocol: protocol, SPI: shortSPI(spi), MessageID: id})
-	s.sendInfo(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: protocol, SPI: spi, Type: t, Data: data}), id)
+	return s.sendInfo(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: protocol, SPI: spi, Type: t, Data: data}), id)
 }
 
 // sendDeleteESP tells the peer that our inbound SA is gone.

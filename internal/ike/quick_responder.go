@@ -196,10 +196,11 @@ func cloneProposal(p isakmp.Proposal) isakmp.Proposal {
 	return p
 }
 
-// reject tells the initiator that no proposal is acceptable. Phase 1 stays.
+// reject tells the initiator that no proposal is acceptable, and tells it again
+// for a duplicate of its offer. Phase 1 stays.
 func (n *node) reject() {
 	s := n.s
-	s.sendNotify(isakmp.ProtocolESP, spiOctets(n.outSPI), isakmp.NotifyNoProposalChosen, nil)
+	n.lastOut = s.sendNotify(isakmp.ProtocolESP, spiOctets(n.outSPI), isakmp.NotifyNoProposalChosen, nil)
 	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
 	s.endNode(n, true, trace.NodeQMRejected)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMReady)
