@@ -110,7 +110,7 @@ func (m *message) route() {
 	}
 	m.s = s
 	if !s.addressAllowed(m) {
-		m.drop(trace.DropWrongAddress)
+		m.elsewhere()
 		return
 	}
 	if h.NextPayload == isakmp.PayloadFragment {
@@ -152,6 +152,18 @@ func (s *sa) addressAllowed(m *message) bool {
 		return true
 	}
 	return m.local.Port() == isakmp.PortNATT && s.natt != trace.NATTNone && s.local.Port() != isakmp.PortNATT
+}
+
+// elsewhere handles a message that came by endpoints which are not s's. One that
+// the peer sent again before NAT traversal moved us is known all the same.
+func (m *message) elsewhere() {
+	s := m.s
+	same := m.local.Addr() == s.local.Addr() && m.remote.Addr() == s.remote.Addr()
+	if same && m.header.Exchange == isakmp.ExchangeIdentity && digestOf(m.raw) == s.lastIn {
+		s.duplicate()
+		return
+	}
+	m.drop(trace.DropWrongAddress)
 }
 
 // phase1 handles a main mode message of an SA that exists.
