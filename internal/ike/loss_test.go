@@ -54,6 +54,41 @@ func TestDuplicationOfAnyMessageChangesNothing(t *testing.T) {
 	}
 }
 
+// Every message comes twice at once: no end sends more for it. A duplicate that
+// comes later is answered, since what answered it may be lost.
+func TestDuplicatesAtOnceAreNotAnswered(t *testing.T) {
+	p := newPair(t, withPFS)
+	var first Datagram
+	p.lose = func(n int, d Datagram) bool {
+		if n == 1 {
+			first = copied(d)
+		}
+		p.hand(d, d.Data)
+		return false
+	}
+	sent := func() uint64 {
+		return p.hub.engine.Statistics().DatagramsOut + p.spoke.engine.Statistics().DatagramsOut
+	}
+	p.connect()
+	p.checkUp()
+	if n := sent(); n != tunnelDatagrams {
+		t.Errorf("%d datagrams for a tunnel, want %d", n, tunnelDatagrams)
+	}
+	p = newPair(t, nil)
+	p.lose = func(n int, _ Datagram) bool { return n > 1 }
+	p.connect()
+	for _, c := range []struct {
+		after time.Duration
+		want  uint64
+	}{{0, 2}, {recently - 1, 2}, {1, 3}, {0, 3}, {recently, 4}} {
+		p.now = p.now.Add(c.after)
+		p.hand(first, first.Data)
+		if n := sent(); n != c.want {
+			t.Errorf("%d datagrams, want %d", n, c.want)
+		}
+	}
+}
+
 // A message that comes after its retransmission has done its work is a
 // duplicate, whatever the state has become.
 func TestLateArrivalOfAnyMessageChangesNothing(t *testing.T) {

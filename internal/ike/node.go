@@ -40,6 +40,7 @@ type node struct {
 	child              *child
 	lastIn             digest
 	lastOut            []byte
+	sentAt             int64
 	attempts, replays  int
 	done, failed, busy bool
 	retry              timer
@@ -187,7 +188,9 @@ func (n *node) retryDue(now time.Time) {
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
-	s.send(n.lastOut, n.id)
+	if !s.skips(n.id, n.sentAt) {
+		n.send(n.lastOut)
+	}
 	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
 }
 
@@ -206,11 +209,18 @@ func (n *node) duplicate() {
 	s := n.s
 	s.e.stats.Dropped[trace.DropDuplicate]++
 	s.emit(&trace.DuplicateReceived{Node: n.id})
-	if n.lastOut == nil || n.replays >= maxReplays {
+	if n.lastOut == nil || n.replays >= maxReplays || s.skips(n.id, n.sentAt) {
 		return
 	}
 	n.replays++
-	s.send(n.lastOut, n.id)
+	n.send(n.lastOut)
+}
+
+// send sends a message that a duplicate of the peer's last one asks for again,
+// and that a retransmission repeats.
+func (n *node) send(datagram []byte) {
+	n.lastOut, n.sentAt = datagram, n.s.e.now.UnixNano()
+	n.s.send(datagram, n.id)
 }
 
 // newMessageID draws a message ID; it is not 0.

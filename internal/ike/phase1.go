@@ -27,7 +27,7 @@ func (s *sa) spi() []byte { return append(bytes.Clone(s.cookieI[:]), s.cookieR[:
 // sendPhase1 sends a message that a duplicate of the peer's last one asks for
 // again, and that a retransmission repeats.
 func (s *sa) sendPhase1(datagram []byte) {
-	s.lastOut = datagram
+	s.lastOut, s.sentAt = datagram, s.e.now.UnixNano()
 	s.send(datagram, 0)
 }
 

@@ -58,10 +58,9 @@ func (n *node) quickMode1Send(r DHResult) {
 	}
 	b.Add(isakmp.PayloadID, n.idI)
 	b.Add(isakmp.PayloadID, n.idR)
-	n.lastOut = s.protected(b, &n.iv, func(rest []byte) []byte {
+	n.send(s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)
-	})
-	s.send(n.lastOut, n.id)
+	}))
 	n.move(trace.Internal, trace.InputInitQM, trace.StateQMIQM1)
 	s.e.timers.set(&n.retry, s.e.now.Add(s.e.cfg.interval()))
 }
@@ -183,10 +182,9 @@ func (n *node) quickMode3Send(r DHResult) {
 	s.e.installInbound(n.child)
 	s.e.installOutbound(n.child)
 	b := s.startProtected(isakmp.ExchangeQuick, n.id)
-	n.lastOut = s.protected(b, &n.iv, func([]byte) []byte {
+	n.send(s.protected(b, &n.iv, func([]byte) []byte {
 		return keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)
-	})
-	s.send(n.lastOut, n.id)
+	}))
 	s.endNode(n, false, trace.NodeNoError)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)
 }

@@ -201,6 +201,7 @@ func cloneProposal(p isakmp.Proposal) isakmp.Proposal {
 func (n *node) reject() {
 	s := n.s
 	n.lastOut = s.sendNotify(isakmp.ProtocolESP, spiOctets(n.outSPI), isakmp.NotifyNoProposalChosen, nil)
+	n.sentAt = s.e.now.UnixNano()
 	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
 	s.endNode(n, true, trace.NodeQMRejected)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMReady)
@@ -234,11 +235,11 @@ func (n *node) quickMode2Send(r DHResult) {
 		b.Add(isakmp.PayloadID, n.idR)
 	}
 	n.addLifetime(b)
-	n.lastOut = s.protected(b, &n.iv, func(rest []byte) []byte {
+	answer := s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash2(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, rest)
 	})
 	s.e.installInbound(n.child)
-	s.send(n.lastOut, n.id)
+	n.send(answer)
 	n.move(trace.FromIPsec, trace.InputSPIReply, trace.StateQMRQM2)
 	n.tellReferences()
 	s.e.timers.set(&n.retry, s.e.now.Add(s.e.cfg.interval()))

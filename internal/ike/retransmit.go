@@ -8,6 +8,22 @@ import (
 
 func timesTries(c *Config) time.Duration { return time.Duration(c.tries() + 1) }
 
+// recently is how soon a message is not sent again: a duplicate that comes by
+// then was made by the network, or crossed what answers it, and to answer it
+// would double with every message of the exchange. IOS does so; the time is ours.
+const recently = time.Second
+
+// skips says whether a message is not to go again yet. It went at a time in
+// nanoseconds of Unix, which keep an SA small.
+func (s *sa) skips(node uint32, sent int64) bool {
+	since := time.Duration(s.e.now.UnixNano() - sent)
+	if since < 0 || since >= recently {
+		return false
+	}
+	s.emit(&trace.RetransmissionSkipped{Node: node, Milliseconds: uint32(since.Milliseconds())})
+	return true
+}
+
 // startRetransmission repeats the last phase 1 message until the peer answers
 // or the tries are over.
 func (s *sa) startRetransmission() {
@@ -36,7 +52,9 @@ func (s *sa) retryDue(now time.Time) {
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Attempt: uint8(s.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase1, Attempt: uint8(s.attempts), Max: uint8(limit)})
-	s.send(s.lastOut, 0)
+	if !s.skips(0, s.sentAt) {
+		s.sendPhase1(s.lastOut)
+	}
 	s.e.timers.set(&s.retry, now.Add(s.e.cfg.interval()))
 }
 
@@ -45,10 +63,10 @@ func (s *sa) retryDue(now time.Time) {
 func (s *sa) duplicate() {
 	s.e.stats.Dropped[trace.DropDuplicate]++
 	s.emit(&trace.DuplicateReceived{})
-	if s.lastOut == nil || s.replays >= maxReplays {
+	if s.lastOut == nil || s.replays >= maxReplays || s.skips(0, s.sentAt) {
 		return
 	}
 	s.replays++
 	s.e.stats.Retransmits++
-	s.send(s.lastOut, 0)
+	s.sendPhase1(s.lastOut)
 }

@@ -24,10 +24,8 @@ type sa struct {
 	local, remote netip.AddrPort
 	opened        netip.AddrPort // where the first message came from
 	peer          *peer
-	unlocked      bool
 
-	suite  policy.IKE
-	agreed bool           // suite holds
+	suite  policy.IKE     // holds once it is agreed
 	skeyid *keymat.Skeyid // behind a pointer, which %+v does not follow
 	cipher *keymat.Cipher
 	iv     keymat.IV // phase 1's chain; its last block once phase 1 is over
@@ -36,7 +34,8 @@ type sa struct {
 
 	lastIn   digest // of the last datagram that moved phase 1 on
 	lastOut  []byte // the last phase 1 datagram that we sent
-	replays  int    // how often lastOut answered a duplicate
+	sentAt   int64
+	replays  int // how often lastOut answered a duplicate
 	attempts int
 	errors   int
 	retry    timer // retransmission, then the successor, then purge
@@ -65,6 +64,8 @@ type sa struct {
 	heard                time.Time // last authenticated message of the peer
 	dead                 bool
 	halfOpen             bool
+	unlocked             bool // the reference to peer is given back
+	agreed               bool
 	reason               trace.Reason
 }
 

@@ -90,5 +90,6 @@ const (
 	CodeResponderLifetime
 	CodeInvalidSPIReceived
 	CodeMessageFragmented
+	CodeRetransmissionSkipped
 	NumCodes
 )

@@ -212,6 +212,10 @@ type Retransmitting struct {
 // DuplicateReceived is a retransmission of the peer; the last reply goes again.
 type DuplicateReceived struct{ Node uint32 }
 
+// RetransmissionSkipped is a message that is not sent again, since it went a
+// moment ago.
+type RetransmissionSkipped struct{ Node, Milliseconds uint32 }
+
 // RequestAttached is a request of IPsec that waits for a phase 1 under way.
 type RequestAttached struct{}
 
@@ -273,6 +277,7 @@ func (*SADeleting) Code() Code             { return CodeSADeleting }
 func (*NotParanoid) Code() Code            { return CodeNotParanoid }
 func (*Retransmitting) Code() Code         { return CodeRetransmitting }
 func (*DuplicateReceived) Code() Code      { return CodeDuplicateReceived }
+func (*RetransmissionSkipped) Code() Code  { return CodeRetransmissionSkipped }
 func (*RequestAttached) Code() Code        { return CodeRequestAttached }
 func (*RequestFailed) Code() Code          { return CodeRequestFailed }
 func (*ISAKMPOnOff) Code() Code            { return CodeISAKMPOnOff }
@@ -400,6 +405,12 @@ func (e *Retransmitting) Fields(f *Fields) {
 	f.U8("max", &e.Max)
 }
 func (e *DuplicateReceived) Fields(f *Fields) { f.U32("node", &e.Node) }
-func (*RequestAttached) Fields(*Fields)       {}
-func (e *RequestFailed) Fields(f *Fields)     { Enum(f, "reason", &e.Reason) }
-func (e *ISAKMPOnOff) Fields(f *Fields)       { f.Bool("on", &e.On) }
+
+// Fields implements Event.
+func (e *RetransmissionSkipped) Fields(f *Fields) {
+	f.U32("node", &e.Node)
+	f.U32("milliseconds", &e.Milliseconds)
+}
+func (*RequestAttached) Fields(*Fields)   {}
+func (e *RequestFailed) Fields(f *Fields) { Enum(f, "reason", &e.Reason) }
+func (e *ISAKMPOnOff) Fields(f *Fields)   { f.Bool("on", &e.On) }

@@ -176,13 +176,13 @@ func retransmission() []Record {
 	s.established(RoleInitiator, MMNoState)
 	s.ctx.Conn = 0
 	s.add(&PacketSent{}, &Retransmitting{0, 1, 5}, &ErrorCounted{What: ErrorRetransmitPhase1, Attempt: 1, Max: 5}, &PacketSent{},
-		&DuplicateReceived{}, &NotParanoid{}, &SADeleting{ReasonRetransmission},
+		&DuplicateReceived{}, &RetransmissionSkipped{0, 40}, &NotParanoid{}, &SADeleting{ReasonRetransmission},
 		&PeerUnlocked{RefIKE, 0, ForMarkSADeleted}, &PeerDeleted{},
 		step(Internal, InputPhase1Delete, StateIMM1, StateDestSA), &SAPurged{})
 	s.established(RoleInitiator, QMIdle)
 	const node = 482536716
 	s.add(&Retransmitting{node, 1, 5}, &ErrorCounted{What: ErrorRetransmitPhase2, Attempt: 1, Max: 5, Node: node},
-		&DuplicateReceived{node}, &NodeDeleted{node, true, NodeRetransmission})
+		&DuplicateReceived{node}, &RetransmissionSkipped{node, 0}, &NodeDeleted{node, true, NodeRetransmission})
 	s.ctx.State = ConfXauth
 	s.add(&Retransmitting{node, 1, 5}, &NodeCreated{node})
 	return s.records

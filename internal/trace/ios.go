@@ -89,6 +89,7 @@ var owners = [NumCodes]debugSet{
 	CodeNotParanoid:              debugISAKMP,
 	CodeRetransmitting:           debugISAKMP,
 	CodeDuplicateReceived:        debugISAKMP,
+	CodeRetransmissionSkipped:    debugISAKMP,
 	CodeNodeCreated:              debugISAKMP,
 	CodeNodeDeleted:              debugISAKMP,
 	CodeNodePurged:               debugISAKMP,

@@ -46,6 +46,8 @@ func (w *iosWriter) writeISAKMP(event Event) {
 		phase := phaseOf(e.Node)
 		w.sa(" phase %d packet is a duplicate of a previous packet.", phase)
 		w.sa(" retransmitting due to retransmit phase %d", phase)
+	case *RetransmissionSkipped: // recalled
+		w.sa(" retransmission skipped for phase %d (time since last transmission %d)", phaseOf(e.Node), e.Milliseconds)
 	case *SADeleting:
 		w.sa("deleting SA reason %q state (%s) %s (peer %s)", iosReason(e.Reason), w.rec.Role, w.state(), w.remote())
 	case *NotParanoid:

@@ -49,6 +49,7 @@ var registry = [NumCodes]struct {
 	CodeNotParanoid:              {"not_paranoid", func() Event { return new(NotParanoid) }},
 	CodeRetransmitting:           {"retransmitting", func() Event { return new(Retransmitting) }},
 	CodeDuplicateReceived:        {"duplicate_received", func() Event { return new(DuplicateReceived) }},
+	CodeRetransmissionSkipped:    {"retransmission_skipped", func() Event { return new(RetransmissionSkipped) }},
 	CodeNodeCreated:              {"node_created", func() Event { return new(NodeCreated) }},
 	CodeNodeDeleted:              {"node_deleted", func() Event { return new(NodeDeleted) }},
 	CodeNodePurged:               {"node_purged", func() Event { return new(NodePurged) }},
