@@ -30,18 +30,18 @@ type child struct {
 	created       time.Time
 	order         uint64 // place in Engine.order
 	expires       time.Time
-	initiator     bool
-	installed     bool // inbound
-	ready         bool // outbound too
 	life          timer
 	renewal       timer // of what comes next: the outbound SA's settling, the successor, the end behind that
 	idle          timer
 	idleSince     time.Time // where no packet is later
 	window        int       // of replay
+	superseder    *child    // the newer pair that carries the traffic; nil for none
 
-	exhausted  bool   // its volume is nearly used up
-	superseder *child // the newer pair that carries the traffic; nil for none
-	deleted    bool   // the peer was told of its end
+	initiator bool
+	installed bool // inbound
+	ready     bool // outbound too
+	exhausted bool // its volume is nearly used up
+	deleted   bool // the peer was told of its end
 }
 
 // half is one IPsec SA of a pair.
