@@ -121,7 +121,9 @@ var showCrypto = []*node{
 		}},
 	}},
 	{Text: "ipsec", Help: "Show IPSEC policy", Next: []*node{
-		{Text: "sa", Help: "IPSEC SA table", Do: plain(ipsecSAs)},
+		{Text: "sa", Help: "IPSEC SA table", Do: plain(ipsecSAs), Next: []*node{
+			{Text: "detail", Help: "Show counters detail", Do: plain(ipsecSADetails)},
+		}},
 		{Text: "security-association", Help: "Show parameters for IPSec security associations", Next: []*node{
 			{Text: "lifetime", Help: "Show lifetime for IPSec security associations", Do: plain(ipsecLifetime)},
 		}},

@@ -10,6 +10,7 @@ import (
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
@@ -22,6 +23,7 @@ type fakeRouter struct {
 	ipsec       []ike.IPsecSA
 	connections []*ike.Connection
 	stats       ike.Statistics
+	drops       ipsec.DropCounts
 	sa          map[[2]uint32]Counters
 	line        map[string]Counters // "tag/line"
 	records     []trace.Record
@@ -46,6 +48,7 @@ func (f *fakeRouter) ISAKMPSAs() []ike.ISAKMPSA      { return f.isakmp }
 func (f *fakeRouter) IPsecSAs() []ike.IPsecSA        { return f.ipsec }
 func (f *fakeRouter) Connections() []*ike.Connection { return f.connections }
 func (f *fakeRouter) Statistics() ike.Statistics     { return f.stats }
+func (f *fakeRouter) PacketDrops() ipsec.DropCounts  { return f.drops }
 func (f *fakeRouter) SACounters(in, out uint32) Counters {
 	return f.sa[[2]uint32{in, out}]
 }

@@ -6,6 +6,7 @@ import (
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/trace"
 )
 
@@ -21,6 +22,9 @@ type Router interface {
 	IPsecSAs() []ike.IPsecSA
 	Connections() []*ike.Connection
 	Statistics() ike.Statistics
+	// PacketDrops counts the packets that the data plane has dropped, by
+	// reason, those of no SA included.
+	PacketDrops() ipsec.DropCounts
 
 	// SACounters returns the counters of a pair of IPsec SAs.
 	SACounters(inSPI, outSPI uint32) Counters
@@ -65,9 +69,7 @@ type Router interface {
 type Counters struct {
 	EncapsPackets, EncapsBytes uint64
 	DecapsPackets, DecapsBytes uint64
-	SendErrors, RecvErrors     uint64
-	// ReplayDrops and AuthDrops are parts of RecvErrors.
-	ReplayDrops, AuthDrops uint64
+	SendDrops, RecvDrops       ipsec.DropCounts
 	// PathMTU is that of the outer packets; 0 when not known, which is shown
 	// as Ethernet's 1500.
 	PathMTU int

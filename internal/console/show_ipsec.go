@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
@@ -40,8 +41,9 @@ type IPsecIdent struct {
 	Outbound    []ESPSA       `json:"outbound_esp_sas"`
 }
 
-// IPsecCounters count packets, and bytes of inner packets. ReplayDrops and
-// AuthDrops are parts of RecvErrors.
+// IPsecCounters count packets, and bytes of inner packets. SendDrops and
+// RecvDrops have the reasons that happened; all but dummy packets are errors.
+// ReplayDrops and AuthDrops are parts of RecvErrors.
 type IPsecCounters struct {
 	EncapsPackets uint64 `json:"encaps_packets"`
 	EncapsBytes   uint64 `json:"encaps_bytes"`
@@ -51,6 +53,8 @@ type IPsecCounters struct {
 	RecvErrors    uint64 `json:"recv_errors"`
 	ReplayDrops   uint64 `json:"replay_drops"`
 	AuthDrops     uint64 `json:"auth_drops"`
+	SendDrops     Drops  `json:"send_drops,omitempty"`
+	RecvDrops     Drops  `json:"recv_drops,omitempty"`
 }
 
 // ESPSA is one ESP SA.
@@ -66,6 +70,7 @@ type ESPSA struct {
 	SecondsLeft   *uint64 `json:"seconds_left,omitempty"`
 	IVSize        int     `json:"iv_size"` // bytes
 	Replay        bool    `json:"replay_detection"`
+	ReplayWindow  int     `json:"replay_window,omitempty"` // packets
 	PFSGroup      uint16  `json:"pfs_group,omitempty"`
 	Status        string  `json:"status"`
 }
@@ -172,10 +177,12 @@ func (d *IPsecIdent) count(n Counters) {
 	c.EncapsBytes += n.EncapsBytes
 	c.DecapsPackets += n.DecapsPackets
 	c.DecapsBytes += n.DecapsBytes
-	c.SendErrors += n.SendErrors
-	c.RecvErrors += n.RecvErrors
-	c.ReplayDrops += n.ReplayDrops
-	c.AuthDrops += n.AuthDrops
+	c.SendErrors += n.SendDrops.Errors()
+	c.RecvErrors += n.RecvDrops.Errors()
+	c.ReplayDrops += n.RecvDrops[ipsec.DropReplayOld] + n.RecvDrops[ipsec.DropReplayDuplicate]
+	c.AuthDrops += n.RecvDrops[ipsec.DropAuthFailed]
+	c.SendDrops.add(n.SendDrops)
+	c.RecvDrops.add(n.RecvDrops)
 	if n.PathMTU > 0 {
 		d.PathMTU = n.PathMTU
 	}
@@ -204,6 +211,11 @@ func espSA(now time.Time, c *ike.Connection, sa ike.IPsecSA, usedBytes uint64) E
 		Transform: transformText(sa.Suite), Mode: settingsText(sa.Suite.Encap), CryptoMap: c.Map,
 		IVSize: ivSize(sa.Suite.Transform), PFSGroup: uint16(sa.PFS), Status: "ACTIVE",
 		Replay: sa.ReplayWindow >= 0 && authenticated(sa),
+	}
+	if e.Replay {
+		if e.ReplayWindow = sa.ReplayWindow; e.ReplayWindow == 0 {
+			e.ReplayWindow = ipsec.DefaultReplayWindow
+		}
 	}
 	if sa.Lives.Kilobytes != 0 {
 		left := uint64(sa.Lives.Kilobytes) - min(usedBytes/1024, uint64(sa.Lives.Kilobytes))

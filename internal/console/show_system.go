@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"qmidle/internal/ipsec"
 	"qmidle/internal/trace"
 )
 
@@ -94,7 +95,8 @@ type Statistics struct {
 	NotifiesIgnored      uint64            `json:"notifies_ignored"`
 	HalfOpenEvicted      uint64            `json:"half_open_evicted"`
 	DiffieHellmanResults uint64            `json:"diffie_hellman_computations"`
-	Dropped              map[string]uint64 `json:"dropped"` // by reason, every reason
+	Dropped              map[string]uint64 `json:"dropped"`         // by reason, every reason
+	PacketsDropped       map[string]uint64 `json:"packets_dropped"` // of the data plane, likewise
 }
 
 func statistics(r Router) Statistics {
@@ -107,6 +109,12 @@ func statistics(r Router) Statistics {
 	}
 	for d := range trace.NumDrops {
 		v.Dropped[dropName(d)] = s.Dropped[d]
+	}
+	v.PacketsDropped = map[string]uint64{}
+	for d, n := range r.PacketDrops() {
+		if ipsec.Drop(d) != ipsec.DropNone {
+			v.PacketsDropped[packetDropName(ipsec.Drop(d))] = n
+		}
 	}
 	return v
 }
@@ -132,16 +140,24 @@ func (v Statistics) Text() string {
 	row("unauthenticated notifies ignored", v.NotifiesIgnored)
 	row("half-open SAs evicted", v.HalfOpenEvicted)
 	row("Diffie-Hellman computations", v.DiffieHellmanResults)
-	b.WriteString("Datagrams dropped by reason\n")
-	none := true
-	for d := range trace.NumDrops {
-		if n := v.Dropped[dropName(d)]; n > 0 {
-			row(d.String(), n)
-			none = false
+	table := func(title string, reasons int, name func(int) (string, uint64)) {
+		b.WriteString(title + " dropped by reason\n")
+		none := true
+		for d := range reasons {
+			if name, n := name(d); n > 0 {
+				row(name, n)
+				none = false
+			}
+		}
+		if none {
+			b.WriteString("  none\n")
 		}
 	}
-	if none {
-		b.WriteString("  none\n")
-	}
+	table("Datagrams", int(trace.NumDrops), func(d int) (string, uint64) {
+		return trace.Drop(d).String(), v.Dropped[dropName(trace.Drop(d))]
+	})
+	table("IPsec packets", ipsec.DropCount, func(d int) (string, uint64) {
+		return ipsec.Drop(d).String(), v.PacketsDropped[packetDropName(ipsec.Drop(d))]
+	})
 	return b.String()
 }

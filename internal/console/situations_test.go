@@ -7,6 +7,7 @@ import (
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
@@ -198,7 +199,10 @@ func counters(t *testing.T) *fakeRouter {
 	noLimit.Suite = trace.IPsecSuite{Transform: isakmp.ESPNull, Auth: isakmp.AuthAlgHMACSHA256, Encap: isakmp.EncapTunnel}
 	f.ipsec = append(f.ipsec, noVolume, noTime, noLimit)
 	used := Counters{EncapsPackets: 1 << 32, EncapsBytes: 5 << 40, DecapsPackets: 7, DecapsBytes: 1 << 20,
-		SendErrors: 15, RecvErrors: 4, ReplayDrops: 3, AuthDrops: 1, PathMTU: 1400}
+		PathMTU: 1400}
+	for d := ipsec.Drop(1); int(d) < ipsec.DropCount; d++ {
+		used.SendDrops[d], used.RecvDrops[d], f.drops[d] = uint64(d), 100*uint64(d), 1000+uint64(d)
+	}
 	f.sa = map[[2]uint32]Counters{{0x705B8268, 1221163868}: used}
 	f.line = map[string]Counters{"1/0": used}
 	f.stats.Dropped = [trace.NumDrops]uint64{}

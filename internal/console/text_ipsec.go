@@ -7,7 +7,9 @@ import (
 
 // Text is IOS's listing: a block for each interface, in it one for each
 // access list line.
-func (v IPsecSAs) Text() string {
+func (v IPsecSAs) Text() string { return v.text(false) }
+
+func (v IPsecSAs) text(detail bool) string {
 	if len(v.Interfaces) == 0 {
 		return "\nNo SAs found\n"
 	}
@@ -16,7 +18,7 @@ func (v IPsecSAs) Text() string {
 		fmt.Fprintf(&b, "\ninterface: %s\n", orNone(i.Interface))
 		fmt.Fprintf(&b, "    Crypto map tag: %s, local addr %s\n", orNone(i.CryptoMap), i.LocalAddr)
 		for _, d := range i.Idents {
-			d.write(&b)
+			d.write(&b, detail)
 		}
 	}
 	return b.String()
@@ -29,7 +31,7 @@ func orNone(s string) string {
 	return s
 }
 
-func (d IPsecIdent) write(b *strings.Builder) {
+func (d IPsecIdent) write(b *strings.Builder, detail bool) {
 	flags := ""
 	if d.FromACL {
 		flags = "origin_is_acl,"
@@ -39,35 +41,42 @@ func (d IPsecIdent) write(b *strings.Builder) {
 	fmt.Fprintf(b, "   remote ident (addr/mask/prot/port): %s\n", d.Remote.ident())
 	fmt.Fprintf(b, "   current_peer %s port %d\n", d.Peer, d.PeerPort)
 	fmt.Fprintf(b, "     PERMIT, flags={%s}\n", flags)
-	d.Counters.write(b)
+	d.Counters.write(b, detail)
 	fmt.Fprintf(b, "\n     local crypto endpt.: %s, remote crypto endpt.: %s\n", d.LocalAddr, d.Peer)
 	fmt.Fprintf(b, "     path mtu %d, ip mtu %d\n", d.PathMTU, d.PathMTU)
 	fmt.Fprintf(b, "     current outbound spi: 0x%X(%d)\n", d.OutboundSPI, d.OutboundSPI)
-	writeSAs(b, "inbound", d.Inbound)
-	writeSAs(b, "outbound", d.Outbound)
+	writeSAs(b, "inbound", d.Inbound, detail)
+	writeSAs(b, "outbound", d.Outbound, detail)
 }
 
-func (c IPsecCounters) write(b *strings.Builder) {
+func (c IPsecCounters) write(b *strings.Builder, detail bool) {
 	fmt.Fprintf(b, "    #pkts encaps: %d, #pkts encrypt: %d, #pkts digest: %d\n", c.EncapsPackets, c.EncapsPackets, c.EncapsPackets)
 	fmt.Fprintf(b, "    #pkts decaps: %d, #pkts decrypt: %d, #pkts verify: %d\n", c.DecapsPackets, c.DecapsPackets, c.DecapsPackets)
 	b.WriteString("    #pkts compressed: 0, #pkts decompressed: 0\n")
 	b.WriteString("    #pkts not compressed: 0, #pkts compr. failed: 0\n")
 	b.WriteString("    #pkts not decompressed: 0, #pkts decompress failed: 0\n")
+	if detail {
+		c.writeDetail(b)
+		return
+	}
 	fmt.Fprintf(b, "    #send errors %d, #recv errors %d\n", c.SendErrors, c.RecvErrors)
 }
 
-func writeSAs(b *strings.Builder, direction string, sas []ESPSA) {
+func writeSAs(b *strings.Builder, direction string, sas []ESPSA, detail bool) {
 	fmt.Fprintf(b, "\n     %s esp sas:\n", direction)
 	for _, sa := range sas {
-		sa.write(b)
+		sa.write(b, detail)
 	}
 	fmt.Fprintf(b, "\n     %s ah sas:\n\n     %s pcp sas:\n", direction, direction)
 }
 
-func (s ESPSA) write(b *strings.Builder) {
+func (s ESPSA) write(b *strings.Builder, detail bool) {
 	replay := "N"
 	if s.Replay {
 		replay = "Y"
+		if detail {
+			replay = fmt.Sprintf("Y  replay window size: %d", s.ReplayWindow)
+		}
 	}
 	fmt.Fprintf(b, "      spi: 0x%X(%d)\n", s.SPI, s.SPI)
 	fmt.Fprintf(b, "        transform: %s ,\n", s.Transform)

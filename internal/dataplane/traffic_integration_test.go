@@ -50,7 +50,7 @@ func TestFirstPacketWaitsForTheSA(t *testing.T) {
 				t.Errorf("hub %+v", st)
 			}
 			for _, sa := range h.SAs() {
-				if sa.Counters.Packets < 8 || sa.Counters.Errors() != 0 {
+				if sa.Counters.Packets < 8 || sa.Counters.Drops.Errors() != 0 {
 					t.Errorf("SA %#x: %+v", sa.Params.SPI, sa.Counters)
 				}
 				if sa.Params.Direction == ipsec.Outbound && sa.PathMTU != 1500 {

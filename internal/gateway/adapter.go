@@ -114,16 +114,17 @@ func (a *adapter) Counters(inSPI, outSPI uint32) console.Counters {
 	if !ok {
 		return console.Counters{}
 	}
-	c := console.Counters{DecapsPackets: in.Counters.Packets, DecapsBytes: in.Counters.Bytes, RecvErrors: in.Counters.Errors(),
-		ReplayDrops: in.Counters.Drops[ipsec.DropReplayOld] + in.Counters.Drops[ipsec.DropReplayDuplicate],
-		AuthDrops:   in.Counters.Drops[ipsec.DropAuthFailed]}
+	c := console.Counters{DecapsPackets: in.Counters.Packets, DecapsBytes: in.Counters.Bytes, RecvDrops: in.Counters.Drops}
 	out, ok := a.status(keyOf(ipsec.Outbound, outSPI, in.Params.Remote))
 	if ok {
-		c.EncapsPackets, c.EncapsBytes, c.SendErrors = out.Counters.Packets, out.Counters.Bytes, out.Counters.Errors()
+		c.EncapsPackets, c.EncapsBytes, c.SendDrops = out.Counters.Packets, out.Counters.Bytes, out.Counters.Drops
 		c.PathMTU = out.PathMTU
 	}
 	return c
 }
+
+// Drops implements router.DataPlane.
+func (a *adapter) Drops() ipsec.DropCounts { return a.plane.Stats().Drops }
 
 // LastPackets implements ike.Traffic. The times are when a counter was seen to
 // have moved: by sample, which runs once a second, or by this look.

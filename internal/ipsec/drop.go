@@ -37,6 +37,36 @@ const (
 // arrays that are indexed by Drop.
 const DropCount = int(dropCount)
 
+// DropCounts counts dropped packets by reason.
+type DropCounts [DropCount]uint64
+
+// Errors is the sum of those that tell of a fault. A dummy packet is none: it is
+// meant to be dropped (RFC 4303 section 2.6).
+func (c DropCounts) Errors() (sum uint64) {
+	for d, n := range c {
+		if Drop(d) != DropDummy {
+			sum += n
+		}
+	}
+	return sum
+}
+
+// Plus returns the counts of both.
+func (c DropCounts) Plus(other DropCounts) DropCounts {
+	for d, n := range other {
+		c[d] += n
+	}
+	return c
+}
+
+// Minus returns what was counted since, 0 where that is less.
+func (c DropCounts) Minus(since DropCounts) DropCounts {
+	for d, n := range since {
+		c[d] -= min(n, c[d])
+	}
+	return c
+}
+
 var dropNames = [dropCount]string{
 	DropNone:               "none",
 	DropNoPolicy:           "no policy",

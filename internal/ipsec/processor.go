@@ -172,7 +172,7 @@ func (p *Processor) SAs() []*SA { return p.outbound.all(p.inbound.all(nil)) }
 // SAs too, removed ones included.
 type Stats struct {
 	Sealed, Opened, Bypassed, Acquired uint64
-	Drops                              [DropCount]uint64
+	Drops                              DropCounts
 }
 
 // Stats reads the counters one by one.

@@ -108,16 +108,7 @@ func (sa *SA) SetEndpoint(remote netip.AddrPort) { sa.endpoint.Store(&remote) }
 type Counters struct {
 	Packets, Bytes uint64
 	Sequence       uint32
-	Drops          [DropCount]uint64
-}
-
-// Errors is the sum of the drops.
-func (c Counters) Errors() uint64 {
-	var sum uint64
-	for _, n := range c.Drops {
-		sum += n
-	}
-	return sum
+	Drops          DropCounts
 }
 
 // Counters reads the counters. They are read one by one: under load they may

@@ -34,7 +34,7 @@ func TestRoundTripAllSuites(t *testing.T) {
 				}
 				wantEqual(t, "packet", got, append([]byte("kept"), packet...))
 			}
-			if c := receiver.Counters(); c.Packets != uint64(len(sizes)) || c.Errors() != 0 || c.Sequence != uint32(len(sizes)) {
+			if c := receiver.Counters(); c.Packets != uint64(len(sizes)) || c.Drops.Errors() != 0 || c.Sequence != uint32(len(sizes)) {
 				t.Errorf("counters %+v", c)
 			}
 			if s, r := sender.Counters(), receiver.Counters(); s.Bytes != r.Bytes || s.Bytes < 65515 {
@@ -457,7 +457,7 @@ func TestOneSAFromManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if c := receiver.Counters(); c.Packets != 400 || c.Bytes != 400*200 || c.Errors() != 0 {
+	if c := receiver.Counters(); c.Packets != 400 || c.Bytes != 400*200 || c.Drops.Errors() != 0 {
 		t.Errorf("counters %+v", c)
 	}
 }

@@ -27,6 +27,7 @@ type dataPlane struct {
 	interfaces map[uint32]string // of a connection, by its tag
 	queues     map[lineKey]*queue
 	pairs      map[uint32]*pair // by our inbound SPI
+	drops      ipsec.DropCounts // of packets that no processor has seen
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -122,31 +123,41 @@ func (h *host) wait(k lineKey, w waiting, processor *ipsec.Processor) {
 // decrypt takes an ESP packet; the ports are 0 without UDP.
 func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 	if len(esp) < espHeaderLen {
-		return
-	}
-	for _, processor := range h.plane.order {
-		r := processor.Inbound(nil, esp, from, to)
-		if r.Drop == ipsec.DropUnknownSPI {
-			continue
-		}
-		h.checkVolume(r.SA, r.SoftLimit)
-		if r.Drop != ipsec.DropNone {
-			return
-		}
-		p := h.plane.pairs[r.SPI]
-		if p != nil {
-			p.lastIn = h.lab.clock.now
-			if r.PeerMoved {
-				h.do(func(now time.Time) router.Output { return h.router.PeerMoved(now, r.SPI, from) })
-			}
-		}
-		if inner := packet(r.Packet); inner.valid() {
-			h.accept(inner)
-		}
+		h.plane.drops[ipsec.DropTruncated]++
 		return
 	}
 	spi := binary.BigEndian.Uint32(esp)
-	h.do(func(now time.Time) router.Output { return h.router.UnknownSPI(now, spi, to, from) })
+	processor := h.plane.receiver(spi)
+	if processor == nil {
+		h.plane.drops[ipsec.DropUnknownSPI]++
+		h.do(func(now time.Time) router.Output { return h.router.UnknownSPI(now, spi, to, from) })
+		return
+	}
+	r := processor.Inbound(nil, esp, from, to)
+	h.checkVolume(r.SA, r.SoftLimit)
+	if r.Drop != ipsec.DropNone {
+		return
+	}
+	p := h.plane.pairs[spi]
+	if p != nil {
+		p.lastIn = h.lab.clock.now
+		if r.PeerMoved {
+			h.do(func(now time.Time) router.Output { return h.router.PeerMoved(now, spi, from) })
+		}
+	}
+	if inner := packet(r.Packet); inner.valid() {
+		h.accept(inner)
+	}
+}
+
+// receiver is the processor that has an inbound SA, nil for none.
+func (d *dataPlane) receiver(spi uint32) *ipsec.Processor {
+	for _, p := range d.order {
+		if p.FindInbound(spi) != nil {
+			return p
+		}
+	}
+	return nil
 }
 
 // MovePeer implements router.Mover.
@@ -261,14 +272,21 @@ func (d *dataPlane) Counters(inSPI, _ uint32) console.Counters {
 		return console.Counters{}
 	}
 	in := p.in.Counters()
-	c := console.Counters{DecapsPackets: in.Packets, DecapsBytes: in.Bytes, RecvErrors: in.Errors(),
-		ReplayDrops: in.Drops[ipsec.DropReplayOld] + in.Drops[ipsec.DropReplayDuplicate],
-		AuthDrops:   in.Drops[ipsec.DropAuthFailed]}
+	c := console.Counters{DecapsPackets: in.Packets, DecapsBytes: in.Bytes, RecvDrops: in.Drops}
 	if p.out != nil {
 		out := p.out.Counters()
-		c.EncapsPackets, c.EncapsBytes, c.SendErrors = out.Packets, out.Bytes, out.Errors()
+		c.EncapsPackets, c.EncapsBytes, c.SendDrops = out.Packets, out.Bytes, out.Drops
 	}
 	return c
+}
+
+// Drops implements router.DataPlane.
+func (d *dataPlane) Drops() ipsec.DropCounts {
+	sum := d.drops
+	for _, p := range d.order {
+		sum = sum.Plus(p.Stats().Drops)
+	}
+	return sum
 }
 
 // pairOf returns the pair of an outbound SA.

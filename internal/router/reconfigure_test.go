@@ -26,6 +26,7 @@ func (noPlane) Remove(ike.RemovedSA)                         {}
 func (noPlane) AcquireFailed(uint32, int)                    {}
 func (noPlane) LastPackets(uint32) (in, out time.Time)       { return in, out }
 func (noPlane) Counters(uint32, uint32) (c console.Counters) { return c }
+func (noPlane) Drops() (c ipsec.DropCounts)                  { return c }
 
 func newRouter(t *testing.T, cfg *config.Config, text func([]byte)) *Router {
 	t.Helper()

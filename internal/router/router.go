@@ -24,6 +24,8 @@ type DataPlane interface {
 	AcquireFailed(tag uint32, line int)
 	// Counters are those of a pair of SAs that is installed.
 	Counters(inSPI, outSPI uint32) console.Counters
+	// Drops counts the packets that were dropped, whatever their SA.
+	Drops() ipsec.DropCounts
 }
 
 // Options are what a driver gives a router.

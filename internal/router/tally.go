@@ -90,10 +90,8 @@ func addCounters(a, b console.Counters) console.Counters {
 	a.EncapsBytes += b.EncapsBytes
 	a.DecapsPackets += b.DecapsPackets
 	a.DecapsBytes += b.DecapsBytes
-	a.SendErrors += b.SendErrors
-	a.RecvErrors += b.RecvErrors
-	a.ReplayDrops += b.ReplayDrops
-	a.AuthDrops += b.AuthDrops
+	a.SendDrops = a.SendDrops.Plus(b.SendDrops)
+	a.RecvDrops = a.RecvDrops.Plus(b.RecvDrops)
 	if b.PathMTU != 0 {
 		a.PathMTU = b.PathMTU
 	}
@@ -106,9 +104,7 @@ func subtract(c, from console.Counters) console.Counters {
 	c.EncapsBytes -= min(from.EncapsBytes, c.EncapsBytes)
 	c.DecapsPackets -= min(from.DecapsPackets, c.DecapsPackets)
 	c.DecapsBytes -= min(from.DecapsBytes, c.DecapsBytes)
-	c.SendErrors -= min(from.SendErrors, c.SendErrors)
-	c.RecvErrors -= min(from.RecvErrors, c.RecvErrors)
-	c.ReplayDrops -= min(from.ReplayDrops, c.ReplayDrops)
-	c.AuthDrops -= min(from.AuthDrops, c.AuthDrops)
+	c.SendDrops = c.SendDrops.Minus(from.SendDrops)
+	c.RecvDrops = c.RecvDrops.Minus(from.RecvDrops)
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/trace"
 )
 
@@ -36,6 +37,9 @@ func (r *Router) Connections() []*ike.Connection { return r.conns }
 
 // Statistics are the engine's counters.
 func (r *Router) Statistics() ike.Statistics { return r.engine.Statistics() }
+
+// PacketDrops are the data plane's.
+func (r *Router) PacketDrops() ipsec.DropCounts { return r.opts.DataPlane.Drops() }
 
 // PeersWithHistory lists the peers that the flight recorder knows.
 func (r *Router) PeersWithHistory() []netip.Addr { return r.recorder.Peers() }
