@@ -19,13 +19,14 @@ type Holdings struct {
 	Children    int // pairs of IPsec SAs
 	Questions   int
 	Assemblies  int
+	KeyPairs    int // Diffie-Hellman, of what is negotiated
 	Timers      int
 }
 
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
 	h := Holdings{HalfOpen: e.halfOpen.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: e.assemblies, Timers: len(e.timers)}
+		Assemblies: e.assemblies, KeyPairs: e.dhNumbers.count(), Timers: len(e.timers)}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -44,7 +45,7 @@ func (e *Engine) Holdings() Holdings {
 // may be left of what has gone. An error is a fault of this package. Tests and
 // simulations call it between inputs; it walks everything.
 func (e *Engine) Check() error {
-	a := audit{e: e, timers: make(map[*timer]bool)}
+	a := audit{e: e, timers: make(map[*timer]bool), keyPairs: make(map[uint32]bool)}
 	a.sas()
 	a.peers()
 	a.children()
@@ -60,6 +61,7 @@ type audit struct {
 	faults []error
 
 	numSAs, responders, halfOpen, assemblies, busy int
+	keyPairs                                       map[uint32]bool // by number
 }
 
 func (a *audit) must(ok bool, format string, args ...any) {
@@ -120,7 +122,19 @@ func (a *audit) sa(s *sa) {
 			a.busy++
 		}
 	}
+	if s.handshake != nil {
+		a.keyPair(s.handshake.dhNumber)
+	}
 	a.nodes(s)
+}
+
+// keyPair notes the number of a key pair; 0 is none.
+func (a *audit) keyPair(number uint32) {
+	if number == 0 {
+		return
+	}
+	a.must(!a.keyPairs[number], "key pair %d is there twice", number)
+	a.keyPairs[number] = true
 }
 
 func (a *audit) nodes(s *sa) {
@@ -129,6 +143,7 @@ func (a *audit) nodes(s *sa) {
 		if n.role == trace.RoleResponder && !n.done {
 			begunByPeer++
 		}
+		a.keyPair(n.dhNumber)
 		retry := a.set(&n.retry)
 		a.must(n.id == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
 		a.must(retry || n.busy && !n.done, "quick mode %#x waits forever in %v", n.id, n.state)
@@ -204,6 +219,7 @@ func (a *audit) counts() {
 	a.must(len(e.byCookies) == a.numSAs, "%d cookies of %d SAs", len(e.byCookies), a.numSAs)
 	a.must(len(e.byInitial) == a.responders, "%d first messages of %d responders", len(e.byInitial), a.responders)
 	a.must(e.assemblies == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", e.assemblies, a.assemblies)
+	a.must(e.dhNumbers.count() == len(a.keyPairs), "%d key pairs counted, %d there", e.dhNumbers.count(), len(a.keyPairs))
 	a.must(len(e.questions) >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
 	a.must(e.halfOpen.count == a.halfOpen && a.halfOpen <= e.cfg.maxHalfOpen(), "%d half-open SAs counted, %d there", e.halfOpen.count, a.halfOpen)
 	queued := 0

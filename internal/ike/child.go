@@ -110,6 +110,7 @@ func (e *Engine) installInbound(c *child) {
 		return
 	}
 	c.installed = true
+	c.emit(&trace.CryptoOperation{Op: trace.CryptoAllocateFlow})
 	e.children[c.in.spi] = c
 	e.byEnds[c.pair()] = append(e.byEnds[c.pair()], c)
 	e.install(&c.in)

@@ -29,6 +29,7 @@ type Engine struct {
 	byEnds    map[addrPair][]*child
 
 	questions map[uint64]func(DHResult)
+	dhNumbers dhNumbers
 
 	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
 

@@ -99,6 +99,7 @@ func (m *message) mainMode2() {
 	s.tellVendorIDs(ids)
 	s.same(trace.Internal, trace.InputProcessMainMode)
 	s.handshake.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(s.suite.Group, nil, nil, func(r DHResult) { s.mainMode3Send(r) })
 }
 
@@ -119,7 +120,7 @@ func (s *sa) mainMode3Send(r DHResult) {
 		s.deleteSA(trace.ReasonInternal)
 		return
 	}
-	h.keys = r.KeyPair
+	s.takeKeyPair(r.KeyPair)
 	h.nonceI = make([]byte, nonceLen)
 	if !s.e.random(h.nonceI) {
 		s.deleteSA(trace.ReasonInternal)
@@ -138,6 +139,7 @@ func (m *message) mainMode4() {
 		return
 	}
 	s.handshake.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(s.suite.Group, s.handshake.keys, s.handshake.peerPublic, func(r DHResult) { s.mainMode5Send(r) })
 }
 
@@ -170,6 +172,7 @@ func (s *sa) mainMode5Send(r DHResult) {
 	s.show = trace.MMKeyExch
 	body := s.ourIdentity()
 	h.idI = body
+	s.works(trace.CryptoHMACContext)
 	hash := keymat.HashI(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, body)
 	s.sendIdentity(body, hash, initial)
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM5)

@@ -149,6 +149,7 @@ func (m *message) mainMode3() {
 		return
 	}
 	s.handshake.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(s.suite.Group, nil, s.handshake.peerPublic, func(r DHResult) { s.mainMode4Send(r) })
 }
 
@@ -201,7 +202,8 @@ func (s *sa) mainMode4Send(r DHResult) {
 		s.deleteSA(trace.ReasonInternal)
 		return
 	}
-	h.keys = r.KeyPair
+	s.takeKeyPair(r.KeyPair)
+	s.works(trace.CryptoGenerateParameter) // the shared secret, which the same question made
 	h.nonceR = make([]byte, nonceLen)
 	if !s.e.random(h.nonceR) {
 		s.deleteSA(trace.ReasonInternal)
@@ -240,6 +242,7 @@ func (m *message) mainMode5() {
 	s.same(trace.Internal, trace.InputProcessMainMode)
 	body := s.ourIdentity()
 	h.idR = body
+	s.works(trace.CryptoHMACContext)
 	hash := keymat.HashR(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
 	s.sendIdentity(body, hash, false)
 	s.finishPhase1(trace.RoleResponder)

@@ -29,6 +29,7 @@ type node struct {
 	idI, idR           []byte // bodies as sent; nil when the peer sent none
 	nonceI, nonceR     []byte
 	keys               *keymat.KeyPair
+	dhNumber           uint32 // of keys; 0 for none
 	peerPublic         []byte
 	pfs                isakmp.Group
 	chosen             isakmp.Proposal // responder: what the reply carries
@@ -120,6 +121,9 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	s.emit(&trace.NodeDeleted{Node: n.id, Error: failed, Reason: reason})
 	n.done, n.failed = true, failed
 	s.finished.add(n.id)
+	if !failed {
+		s.clearDH(&n.dhNumber)
+	}
 	n.forget()
 	if failed {
 		s.e.stats.Phase2Failed++
@@ -141,6 +145,8 @@ func (n *node) forget() {
 	if n.keys != nil && !n.busy {
 		n.keys.Clear()
 	}
+	n.s.e.dhNumbers.free(n.dhNumber)
+	n.dhNumber = 0
 	n.keys, n.peerPublic, n.nonceI, n.nonceR, n.idI, n.idR = nil, nil, nil, nil, nil, nil
 	n.chosen = isakmp.Proposal{}
 }
@@ -252,6 +258,7 @@ func (e *Engine) newSPI() (uint32, bool) {
 // protected ends a message that begins with a HASH payload of zeros: hash
 // makes the hash from what follows it; then the message is encrypted.
 func (s *sa) protected(b *isakmp.Builder, iv *keymat.IV, hash func(rest []byte) []byte) []byte {
+	s.works(trace.CryptoHMACContext)
 	size := keymat.HashSize(s.suite.Hash)
 	all := b.Payloads()
 	copy(all[4:4+size], hash(all[4+size:]))
@@ -271,6 +278,7 @@ func (m *message) covered() (hash, rest []byte, ok bool) {
 	if len(m.payloads) == 0 || m.payloads[0].Type != isakmp.PayloadHash {
 		return nil, nil, false
 	}
+	m.s.works(trace.CryptoHMACContext)
 	return m.payloads[0].Body, m.body[len(m.payloads[0].Raw):m.used], true
 }
 

@@ -48,6 +48,12 @@ func (s *sa) seal(datagram []byte, iv *keymat.IV) []byte {
 	return datagram
 }
 
+// takeKeyPair keeps phase 1's key pair for the rest of the handshake.
+func (s *sa) takeKeyPair(k *keymat.KeyPair) {
+	s.handshake.keys, s.handshake.dhNumber = k, s.e.dhNumbers.take()
+	s.works(trace.CryptoDHPhase1)
+}
+
 // deriveKeys makes the SKEYID family, the cipher and the first IV from g^xy
 // (RFC 2409 section 5 and appendix B). It is false without a pre-shared key.
 func (s *sa) deriveKeys(shared []byte) bool {
@@ -57,6 +63,7 @@ func (s *sa) deriveKeys(shared []byte) bool {
 	}
 	h := s.handshake
 	base := keymat.SkeyidPSK(s.suite.Hash, key.Reveal(), h.nonceI, h.nonceR)
+	s.works(trace.CryptoCreateSKEYID)
 	skeyid := keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
 	s.skeyid = &skeyid
 	n, ok := keymat.CipherKeyLen(s.suite.Encryption, s.suite.KeyBits)
@@ -257,6 +264,7 @@ func (s *sa) finishPhase1(role trace.Role) {
 	e.timers.set(&s.life, s.expires)
 	tell := s.handshake.shorter
 	s.handshake.keys.Clear()
+	s.clearDH(&s.handshake.dhNumber)
 	s.handshake = nil
 	s.errors, s.attempts = 0, 0
 	if tell {

@@ -166,6 +166,24 @@ func offeredSPI(p isakmp.Proposal) (spi uint32, ok bool) {
 	return spi, spi >= 256
 }
 
+// validates tells that IKE took a transform's attributes, and that the crypto
+// engine and IPsec are asked for them.
+func (n *node) validates(o policy.ESPOffer) {
+	s := n.s
+	s.emit(&trace.IPsecTransformJudged{Accepted: true})
+	s.works(trace.CryptoValidateProposal)
+	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
+		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
+	s.works(trace.CryptoValidateProposalRequest)
+}
+
+// takeKeyPair keeps the key pair of perfect forward secrecy, if there is one.
+func (n *node) takeKeyPair(k *keymat.KeyPair) {
+	if n.keys = k; k != nil {
+		n.dhNumber = n.s.e.dhNumbers.take()
+	}
+}
+
 func (n *node) eventSuite() trace.IPsecSuite {
 	return trace.IPsecSuite{Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth, Encap: n.encap}
 }

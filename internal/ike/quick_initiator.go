@@ -35,6 +35,7 @@ func (s *sa) startQuickMode(r request) {
 		return
 	}
 	n.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	e.dh(n.pfs, nil, nil, n.quickMode1Send)
 }
 
@@ -49,7 +50,7 @@ func (n *node) quickMode1Send(r DHResult) {
 		s.endNode(n, true, trace.NodeDeleteLarval)
 		return
 	}
-	n.keys = r.KeyPair
+	n.takeKeyPair(r.KeyPair)
 	b := s.startProtected(isakmp.ExchangeQuick, n.id)
 	b.Add(isakmp.PayloadSA, isakmp.AppendSA(nil, n.offerESP()))
 	b.Add(isakmp.PayloadNonce, n.nonceI)
@@ -117,6 +118,7 @@ func (m *message) quickMode2() {
 		return
 	}
 	n.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(n.pfs, n.keys, n.peerPublic, n.quickMode3Send)
 }
 
@@ -142,9 +144,7 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 		s.emit(&trace.IPsecTransformJudged{})
 		return false
 	}
-	s.emit(&trace.IPsecTransformJudged{Accepted: true})
-	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
-		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
+	n.validates(o)
 	n.suite, n.encap = ts, o.Encap
 	n.lives = n.conn.Lives.Shorter(o)
 	return true
@@ -179,12 +179,13 @@ func (n *node) quickMode3Send(r DHResult) {
 		return
 	}
 	n.makeChild(r.Shared)
+	b := s.startProtected(isakmp.ExchangeQuick, n.id)
+	datagram := s.protected(b, &n.iv, func([]byte) []byte {
+		return keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)
+	})
 	s.e.installInbound(n.child)
 	s.e.installOutbound(n.child)
-	b := s.startProtected(isakmp.ExchangeQuick, n.id)
-	n.send(s.protected(b, &n.iv, func([]byte) []byte {
-		return keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)
-	}))
+	n.send(datagram)
 	s.endNode(n, false, trace.NodeNoError)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)
 }

@@ -73,6 +73,7 @@ func (m *message) quickMode1() {
 		return
 	}
 	n.busy = true
+	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(n.pfs, nil, n.peerPublic, n.quickMode2Send)
 }
 
@@ -120,9 +121,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 		s.emit(&trace.IPsecTransformJudged{})
 		return false
 	}
-	s.emit(&trace.IPsecTransformJudged{Accepted: true})
-	s.emit(&trace.IPsecProposalValidating{Local: s.local.Addr(), Remote: s.remote.Addr(), LocalProxy: n.localProxy, RemoteProxy: n.remoteProxy,
-		Suite: trace.IPsecSuite{Transform: o.Cipher, KeyBits: o.KeyBits, Auth: o.Auth, Encap: o.Encap}})
+	n.validates(o)
 	conn, line := s.e.connectionFor(s.pair(), n.localProxy, n.remoteProxy)
 	if conn == nil {
 		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: trace.IPsecAttrProxy})
@@ -221,7 +220,9 @@ func (n *node) quickMode2Send(r DHResult) {
 		n.reject()
 		return
 	}
-	n.keys = r.KeyPair
+	if n.takeKeyPair(r.KeyPair); n.keys != nil {
+		s.works(trace.CryptoGenerateParameter) // the shared secret
+	}
 	n.makeChild(r.Shared)
 	b := s.startProtected(isakmp.ExchangeQuick, n.id)
 	n.chosen.SPI = spiOctets(n.inSPI)

@@ -207,6 +207,9 @@ func (m *message) run(r *row) {
 	if r.encrypted && !m.decrypt() {
 		return
 	}
+	if r.encrypted && m.n == nil {
+		m.s.expectsProof()
+	}
 	if !m.parse(r.encrypted) {
 		return
 	}

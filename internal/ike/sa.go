@@ -75,6 +75,7 @@ type handshake struct {
 	nonceI      []byte
 	nonceR      []byte
 	keys        *keymat.KeyPair
+	dhNumber    uint32 // of keys; 0 for none
 	peerPublic  []byte
 	idI, idR    []byte // bodies of the identity payloads
 	vendorIDs   [][]byte
@@ -83,6 +84,8 @@ type handshake struct {
 	initialGot  bool // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
 	shorter     bool // our lifetime is, than the initiator offered
 	busy        bool // a question is open
+
+	expectsProof bool // the HMAC context for the peer's HASH was told
 }
 
 // digest recognises a retransmission.
@@ -181,12 +184,23 @@ func (s *sa) deleteSA(reason trace.Reason) {
 		s.skeyid.Clear()
 	}
 	s.cipher = nil
-	// An open question may be at work with the key pair on another goroutine.
-	if s.handshake != nil && s.handshake.keys != nil && !s.handshake.busy {
-		s.handshake.keys.Clear()
-	}
+	s.abandonKeys()
 	e.unlockPeer(s)
 	e.timers.set(&s.retry, e.now.Add(purgeDelay))
+}
+
+// abandonKeys clears the key pair of a main mode that failed.
+func (s *sa) abandonKeys() {
+	h := s.handshake
+	if h == nil {
+		return
+	}
+	// An open question may be at work with the key pair on another goroutine.
+	if h.keys != nil && !h.busy {
+		h.keys.Clear()
+	}
+	s.e.dhNumbers.free(h.dhNumber)
+	h.dhNumber = 0
 }
 
 // purge forgets a dead SA.
