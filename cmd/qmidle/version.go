@@ -24,7 +24,8 @@ func versionCommand(_ []string, stdout, _ io.Writer) int {
 }
 
 func versionInfo() console.VersionInfo {
-	v := console.VersionInfo{Version: release, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := console.VersionInfo{Version: release, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		CPUFeatures: cpuFeatures()}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

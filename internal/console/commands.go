@@ -48,7 +48,7 @@ var commands = []*node{
 		}},
 	}},
 	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(setDebug(debugISAKMP, true),
-		setDebug(debugIPsec, true), unavailable("debug crypto engine"), conditionNodes(addCondition, true))},
+		setDebug(debugIPsec, true), setDebug(debugEngine, true), conditionNodes(addCondition, true))},
 	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: unavailable("explain"), Next: []*node{
@@ -116,6 +116,7 @@ var terminalNodes = []*node{
 var showCrypto = []*node{
 	{Text: "debug-condition", Help: "Debug Condition filters", Do: plain(debugConditions)},
 	{Text: "engine", Help: "Show crypto engine info", Next: []*node{
+		{Text: "brief", Help: "Show a brief listing of the crypto engine", Do: plain(engineBrief)},
 		{Text: "connections", Help: "Show connection information", Next: []*node{
 			{Text: "active", Help: "Show all active crypto engine connections", Do: plain(engineConnections)},
 		}},

@@ -30,6 +30,7 @@ type fakeRouter struct {
 	debug       Debug
 	cleared     []string
 	logCleared  time.Time
+	cpuFeatures []string
 	pings       []PingRequest
 	probes      []PingProbe
 	pingErr     error
@@ -111,7 +112,8 @@ func (f *fakeRouter) Ping(r PingRequest) (PingResult, error) {
 	return PingResult{f.probes}, f.pingErr
 }
 func (f *fakeRouter) Version() VersionInfo {
-	return VersionInfo{Version: "0.1.0", Commit: "0123456", GoVersion: "go1.26.0", Platform: "linux/amd64", ConfigFile: "/etc/qmidle/startup-config"}
+	return VersionInfo{Version: "0.1.0", Commit: "0123456", GoVersion: "go1.26.0", Platform: "linux/amd64", ConfigFile: "/etc/qmidle/startup-config",
+		CPUFeatures: f.cpuFeatures}
 }
 
 var errNoRoute = errors.New("no route to 10.9.9.9")

@@ -117,4 +117,7 @@ type VersionInfo struct {
 	GoVersion  string // such as go1.26.0
 	Platform   string // such as linux/amd64
 	ConfigFile string // "" when there is none
+	// CPUFeatures are the instructions of the CPU that ciphers and hashes use,
+	// such as AES-NI.
+	CPUFeatures []string
 }

@@ -11,6 +11,44 @@ import (
 	"qmidle/internal/trace"
 )
 
+// EngineBrief is show crypto engine brief.
+type EngineBrief struct {
+	Engines []Engine `json:"engines"`
+}
+
+// Engine is one crypto engine; there is only that of this program.
+type Engine struct {
+	Name        string   `json:"name"`
+	Type        string   `json:"type"`  // software
+	State       string   `json:"state"` // installed
+	Library     string   `json:"library"`
+	CPUFeatures []string `json:"cpu_features"` // that it uses
+}
+
+func engineBrief(r Router) EngineBrief {
+	v := r.Version()
+	return EngineBrief{[]Engine{{Name: "qmidle", Type: "software", State: "installed", Library: v.GoVersion,
+		CPUFeatures: append([]string{}, v.CPUFeatures...)}}}
+}
+
+// Text has the labels of IOS, recalled and not seen in a source. The last is
+// this project's.
+func (v EngineBrief) Text() string {
+	var b strings.Builder
+	for _, e := range v.Engines {
+		features := strings.Join(e.CPUFeatures, ", ")
+		if features == "" {
+			features = "none"
+		}
+		for _, line := range [][2]string{{"crypto engine name", e.Name}, {"crypto engine type", e.Type},
+			{"crypto engine state", e.State}, {"crypto lib version", e.Library}, {"CPU features in use", features}} {
+			fmt.Fprintf(&b, "%27s:  %s\n", line[0], line[1])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
 // EngineConnections is show crypto engine connections active.
 type EngineConnections struct {
 	Connections []EngineConnection `json:"engine_connections"`

@@ -68,6 +68,7 @@ func keyExchange(t *testing.T) *fakeRouter {
 
 func upResponder(t *testing.T) *fakeRouter {
 	f := hubRouter(t)
+	f.cpuFeatures = []string{"AES-NI", "PCLMULQDQ", "SHA-NI"}
 	f.isakmp = []ike.ISAKMPSA{bookISAKMP()}
 	f.ipsec = []ike.IPsecSA{bookIPsec()}
 	carried := Counters{EncapsPackets: 199, EncapsBytes: 19900, DecapsPackets: 198, DecapsBytes: 19800}
