@@ -122,6 +122,70 @@ func TestWithoutANATNothingFloats(t *testing.T) {
 	}
 }
 
+// No hash covers NAT-D payloads. Where one of them is damaged, or forged, the ends
+// differ on whether there is a NAT, and still have a tunnel, whoever asks for it.
+func TestDamagedNATDetection(t *testing.T) {
+	for _, behind := range []bool{false, true} {
+		for message := 3; message <= 4; message++ {
+			for which := range 2 {
+				for _, asker := range []string{"hub", "spoke"} {
+					make := newPair
+					if behind {
+						make = newNATPair
+					}
+					p := make(t, nil)
+					before := p.rewrite
+					p.rewrite = func(n int, d *Datagram) {
+						if n == message {
+							d.Data = bentNATD(t, d.Data, which)
+						}
+						if before != nil {
+							before(n, d)
+						}
+					}
+					p.connect()
+					p.checkUp()
+					side := p.spoke
+					if asker == "hub" {
+						side = p.hub
+					}
+					p.do(side, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
+					p.settle()
+					p.do(side, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
+					p.advance(time.Second)
+					p.checkUp()
+					for spi, sa := range p.hub.sas {
+						if sa.UDPEncap != p.spoke.sas[spi].UDPEncap || sa.UDPEncap && sa.LocalPort != isakmp.PortNATT {
+							t.Errorf("behind a NAT %v, payload %d of message %d, asked by the %s: %+v", behind, which, message, asker, sa)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// bentNATD is a message 3 or 4 with one bit of a NAT-D payload changed.
+func bentNATD(t testing.TB, data []byte, which int) []byte {
+	h, payloads := inClear(t, nil, data)
+	seen := 0
+	for _, p := range payloads {
+		if !contains(natD, p.Type) {
+			continue
+		}
+		if seen == which {
+			p.Body[0] ^= 1
+		}
+		seen++
+	}
+	if seen != 2 {
+		t.Fatalf("%d NAT-D payloads", seen)
+	}
+	var body []byte
+	h.NextPayload, body = chained(payloads)
+	return setLength(append(h.AppendTo(nil), body...))
+}
+
 func TestLossBehindANATIsMended(t *testing.T) {
 	for lost := 1; lost <= tunnelDatagrams; lost++ {
 		t.Run(fmt.Sprint("message ", lost), func(t *testing.T) {

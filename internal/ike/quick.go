@@ -142,10 +142,12 @@ func (m *message) takeNonce() (nonce []byte, ok bool) {
 	return append([]byte(nil), p.Body...), true
 }
 
-// encapsulation is the mode that an offer of ours names.
+// encapsulation is the mode that an offer of ours names. Ports that have moved
+// say that one end at least sees a NAT: no hash covers what they judge it by, so
+// that they may differ.
 func (s *sa) encapsulation(transport bool) isakmp.Encapsulation {
 	n, ok := numbers(s.natt)
-	if !s.behindNAT() || !ok {
+	if !ok || s.local.Port() != isakmp.PortNATT {
 		if transport {
 			return isakmp.EncapTransport
 		}
@@ -155,6 +157,16 @@ func (s *sa) encapsulation(transport bool) isakmp.Encapsulation {
 		return n.UDPTransport
 	}
 	return n.UDPTunnel
+}
+
+// takesEncapsulation says whether an offer's mode will do: that of ours, or raw
+// ESP where we see no NAT.
+func (s *sa) takesEncapsulation(e isakmp.Encapsulation) bool {
+	if e == s.encapsulation(policy.IsTransport(e)) {
+		return true
+	}
+	raw := e == isakmp.EncapTunnel || e == isakmp.EncapTransport
+	return raw && !s.behindNAT()
 }
 
 // offeredSPI reads a proposal's SPI; ok is false for one that ESP reserves.

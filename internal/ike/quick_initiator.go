@@ -134,6 +134,9 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
 	o := policy.ParseESPOffer(prop.Protocol, t)
 	ts, refusal, ok := s.matchESP(n.conn, o)
+	if o.Encap != s.encapsulation(policy.IsTransport(o.Encap)) {
+		refusal, ok = s.wrongMode(o), false
+	}
 	if ok && o.Group != n.pfs {
 		refusal, ok = policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(n.pfs)}, false
 	}

@@ -128,6 +128,9 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 		return false
 	}
 	ts, refusal, match := s.matchESP(conn, o)
+	if !s.takesEncapsulation(o.Encap) {
+		refusal, match = s.wrongMode(o), false
+	}
 	if !match {
 		code := uint16(invalidTransform)
 		if refusal.Attr == trace.IPsecAttrGroup {
@@ -152,9 +155,6 @@ func (n *node) invalidate(code uint16, r policy.ESPRefusal) {
 // matchESP compares an offer with a connection's transform sets; the refusal is
 // that of the set which came closest.
 func (s *sa) matchESP(conn *Connection, o policy.ESPOffer) (ts policy.TransformSet, closest policy.ESPRefusal, ok bool) {
-	if want := s.encapsulation(policy.IsTransport(o.Encap)); o.Encap != want {
-		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrMode, Offered: uint32(o.Encap), Wanted: uint32(want)}, false
-	}
 	if o.Group != isakmp.GroupNone && !keymat.GroupSupported(o.Group) {
 		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(conn.PFS)}, false
 	}
@@ -168,6 +168,11 @@ func (s *sa) matchESP(conn *Connection, o policy.ESPOffer) (ts policy.TransformS
 		}
 	}
 	return ts, closest, false
+}
+
+func (s *sa) wrongMode(o policy.ESPOffer) policy.ESPRefusal {
+	want := s.encapsulation(policy.IsTransport(o.Encap))
+	return policy.ESPRefusal{Attr: trace.IPsecAttrMode, Offered: uint32(o.Encap), Wanted: uint32(want)}
 }
 
 // connectionFor finds the crypto map entry, in order, with this peer whose
