@@ -12,6 +12,10 @@ import (
 // phase2 handles a quick mode message.
 func (m *message) phase2() {
 	s := m.s
+	if s.dead {
+		m.drop(trace.DropNoSA)
+		return
+	}
 	if !s.up() {
 		m.drop(trace.DropState)
 		return
@@ -26,15 +30,15 @@ func (m *message) phase2() {
 		n.duplicate()
 		return
 	}
-	if n != nil && (n.done || n.busy) {
+	if n != nil && n.busy {
 		m.drop(trace.DropState)
 		return
 	}
+	if n != nil && n.done || s.finished.has(m.header.MessageID) {
+		m.drop(trace.DropReplay)
+		return
+	}
 	if n == nil {
-		if s.finished.has(m.header.MessageID) {
-			m.drop(trace.DropReplay)
-			return
-		}
 		if s.unfinished() >= maxUnfinished || len(s.nodes) >= maxNodes {
 			m.drop(trace.DropLimit)
 			return

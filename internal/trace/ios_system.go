@@ -40,7 +40,7 @@ func (w *iosWriter) packetDropped(e *PacketDropped) {
 	case DropExchange:
 		w.system("%%CRYPTO-6-IKMP_UNK_EXCHANGE: IKE peer at %s sent a message with an unknown exchange %d", w.remote(), e.Exchange)
 	case DropState:
-		if e.Exchange == isakmp.ExchangeQuick {
+		if e.Exchange == isakmp.ExchangeQuick && w.rec.State != QMIdle {
 			w.system("%%CRYPTO-6-IKMP_SA_NOT_AUTH: Cannot accept Quick Mode exchange from %s if SA is not authenticated!", w.remote())
 		}
 	case DropLimit:
