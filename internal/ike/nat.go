@@ -28,6 +28,28 @@ func (s *sa) addNATDetection(b *isakmp.Builder) {
 	b.Add(n.NATD, s.natHash(s.local))
 }
 
+// addOriginalAddresses adds NAT-OA payloads to quick mode's message 1 or 2 where
+// transport mode goes in UDP (RFC 3947 section 5.2): the initiator's address, then
+// the responder's, as we see them.
+func (n *node) addOriginalAddresses(b *isakmp.Builder, transport bool) {
+	s := n.s
+	numbers, ok := numbers(s.natt)
+	if !transport || !s.behindNAT() || !ok {
+		return
+	}
+	initiator, responder := s.local.Addr(), s.remote.Addr()
+	if n.role == trace.RoleResponder {
+		initiator, responder = responder, initiator
+	}
+	for _, a := range []netip.Addr{initiator, responder} {
+		kind := isakmp.IDIPv6Addr
+		if a.Is4() {
+			kind = isakmp.IDIPv4Addr
+		}
+		b.Add(numbers.NATOA, isakmp.AppendNATOA(nil, isakmp.NATOA{Type: kind, Addr: a}))
+	}
+}
+
 // natDetection returns the bodies of the NAT-D payloads of the agreed version.
 func (m *message) natDetection() [][]byte {
 	n, ok := numbers(m.s.natt)

@@ -3,6 +3,7 @@ package ike
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -48,6 +49,44 @@ func newNATPair(t testing.TB, change func(hub, spoke *Config)) *pair {
 	x := &nat{make(map[netip.AddrPort]netip.AddrPort), make(map[netip.AddrPort]netip.AddrPort)}
 	p.rewrite = x.rewrite
 	return p
+}
+
+// TestOriginalAddresses: either end names both as it sees them, where transport
+// mode goes in UDP.
+func TestOriginalAddresses(t *testing.T) {
+	for _, transport := range []bool{true, false} {
+		p := newNATPair(t, func(hub, spoke *Config) {
+			hub.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: hostProxy(hubAddr), Remote: hostProxy(insideAddr)}}
+			spoke.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: hostProxy(insideAddr), Remote: hostProxy(hubAddr)}}
+			for _, c := range []*Config{hub, spoke} {
+				c.Connections[0].TransformSets[0].Transport = transport
+			}
+		})
+		rewrite, got := p.rewrite, map[string][]netip.Addr{}
+		p.rewrite = func(number int, d *Datagram) {
+			rewrite(number, d)
+			to := p.sideAt(d.Remote.Addr())
+			h, err := isakmp.ParseHeader(d.Data)
+			if err != nil || h.Exchange != isakmp.ExchangeQuick {
+				return
+			}
+			_, payloads := inClear(t, to.newest(), d.Data)
+			for _, payload := range payloads {
+				if oa, err := isakmp.ParseNATOA(payload); payload.Type == isakmp.PayloadNATOA && err == nil {
+					got[to.name] = append(got[to.name], oa.Addr)
+				}
+			}
+		}
+		p.connect()
+		p.checkUp()
+		want := map[string][]netip.Addr{}
+		if transport {
+			want = map[string][]netip.Addr{"hub": {insideAddr, hubAddr}, "spoke": {spokeAddr, hubAddr}}
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("transport mode %v: original addresses received: %v, want %v", transport, got, want)
+		}
+	}
 }
 
 func TestEveryNATTVersion(t *testing.T) {

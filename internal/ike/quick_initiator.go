@@ -1,6 +1,8 @@
 package ike
 
 import (
+	"slices"
+
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
 	"qmidle/internal/policy"
@@ -59,6 +61,7 @@ func (n *node) quickMode1Send(r DHResult) {
 	}
 	b.Add(isakmp.PayloadID, n.idI)
 	b.Add(isakmp.PayloadID, n.idR)
+	n.addOriginalAddresses(b, slices.ContainsFunc(n.conn.TransformSets, func(ts policy.TransformSet) bool { return ts.Transport }))
 	n.send(s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)
 	}))

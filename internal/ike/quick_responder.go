@@ -240,6 +240,7 @@ func (n *node) quickMode2Send(r DHResult) {
 		b.Add(isakmp.PayloadID, n.idI)
 		b.Add(isakmp.PayloadID, n.idR)
 	}
+	n.addOriginalAddresses(b, n.suite.Transport)
 	n.addLifetime(b)
 	answer := s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash2(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, rest)
