@@ -28,7 +28,8 @@ type child struct {
 	inConn        uint32
 	outConn       uint32
 	created       time.Time
-	order         uint64 // place in Engine.order
+	carries       time.Time // since when the outbound SA is there
+	order         uint64    // place in Engine.order
 	expires       time.Time
 	life          timer
 	renewal       timer // of what comes next: the outbound SA's settling, the successor, the end behind that
@@ -122,15 +123,17 @@ func (e *Engine) installInbound(c *child) {
 	}
 }
 
-func (e *Engine) installOutbound(c *child) {
+// installOutbound completes the pair. Its outbound SA goes to the data plane when
+// the peer has had time to settle.
+func (e *Engine) installOutbound(c *child, settle time.Duration) {
 	if c == nil || c.ready || e.children[c.in.spi] != c { // the last: deleted before message 3
 		return
 	}
 	c.ready = true
 	e.stats.Phase2Up++
 	e.peerWorked(e.conns.byTag[c.conn], c.remote.Addr())
-	if c.initiator && e.cfg.SettleTime > 0 {
-		e.timers.set(&c.renewal, e.now.Add(e.cfg.SettleTime))
+	if settle > 0 {
+		e.timers.set(&c.renewal, e.now.Add(settle))
 	} else {
 		e.installOut(c)
 	}
@@ -179,12 +182,34 @@ func (c *child) emit(ev trace.Event) {
 	c.e.emit(&ctx, ev)
 }
 
-// settles says whether the outbound SA waits for SettleTime.
+// maxSettle bounds how long an initiator's outbound SA waits.
+const maxSettle = time.Second
+
+// settleTime is how long the outbound SA of an initiator waits. A responder that
+// installs its SAs at message 3 is then as far and as busy as it was at message 2.
+// It may have left PFS's exponentiation for now, which takes long with the
+// greatest groups.
+func (n *node) settleTime() time.Duration {
+	least := n.s.e.cfg.SettleTime
+	if least == 0 {
+		return 0
+	}
+	switch n.pfs {
+	case isakmp.GroupMODP3072:
+		least *= 3
+	case isakmp.GroupMODP4096:
+		least *= 6
+	}
+	return max(least, min(n.answered, maxSettle))
+}
+
+// settles says whether the outbound SA still waits.
 func (c *child) settles() bool { return c.ready && c.out.params != nil }
 
 // installOut hands the outbound SA to the data plane, which sends by the newest.
 func (e *Engine) installOut(c *child) {
 	e.install(&c.out)
+	c.carries = e.now
 	c.supersede()
 	c.startRenewal()
 	c.startIdle()

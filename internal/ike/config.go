@@ -50,8 +50,9 @@ type Config struct {
 	// Traffic tells DPD when an SA last carried packets; nil for never.
 	Traffic Traffic
 	// SettleTime lies between an initiator's message 3 of quick mode and its
-	// outbound SA; 0 for none. A responder may install its SAs only when it has
-	// message 3, and drops what comes earlier. The RFC's remedy is the commit bit
+	// outbound SA at least; 0 for none. It is more with the greatest groups of PFS,
+	// and where message 2 took longer. A responder may install its SAs only when it has message
+	// 3, and drops what comes earlier. The RFC's remedy is the commit bit
 	// (RFC 2408 section 3.1), which few peers know.
 	SettleTime time.Duration
 	// DeferDH makes Diffie-Hellman a question that is answered by Answer. It

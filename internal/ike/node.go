@@ -42,6 +42,7 @@ type node struct {
 	lastIn             digest
 	lastOut            []byte
 	sentAt             int64
+	answered           time.Duration // initiator: how long message 2 took
 	attempts, replays  int
 	done, failed, busy bool
 	retry              timer
@@ -81,7 +82,7 @@ func (n *node) confirmedByTraffic() bool {
 	if in, _ := n.s.e.cfg.Traffic.LastPackets(n.child.in.spi); in.IsZero() {
 		return false
 	}
-	n.s.e.installOutbound(n.child)
+	n.s.e.installOutbound(n.child, 0)
 	return true
 }
 

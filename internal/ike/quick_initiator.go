@@ -2,6 +2,7 @@ package ike
 
 import (
 	"slices"
+	"time"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -104,6 +105,7 @@ func (m *message) quickMode2() {
 		return
 	}
 	m.acceptNode()
+	n.answered = time.Duration(s.e.now.UnixNano() - n.sentAt)
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA, MessageID: n.id})
 	n.nonceR = nonce
 	if !n.takeChoice(answer) || !n.takeProxies(i, r, idR != nil) {
@@ -190,7 +192,7 @@ func (n *node) quickMode3Send(r DHResult) {
 		return keymat.QuickHash3(s.suite.Hash, s.skeyid.A, n.id, n.nonceI, n.nonceR)
 	})
 	s.e.installInbound(n.child)
-	s.e.installOutbound(n.child)
+	s.e.installOutbound(n.child, n.settleTime())
 	n.send(datagram)
 	s.endNode(n, false, trace.NodeNoError)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)

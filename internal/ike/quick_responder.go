@@ -271,7 +271,7 @@ func (m *message) quickMode3() {
 	m.authentic()
 	m.acceptNode()
 	n.lastOut = nil
-	s.e.installOutbound(n.child)
+	s.e.installOutbound(n.child, 0)
 	s.endNode(n, false, trace.NodeQMDone)
 	n.move(trace.FromPeer, trace.InputQMExch, trace.StateQMPhase2Complete)
 }

@@ -39,7 +39,7 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 		return
 	}
 	r := requestFor(conn, a)
-	if e.underWay(conn, r) {
+	if e.underWay(conn, r) || e.answered(conn, r) {
 		return
 	}
 	e.pursue(conn, e.firstPeer(conn), r)
@@ -93,6 +93,23 @@ func (e *Engine) underWay(conn *Connection, r request) bool {
 		}
 		for _, s := range e.byAddrs[pair] {
 			if s.negotiates(r) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// late is how long after its answer a request of the data plane may still come:
+// the two cross each other.
+const late = time.Second
+
+// answered says whether a request is older than the pair that it asks for, by
+// which its packets go. It is asked again where they do not.
+func (e *Engine) answered(conn *Connection, r request) bool {
+	for _, peer := range conn.Peers {
+		for _, c := range e.byEnds[addrPair{conn.Local, peer}] {
+			if c.sends() && e.now.Sub(c.carries) < late && r.same(c.conn, c.line, c.localProxy, c.remoteProxy) {
 				return true
 			}
 		}
