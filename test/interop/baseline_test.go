@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,7 +48,7 @@ func TestComplaintsAreSeen(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	other := usual
-	other.cipher = "3des"
+	other.cipher = ciphers[1]
 	hub, spoke := startCharon(t, l, l.hub, usual), startCharon(t, l, l.spoke, other)
 	if out, err := spoke.trySwanctl("--initiate", "--child", "net", "--timeout", "10"); err == nil {
 		t.Errorf("two suites came together:\n%s", out)
@@ -60,11 +61,57 @@ func TestComplaintsAreSeen(t *testing.T) {
 }
 
 // wantListed fails unless charon's list of SAs names the suite.
-func wantListed(t *testing.T, list string, x suite) {
+func wantListed(t *testing.T, list string, x setup) {
 	t.Helper()
 	for _, want := range x.listed() {
 		if !strings.Contains(list, want) {
 			t.Errorf("charon's SAs have no %q:\n%s", strings.TrimSpace(want), list)
 		}
 	}
+}
+
+// TestCharonHasTheAlgorithms asks charon for what the matrix needs of it, but
+// for what it is known to lack.
+func TestCharonHasTheAlgorithms(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	c := startCharon(t, l, l.hub, usual)
+	has := map[string]bool{}
+	for line := range strings.Lines(c.swanctl(t, "--list-algs")) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "[") // NAME[plugin]
+		has[name] = true
+	}
+	for _, f := range factors {
+		for _, v := range f.values {
+			lacking := slices.ContainsFunc(v.needs, func(name string) bool { return !has[name] })
+			if reason := charonLacks[v.proposal]; lacking != (reason != "") {
+				t.Errorf("%s %s: charon lacks it: %v; known for it: %q", f.name, v.ios, lacking, reason)
+			}
+		}
+	}
+}
+
+// TestTransportMode negotiates transport mode as far as charon's ESP in user space
+// goes, which has only tunnel mode: to the keys. That is why the matrix has none.
+func TestTransportMode(t *testing.T) {
+	t.Parallel()
+	x := usual
+	x.transport = true
+	l := newLab(t)
+	c := startCharon(t, l, l.spoke, x)
+	q := startQmidle(t, l, l.hub, x, raceDetector)
+	if out, err := c.trySwanctl("--initiate", "--child", "net", "--timeout", "10"); err == nil {
+		t.Errorf("charon can do transport mode: the matrix should have it\n%s", out)
+	}
+	const addresses = "[ HASH SA No ID ID NAT-OA NAT-OA" // RFC 3947 section 5.2
+	c.waitLog(t, "parsed QUICK_MODE response", addresses)
+	c.waitLog(t, "IPsec SA: unsupported mode")
+	q.do(t, "clear crypto isakmp")
+	ping := q.client("ping", c.site.outside, "source", q.site.outside)
+	if err := ping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.waitLog(t, "parsed QUICK_MODE request", addresses)
+	ping.Process.Kill() // it waits for its answers
+	ping.Wait()
 }

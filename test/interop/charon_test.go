@@ -20,6 +20,7 @@ type charon struct {
 	*process
 	site *site
 	dir  string
+	mark int // octets of the log that are of no interest any more
 }
 
 // Modules in their order: of two that do the same, the first is used, and
@@ -27,7 +28,16 @@ type charon struct {
 const charonModules = "random nonce aesni openssl aes sha1 sha2 md5 hmac gmp gcm drbg kdf " +
 	"pem pkcs1 pubkey x509 constraints kernel-libipsec kernel-netlink socket-default updown vici"
 
-func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
+func startCharon(t *testing.T, l *lab, s *site, x setup) *charon {
+	t.Helper()
+	c := newCharon(t, l, s, x.daemon)
+	c.load(t, x)
+	return c
+}
+
+// newCharon starts the daemon with no connection; settings are added to those of
+// strongswan.conf.
+func newCharon(t *testing.T, l *lab, s *site, settings string) *charon {
 	t.Helper()
 	c := &charon{site: s, dir: filepath.Join(l.dir, "c-"+s.name)}
 	run := filepath.Join(c.dir, "run")
@@ -37,18 +47,19 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 	c.write(t, "strongswan.conf", fmt.Sprintf(`charon {
   load = %s
   delete_rekeyed = yes
-  filelog {
+%s  filelog {
     file {
       path = %s/charon.log
       flush_line = yes
       time_format = %%H:%%M:%%S
+      time_add_ms = yes
       default = 1
       ike = 2
       cfg = 2
     }
   }
 }
-`, charonModules, c.dir))
+`, charonModules, settings, c.dir))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("charon's log at the %s:\n%s", s.name, c.log(t))
@@ -67,27 +78,26 @@ func startCharon(t *testing.T, l *lab, s *site, x suite) *charon {
 			t.Logf("charon's SAs at the %s:\n%s", s.name, out)
 		}
 	})
-	c.load(t, x)
 	return c
 }
 
 // load replaces the configuration. SAs that are up keep theirs.
-func (c *charon) load(t *testing.T, x suite) {
+func (c *charon) load(t *testing.T, x setup) {
 	t.Helper()
-	s, dpd := c.site, "0s"
-	if x.dpd {
-		dpd = "1s"
+	s := c.site
+	local, remote := s.network+"/24", s.remoteNet+"/24"
+	if x.transport {
+		local, remote = s.outside, s.remoteGateway
+		x.child += "        mode = transport\n"
 	}
-	c.write(t, "swanctl.conf", fmt.Sprintf(`connections {
+	c.loadText(t, fmt.Sprintf(`connections {
   peer {
     version = 1
     local_addrs  = %[1]s
     remote_addrs = %[2]s
     proposals = %[3]s
     encap = yes
-    dpd_delay = %[8]s
-    dpd_timeout = 4s
-    local {
+%[8]s    local {
       auth = psk
     }
     remote {
@@ -95,11 +105,10 @@ func (c *charon) load(t *testing.T, x suite) {
     }
     children {
       net {
-        local_ts  = %[4]s/24
-        remote_ts = %[5]s/24
+        local_ts  = %[4]s
+        remote_ts = %[5]s
         esp_proposals = %[6]s
-        dpd_action = clear
-      }
+%[9]s      }
     }
   }
 }
@@ -110,7 +119,12 @@ secrets {
     secret = "%[7]s"
   }
 }
-`, s.outside, s.remoteGateway, x.charonIKE(), s.network, s.remoteNet, x.charonESP(), presharedKey, dpd))
+`, s.outside, s.remoteGateway, x.charonIKE(), local, remote, x.charonESP(), presharedKey, x.connection, x.child))
+}
+
+func (c *charon) loadText(t *testing.T, text string) {
+	t.Helper()
+	c.write(t, "swanctl.conf", text)
 	c.swanctl(t, "--load-all", "--noprompt")
 }
 
@@ -167,8 +181,11 @@ func (c *charon) log(t *testing.T) string {
 	if err != nil {
 		t.Errorf("charon's log: %v", err)
 	}
-	return string(b)
+	return string(b[min(c.mark, len(b)):])
 }
+
+// forget leaves out what has been logged so far.
+func (c *charon) forget(t *testing.T) { c.mark += len(c.log(t)) }
 
 // complaints are what charon logs about a peer that does not do as it should.
 var complaints = regexp.MustCompile(`(?i)invalid|no matching|none of|ignor|received .* error|error notify|malformed|parsing .*failed|` +

@@ -35,7 +35,7 @@ func TestDelete(t *testing.T) {
 		{"qmidle restarts", func(t *testing.T, q *qmidle, c *charon) {
 			q.end(t)
 			c.waitSAs(t, 0, 0)
-			q.run(t, usual)
+			q.run(t, q.config(usual))
 		}, 0, 0},
 		{"charon restarts", func(t *testing.T, q *qmidle, c *charon) {
 			c.end(t)
@@ -90,7 +90,7 @@ func TestKilled(t *testing.T) {
 	q := startQmidle(t, l, l.hub, usual, raceDetector)
 	wantPing(t, l.hub, 2)
 	q.stop(t, syscall.SIGKILL)
-	q.run(t, usual)
+	q.run(t, q.config(usual))
 	wantPing(t, l.hub, 3)
 	c.waitSAs(t, 1, 1)
 	wantPing(t, l.spoke, 3)

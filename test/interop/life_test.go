@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -56,7 +57,9 @@ func TestRekey(t *testing.T) {
 func TestDeadPeerDetection(t *testing.T) {
 	t.Parallel()
 	x := usual
-	x.dpd = true
+	x.ios = "crypto isakmp keepalive 10 2 periodic\n"
+	x.connection = "    dpd_delay = 1s\n    dpd_timeout = 4s\n"
+	x.child = "        dpd_action = clear\n"
 	l := newLab(t)
 	c := startCharon(t, l, l.spoke, x)
 	q := startQmidle(t, l, l.hub, x, raceDetector)
@@ -69,7 +72,7 @@ func TestDeadPeerDetection(t *testing.T) {
 	c.wantNoComplaint(t)
 	q.stop(t, syscall.SIGKILL)
 	c.waitSAs(t, 0, 0)
-	q.run(t, x)
+	q.run(t, q.config(x))
 	wantPing(t, l.hub, 1)
 	c.stop(t, syscall.SIGKILL)
 	eventually(t, "the end of the dead peer's SAs", 40*time.Second, func() (bool, string) {
@@ -79,11 +82,20 @@ func TestDeadPeerDetection(t *testing.T) {
 	q.end(t)
 }
 
-// waitLog waits until charon has logged something.
-func (c *charon) waitLog(t *testing.T, what string) {
+// waitLog waits until charon has logged a line with all of the words.
+func (c *charon) waitLog(t *testing.T, words ...string) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%q in charon's log", what), 20*time.Second, func() (bool, string) {
+	eventually(t, fmt.Sprintf("%q in charon's log", words), 20*time.Second, func() (bool, string) {
 		text := c.log(t)
-		return strings.Contains(text, what), text
+		for line := range strings.Lines(text) {
+			if containsAll(line, words) {
+				return true, ""
+			}
+		}
+		return false, text
 	})
+}
+
+func containsAll(s string, parts []string) bool {
+	return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(s, p) })
 }

@@ -20,12 +20,20 @@ type qmidle struct {
 	site           *site
 	path, dir      string
 	socket, record string
+	mark           int // octets of the debug text that are of no interest any more
 }
 
 // raceOptions spare every process the race detector's second of sleep at its end.
 const raceOptions = "GORACE=halt_on_error=1 atexit_sleep_ms=0"
 
-func startQmidle(t *testing.T, l *lab, s *site, x suite, binary func() (string, error)) *qmidle {
+func startQmidle(t *testing.T, l *lab, s *site, x setup, binary func() (string, error)) *qmidle {
+	t.Helper()
+	q := newQmidle(t, l, s, binary)
+	q.run(t, q.config(x))
+	return q
+}
+
+func newQmidle(t *testing.T, l *lab, s *site, binary func() (string, error)) *qmidle {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -36,24 +44,21 @@ func startQmidle(t *testing.T, l *lab, s *site, x suite, binary func() (string, 
 		t.Fatal(err)
 	}
 	q.socket, q.record = filepath.Join(q.dir, "sock"), filepath.Join(q.dir, "debug.log")
-	q.run(t, x)
 	return q
 }
 
 // run starts the daemon; its log begins anew.
-func (q *qmidle) run(t *testing.T, x suite) {
+func (q *qmidle) run(t *testing.T, text string) {
 	t.Helper()
-	file := filepath.Join(q.dir, "qmidle.cfg")
-	if err := os.WriteFile(file, []byte(q.config(x)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	q.mark = 0
+	q.write(t, text)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("debug text at the %s:\n%s", q.site.name, q.debug(t))
 		}
 	})
 	q.process = start(t, "qmidle at the "+q.site.name, q.site.ns, []string{raceOptions},
-		q.path, "run", "-c", file, "-s", q.socket, "--log", q.record)
+		q.path, "run", "-c", q.file(), "-s", q.socket, "--log", q.record)
 	eventually(t, "the daemon's command line", 15*time.Second, func() (bool, string) {
 		out, err := q.try("show version")
 		return err == nil || q.exited(), out
@@ -63,7 +68,7 @@ func (q *qmidle) run(t *testing.T, x suite) {
 	}
 	t.Cleanup(func() { // before the daemon is killed
 		if t.Failed() && !q.exited() {
-			for _, line := range []string{"show crypto isakmp sa", "show crypto ipsec sa", "show crypto isakmp statistics"} {
+			for _, line := range []string{"show crypto isakmp sa", "show crypto ipsec sa", "show crypto isakmp statistics", "show crypto engine connections active"} {
 				out, _ := q.try(line)
 				t.Logf("%s at the %s:\n%s", line, q.site.name, out)
 			}
@@ -73,25 +78,41 @@ func (q *qmidle) run(t *testing.T, x suite) {
 	q.do(t, "debug crypto ipsec")
 }
 
-func (q *qmidle) config(x suite) string {
+// load changes the configuration of the running daemon.
+func (q *qmidle) load(t *testing.T, x setup) {
+	t.Helper()
+	q.write(t, q.config(x))
+	q.do(t, "reload")
+}
+
+func (q *qmidle) file() string { return filepath.Join(q.dir, "qmidle.cfg") }
+
+func (q *qmidle) write(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(q.file(), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (q *qmidle) config(x setup) string {
 	s, pfs := q.site, ""
-	if x.pfs != 0 {
-		pfs = fmt.Sprintf(" set pfs group%d\n", x.pfs)
+	if x.pfs.ios != "" {
+		pfs = " set pfs group" + x.pfs.ios + "\n"
 	}
-	dpd := ""
-	if x.dpd {
-		dpd = "crypto isakmp keepalive 10 2 periodic\n"
+	mode, local, remote := "", s.network+" 0.0.0.255", s.remoteNet+" 0.0.0.255"
+	if x.transport {
+		mode, local, remote = " mode transport\n", "host "+s.outside, "host "+s.remoteGateway
 	}
-	return dpd + fmt.Sprintf(`version %[1]s
+	return x.ios + fmt.Sprintf(`version %[1]s
 hostname %[2]s
 crypto isakmp policy 1
  encryption %[3]s
  hash %[4]s
  authentication pre-share
- group %[5]d
+ group %[5]s
 crypto isakmp key %[6]s address %[7]s
 crypto ipsec transform-set TSET %[8]s
-crypto map CMAP 10 ipsec-isakmp
+%[14]scrypto map CMAP 10 ipsec-isakmp
  set peer %[7]s
  set transform-set TSET
 %[9]s match address 101
@@ -101,10 +122,10 @@ interface FastEthernet0/0
 interface FastEthernet0/1
  ip address %[11]s 255.255.255.0
 ip route %[12]s 255.255.255.0 %[7]s
-access-list 101 permit ip %[13]s 0.0.0.255 %[12]s 0.0.0.255
+access-list 101 permit ip %[13]s %[15]s
 end
-`, x.release, s.name, x.cipher, x.hash, x.group, presharedKey, s.remoteGateway, x.esp, pfs,
-		s.outside, s.inside, s.remoteNet, s.network)
+`, x.release.ios, s.name, x.cipher.ios, x.hash.ios, x.group.ios, presharedKey, s.remoteGateway, x.esp(), pfs,
+		s.outside, s.inside, s.remoteNet, local, mode, remote)
 }
 
 func (q *qmidle) try(line string) (string, error) {
@@ -140,27 +161,50 @@ func (q *qmidle) ask(t *testing.T, line string, result any) {
 	}
 }
 
-// counters are the packets of the only line of the access list.
-func (q *qmidle) counters(t *testing.T) (encaps, decaps, failed int) {
+// ident is the traffic of a line of the access list, and its SAs.
+type ident struct {
+	Counters struct {
+		Encaps     int `json:"encaps_packets"`
+		Decaps     int `json:"decaps_packets"`
+		SendErrors int `json:"send_errors"`
+		RecvErrors int `json:"recv_errors"`
+	}
+	Inbound  []espSA `json:"inbound_esp_sas"`
+	Outbound []espSA `json:"outbound_esp_sas"`
+}
+
+type espSA struct {
+	SPI       uint32
+	Transform string
+	Mode      string
+	PFSGroup  int `json:"pfs_group"`
+}
+
+// ident is that of the only line of the access list.
+func (q *qmidle) ident(t *testing.T) ident {
 	t.Helper()
 	var result struct {
-		Interfaces []struct {
-			Idents []struct {
-				Counters struct {
-					Encaps     int `json:"encaps_packets"`
-					Decaps     int `json:"decaps_packets"`
-					SendErrors int `json:"send_errors"`
-					RecvErrors int `json:"recv_errors"`
-				}
-			}
-		}
+		Interfaces []struct{ Idents []ident }
 	}
 	q.ask(t, "show crypto ipsec sa", &result)
 	if len(result.Interfaces) != 1 || len(result.Interfaces[0].Idents) != 1 {
 		t.Fatalf("show crypto ipsec sa: %+v, want one line of one interface", result)
 	}
-	c := result.Interfaces[0].Idents[0].Counters
+	return result.Interfaces[0].Idents[0]
+}
+
+// counters are the packets of the only line of the access list.
+func (q *qmidle) counters(t *testing.T) (encaps, decaps, failed int) {
+	t.Helper()
+	c := q.ident(t).Counters
 	return c.Encaps, c.Decaps, c.SendErrors + c.RecvErrors
+}
+
+// espSAs are the IPsec SAs, inbound and outbound.
+func (q *qmidle) espSAs(t *testing.T) []espSA {
+	t.Helper()
+	i := q.ident(t)
+	return append(i.Inbound, i.Outbound...)
 }
 
 // waitSAs waits until so many ISAKMP SAs and pairs of IPsec SAs are up.
@@ -179,8 +223,11 @@ func (q *qmidle) debug(t *testing.T) string {
 	if err != nil {
 		t.Errorf("debug text: %v", err)
 	}
-	return string(b)
+	return string(b[min(q.mark, len(b)):])
 }
+
+// forget leaves out the debug text so far.
+func (q *qmidle) forget(t *testing.T) { q.mark += len(q.debug(t)) }
 
 // end stops the daemon, which deletes its SAs, and looks for what it may have
 // left and for complaints of its own.

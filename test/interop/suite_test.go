@@ -2,68 +2,76 @@
 
 package interop
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 const presharedKey = "an-example-key"
 
-// suite is what both ends are configured with.
+// suite is the algorithms that both ends are configured with.
 type suite struct {
-	release string // of IOS; 12.3 knows NAT-T's drafts only
-	cipher  string // as IOS writes it
-	hash    string
-	group   int
-	esp     string
-	pfs     int // the group, 0 for none
-	dpd     bool
+	cipher, hash, group     value
+	espCipher, espAuth, pfs value
+	release                 value // of IOS
 }
 
-// usual is the suite of the tests that are about something else.
-var usual = suite{"15.2", "aes", "sha", 2, "esp-aes esp-sha-hmac", 0, false}
+// setup is what both ends are configured with: a suite, and what comes on top of
+// the usual configuration.
+type setup struct {
+	suite
+	transport  bool   // between the gateways themselves
+	ios        string // commands of ours
+	daemon     string // charon's strongswan.conf
+	connection string // charon's swanctl.conf
+	child      string // likewise
+}
+
+// usual is the setup of the tests that are about something else.
+var usual = setup{suite: suite{ciphers[0], hashes[0], groups[0], espCiphers[0], espAuths[0], pfsGroups[0], releases[0]}}
+
+// gcm is the same with an ESP that is fast.
+var gcm = setup{suite: suite{ciphers[0], hashes[0], groups[0], value{
+	"esp-gcm", "esp-gcm", "aes128gcm16", "AES_GCM_16-128", nil}, value{}, pfsGroups[0], releases[0]}}
+
+// suiteOf is a row of the matrix.
+func suiteOf(row []int) suite {
+	v := make([]value, len(factors))
+	for f := range factors {
+		v[f] = factors[f].values[row[f]]
+	}
+	return suite{cipher: v[0], hash: v[1], group: v[2], espCipher: v[3], espAuth: v[4], pfs: v[5], release: v[6]}
+}
+
+// esp is the transforms of the transform set.
+func (x suite) esp() string { return strings.TrimSpace(x.espCipher.ios + " " + x.espAuth.ios) }
 
 func (x suite) String() string {
-	return strings.ReplaceAll(fmt.Sprintf("%s,%s,group%d,%s,pfs%d,%s", x.cipher, x.hash, x.group, x.esp, x.pfs, x.release), " ", "-")
-}
-
-// names has the words of charon: in proposals, and in its list of SAs.
-var names = map[string]struct{ proposal, list string }{
-	"aes":     {"aes128", "AES_CBC-128"},
-	"aes 256": {"aes256", "AES_CBC-256"},
-	"3des":    {"3des", "3DES_CBC"},
-	"sha":     {"sha1", "HMAC_SHA1_96/PRF_HMAC_SHA1"},
-	"sha256":  {"sha256", "HMAC_SHA2_256_128/PRF_HMAC_SHA2_256"},
-
-	"esp-aes esp-sha-hmac":        {"aes128-sha1", "AES_CBC-128/HMAC_SHA1_96"},
-	"esp-aes 256 esp-sha-hmac":    {"aes256-sha1", "AES_CBC-256/HMAC_SHA1_96"},
-	"esp-aes esp-sha256-hmac":     {"aes128-sha256", "AES_CBC-128/HMAC_SHA2_256_128"},
-	"esp-aes 256 esp-sha256-hmac": {"aes256-sha256", "AES_CBC-256/HMAC_SHA2_256_128"},
-	"esp-3des esp-sha-hmac":       {"3des-sha1", "3DES_CBC/HMAC_SHA1_96"},
-	"esp-gcm":                     {"aes128gcm16", "AES_GCM_16-128"},
-	"esp-gcm 256":                 {"aes256gcm16", "AES_GCM_16-256"},
-}
-
-var groups = map[int]struct{ proposal, list string }{
-	2: {"modp1024", "MODP_1024"}, 14: {"modp2048", "MODP_2048"}, 19: {"ecp256", "ECP_256"},
-}
-
-func (x suite) charonIKE() string {
-	return names[x.cipher].proposal + "-" + names[x.hash].proposal + "-" + groups[x.group].proposal
-}
-
-func (x suite) charonESP() string {
-	if x.pfs == 0 {
-		return names[x.esp].proposal
+	pfs := "none"
+	if x.pfs.ios != "" {
+		pfs = x.pfs.ios
 	}
-	return names[x.esp].proposal + "-" + groups[x.pfs].proposal
+	text := strings.Join([]string{x.cipher.ios, x.hash.ios, "group" + x.group.ios, x.esp(), "pfs " + pfs, x.release.ios}, ",")
+	return strings.ReplaceAll(text, " ", "-")
+}
+
+func (x suite) charonIKE() string { return proposal(x.cipher, x.hash, x.group) }
+func (x suite) charonESP() string { return proposal(x.espCipher, x.espAuth, x.pfs) }
+
+func proposal(values ...value) string {
+	var words []string
+	for _, v := range values {
+		if v.proposal != "" {
+			words = append(words, v.proposal)
+		}
+	}
+	return strings.Join(words, "-")
 }
 
 // listed are what charon's list of SAs shows of the suite.
 func (x suite) listed() []string {
-	esp := "ESP:" + names[x.esp].list
-	if x.pfs != 0 {
-		esp += "/" + groups[x.pfs].list
+	esp := "ESP:" + x.espCipher.listed
+	for _, v := range []value{x.espAuth, x.pfs} {
+		if v.listed != "" {
+			esp += "/" + v.listed
+		}
 	}
-	return []string{names[x.cipher].list + "/" + names[x.hash].list + "/" + groups[x.group].list, esp + "\n"}
+	return []string{x.cipher.listed + "/" + x.hash.listed + "/" + x.group.listed, esp + "\n"}
 }

@@ -12,10 +12,8 @@ const megabytes = 50 << 20
 // TestTCP sends 50 MiB each way, through CBC and through GCM, and looks at
 // every packet on the wire.
 func TestTCP(t *testing.T) {
-	for _, esp := range []string{"esp-aes esp-sha-hmac", "esp-gcm"} {
-		t.Run(esp, func(t *testing.T) {
-			x := usual
-			x.esp = esp
+	for _, x := range []setup{usual, gcm} {
+		t.Run(x.esp(), func(t *testing.T) {
 			l := newLab(t)
 			capture := startCapture(t, l)
 			c := startCharon(t, l, l.spoke, x)

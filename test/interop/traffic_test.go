@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const echoInterval, echoPatience = 100 * time.Millisecond, 10 * time.Second
+const echoInterval, echoPatience = 20 * time.Millisecond, 10 * time.Second
 
 var echoID atomic.Uint32
 

@@ -75,34 +75,3 @@ func TestCiscoGuideHasTheExamplesLines(t *testing.T) {
 		}
 	}
 }
-
-// The guide for strongSwan shows what test/interop runs: every setting of its
-// swanctl.conf, and a suite that is among those tested.
-func TestStrongswanGuideIsTheConfigurationThatIsTested(t *testing.T) {
-	text := guide(t, "strongswan.md")
-	tested, err := os.ReadFile("../interop/charon_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := blocks(text, "swanctl")
-	if len(list) != 1 {
-		t.Fatalf("%d blocks of swanctl.conf", len(list))
-	}
-	settings := func(text string) (all string) {
-		for line := range strings.Lines(text) {
-			key, _, _ := strings.Cut(line, "=")
-			all += strings.TrimRight(key, " \n") + "\n"
-		}
-		return all
-	}
-	if !strings.Contains(settings(string(tested)), strings.TrimPrefix(settings(list[0]), "connections {\n")) {
-		t.Error("the settings are not those of test/interop/charon_test.go, in their order")
-	}
-	suites, err := os.ReadFile("../interop/matrix_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(suites), `"aes", "sha256", 14, "esp-aes esp-sha256-hmac", 14,`) {
-		t.Error("the guide's suite is not among those of test/interop/matrix_test.go")
-	}
-}
