@@ -77,10 +77,12 @@ func ping(r Router, a config.Args) (View, error) {
 	}
 	if name := a.Text("interface"); name != "" {
 		i := r.Config().Interface(name)
-		if i == nil || len(i.Addresses) == 0 {
+		if i != nil {
+			req.Source = addressOf(r, i)
+		}
+		if !req.Source.IsValid() {
 			return nil, fmt.Errorf("no address on source interface %s", name)
 		}
-		req.Source = i.Addresses[0].Addr()
 	}
 	result, err := r.Ping(req)
 	if err != nil {

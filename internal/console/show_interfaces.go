@@ -15,6 +15,14 @@ type LinkStates interface {
 	LinkUp(name string) bool
 }
 
+// InterfaceAddresses is what a Router may have besides: the addresses that its
+// interfaces have now, whatever is configured.
+type InterfaceAddresses interface {
+	// InterfaceAddress returns that of the interface of this long name; false
+	// is that it has none.
+	InterfaceAddress(name string) (netip.Addr, bool)
+}
+
 // Interfaces is show ip interface brief.
 type Interfaces struct {
 	Interfaces []InterfaceBrief `json:"interfaces"`
@@ -33,10 +41,7 @@ func interfaces(r Router) Interfaces {
 	view := Interfaces{Interfaces: []InterfaceBrief{}}
 	links, known := r.(LinkStates)
 	for _, i := range r.Config().Interfaces {
-		row := InterfaceBrief{Name: i.Name, Method: methodText(i), Status: "up", Protocol: "up"}
-		if len(i.Addresses) > 0 {
-			row.Address = i.Addresses[0].Addr()
-		}
+		row := InterfaceBrief{Name: i.Name, Address: addressOf(r, i), Method: methodText(i), Status: "up", Protocol: "up"}
 		if known && !links.LinkUp(i.Name) {
 			row.Status, row.Protocol = "down", "down"
 		}
@@ -46,6 +51,19 @@ func interfaces(r Router) Interfaces {
 		view.Interfaces = append(view.Interfaces, row)
 	}
 	return view
+}
+
+// addressOf is the configured address of an interface, or the one that it has
+// learned; invalid for none.
+func addressOf(r Router, i *config.Interface) netip.Addr {
+	if len(i.Addresses) > 0 {
+		return i.Addresses[0].Addr()
+	}
+	if host, ok := r.(InterfaceAddresses); ok {
+		a, _ := host.InterfaceAddress(i.Name)
+		return a
+	}
+	return netip.Addr{}
 }
 
 // methodText says where an interface has its address from.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -16,7 +17,7 @@ func (v IPsecSAs) text(detail bool) string {
 	var b strings.Builder
 	for _, i := range v.Interfaces {
 		fmt.Fprintf(&b, "\ninterface: %s\n", orNone(i.Interface))
-		fmt.Fprintf(&b, "    Crypto map tag: %s, local addr %s\n", orNone(i.CryptoMap), i.LocalAddr)
+		fmt.Fprintf(&b, "    Crypto map tag: %s, local addr %s\n", orNone(i.CryptoMap), addressText(i.LocalAddr))
 		for _, d := range i.Idents {
 			d.write(&b, detail)
 		}
@@ -31,6 +32,14 @@ func orNone(s string) string {
 	return s
 }
 
+// addressText is 0.0.0.0 where there is no address.
+func addressText(a netip.Addr) string {
+	if !a.IsValid() {
+		a = netip.IPv4Unspecified()
+	}
+	return a.String()
+}
+
 func (d IPsecIdent) write(b *strings.Builder, detail bool) {
 	flags := ""
 	if d.FromACL {
@@ -42,7 +51,7 @@ func (d IPsecIdent) write(b *strings.Builder, detail bool) {
 	fmt.Fprintf(b, "   current_peer %s port %d\n", d.Peer, d.PeerPort)
 	fmt.Fprintf(b, "     PERMIT, flags={%s}\n", flags)
 	d.Counters.write(b, detail)
-	fmt.Fprintf(b, "\n     local crypto endpt.: %s, remote crypto endpt.: %s\n", d.LocalAddr, d.Peer)
+	fmt.Fprintf(b, "\n     local crypto endpt.: %s, remote crypto endpt.: %s\n", addressText(d.LocalAddr), d.Peer)
 	fmt.Fprintf(b, "     path mtu %d, ip mtu %d\n", d.PathMTU, d.PathMTU)
 	fmt.Fprintf(b, "     current outbound spi: 0x%X(%d)\n", d.OutboundSPI, d.OutboundSPI)
 	writeSAs(b, "inbound", d.Inbound, detail)

@@ -78,6 +78,9 @@ type Events struct {
 	// with the reason why it could not be put right, nil if it was. Until it is,
 	// protected packets are dropped.
 	Device func(name string, err error)
+	// HostChanged tells that addresses or links of the host have changed, and
+	// now and then that they may have. The policy is in force by then.
+	HostChanged func()
 }
 
 // SendUDP sends ESP packets in order from one UDP socket of the gateway's to

@@ -44,7 +44,6 @@ type Host struct {
 	clamps  []MSSClamp
 	policy  []ipsec.PolicyEntry // of the rules in force
 	bank    int                 // priority of the rules in force, 0 if there are none
-	routes  []netlink.Route     // static ones
 	sources []netlink.Route     // those of SourceTable
 }
 
@@ -92,7 +91,7 @@ func (h *Host) GuardCounters() (GuardCounters, error) {
 func (h *Host) Cleanup() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.routes, h.sources, h.policy = 0, nil, nil, nil
+	h.bank, h.sources, h.policy = 0, nil, nil
 	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(func(int) bool { return true }))
 }
 

@@ -69,6 +69,18 @@ func ListenUDP(local netip.AddrPort) (*UDPSocket, error) {
 // Local is the address that the socket is bound to.
 func (s *UDPSocket) Local() netip.AddrPort { return s.local }
 
+// Outlast lets the socket send from its address when the host has it no longer,
+// which the kernel refuses otherwise: a last word to the peers.
+func (s *UDPSocket) Outlast() error {
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1) })
+	return errors.Join(err, set)
+}
+
 // Close closes the socket; Receive returns.
 func (s *UDPSocket) Close() error { return s.conn.Close() }
 

@@ -71,6 +71,12 @@ func (u *Userspace) tellGuarded(out bool, f ipsec.Flow) {
 	u.tellDrop(ipsec.DropClearTextRequired, nil, f)
 }
 
+func (u *Userspace) tellHostChanged() {
+	if u.cfg.Events.HostChanged != nil {
+		u.cfg.Events.HostChanged()
+	}
+}
+
 func (u *Userspace) tellDevice(err error) {
 	if u.cfg.Events.Device != nil {
 		u.cfg.Events.Device(u.cfg.Device, err)

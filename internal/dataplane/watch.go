@@ -13,32 +13,62 @@ import (
 
 // What changes around the gateway.
 const (
-	// addressSettle lets a tool finish that changes many addresses.
-	addressSettle = 200 * time.Millisecond
+	// hostSettle lets a tool finish that changes many addresses.
+	hostSettle = 200 * time.Millisecond
 	// pathMTUInterval is how soon a path that has become wider is noticed; a
 	// narrower one is at once. The kernel forgets what ICMP told it after ten
 	// minutes.
 	pathMTUInterval = time.Minute
+	// linkFlags are what of a link's flags matters: whether it can carry packets.
+	linkFlags = unix.IFF_UP | unix.IFF_RUNNING
 )
 
 // hostChanges are what the kernel tells of its interfaces.
 type hostChanges struct {
 	addresses chan netlink.AddrUpdate
 	links     chan netlink.LinkUpdate
+	flags     map[int32]uint32 // linkFlags of each link that was told of, by index
 }
 
 // subscribe listens in the calling thread's network namespace.
-func subscribe(done <-chan struct{}) (hostChanges, error) {
-	c := hostChanges{make(chan netlink.AddrUpdate, 64), make(chan netlink.LinkUpdate, 64)}
-	if err := errors.Join(netlink.AddrSubscribe(c.addresses, done), netlink.LinkSubscribe(c.links, done)); err != nil {
-		return c, fmt.Errorf("watch interfaces: %w", err)
-	}
-	return c, nil
+func subscribe(done <-chan struct{}) (c hostChanges, err error) {
+	c.flags = make(map[int32]uint32)
+	return c, errors.Join(c.subscribeAddresses(done), c.subscribeLinks(done))
 }
 
-// watchHost follows the host's addresses, which decide on the source of the
-// gateway's own packets, the paths to the peers, and whether somebody sets the
-// TUN device down.
+func (c *hostChanges) subscribeAddresses(done <-chan struct{}) error {
+	c.addresses = make(chan netlink.AddrUpdate, 64)
+	if err := netlink.AddrSubscribe(c.addresses, done); err != nil {
+		c.addresses = nil
+		return fmt.Errorf("watch addresses: %w", err)
+	}
+	return nil
+}
+
+func (c *hostChanges) subscribeLinks(done <-chan struct{}) error {
+	c.links = make(chan netlink.LinkUpdate, 64)
+	if err := netlink.LinkSubscribe(c.links, done); err != nil {
+		c.links = nil
+		return fmt.Errorf("watch interfaces: %w", err)
+	}
+	return nil
+}
+
+// moved says whether a link went away, is new, or began or ceased to carry
+// packets.
+func (c *hostChanges) moved(l netlink.LinkUpdate) bool {
+	if l.Header.Type == unix.RTM_DELLINK {
+		delete(c.flags, l.Index)
+		return true
+	}
+	old, known := c.flags[l.Index]
+	c.flags[l.Index] = l.Flags & linkFlags
+	return !known || old != l.Flags&linkFlags
+}
+
+// watchHost follows the host's addresses and links, which decide on the source
+// of the gateway's own packets, the paths to the peers, and whether somebody
+// sets the TUN device down.
 func (u *Userspace) watchHost(changes hostChanges) {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
@@ -50,16 +80,19 @@ func (u *Userspace) watchHost(changes hostChanges) {
 			return
 		case _, ok := <-changes.addresses:
 			if !ok {
-				changes.addresses = nil
-				continue
+				u.resubscribe(changes.subscribeAddresses)
 			}
-			settled.Reset(addressSettle)
+			settled.Reset(hostSettle)
 		case l, ok := <-changes.links:
-			if !ok {
-				changes.links = nil
-				continue
-			}
-			if l.Header.Type == unix.RTM_NEWLINK && l.IfInfomsg.Flags&unix.IFF_UP == 0 && l.Attrs().Name == u.cfg.Device {
+			switch {
+			case !ok:
+				u.resubscribe(changes.subscribeLinks)
+				settled.Reset(hostSettle)
+			case l.Attrs().Name != u.cfg.Device:
+				if changes.moved(l) {
+					settled.Reset(hostSettle)
+				}
+			case l.Header.Type == unix.RTM_NEWLINK && l.IfInfomsg.Flags&unix.IFF_UP == 0:
 				u.raiseDevice()
 			}
 		case <-settled.C:
@@ -67,9 +100,29 @@ func (u *Userspace) watchHost(changes hostChanges) {
 				u.tellDevice(err)
 			}
 			u.refreshPaths()
+			u.tellHostChanged()
 		case <-paths.C:
+			// What was missed is noticed now.
+			if changes.addresses == nil {
+				u.resubscribe(changes.subscribeAddresses)
+			}
+			if changes.links == nil {
+				u.resubscribe(changes.subscribeLinks)
+			}
 			u.refreshPaths()
+			u.tellHostChanged()
 		}
+	}
+}
+
+// resubscribe listens again: the kernel has had more to tell than the socket
+// could hold, and the subscription has ended. Without it paths and addresses
+// are looked at once a minute.
+func (u *Userspace) resubscribe(subscribe func(done <-chan struct{}) error) {
+	select {
+	case <-u.closed:
+	default:
+		_ = u.space.do(func() error { return subscribe(u.closed) })
 	}
 }
 

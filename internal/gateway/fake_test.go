@@ -77,6 +77,8 @@ func (p *fakePlane) MovePeer(_ ipsec.Direction, _ uint32, _ netip.Addr, to netip
 }
 
 func (p *fakePlane) SetPolicies(entries []ipsec.PolicyEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.policies = entries
 	return nil
 }
@@ -128,6 +130,8 @@ func (p *fakePlane) SetMSSClamps(clamps []dataplane.MSSClamp) error {
 
 // plainSocket is a UDP socket that needs no rights.
 type plainSocket struct{ conn *net.UDPConn }
+
+func (s plainSocket) Outlast() error { return nil }
 
 func (s plainSocket) Close() error { return s.conn.Close() }
 
@@ -331,7 +335,13 @@ func (s *site) do(t *testing.T, line string) string {
 	return p.Output
 }
 
-func (s *site) acquire() { s.plane.events.Acquire(s.plane.policies[0], ipsec.Flow{}) }
+func (s *site) acquire() { s.plane.events.Acquire(s.plane.entries()[0], ipsec.Flow{}) }
+
+func (p *fakePlane) entries() []ipsec.PolicyEntry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.policies
+}
 
 // waitFor waits until cond holds.
 func waitFor(t testing.TB, what string, cond func() bool) {

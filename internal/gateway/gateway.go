@@ -60,9 +60,11 @@ type Gateway struct {
 	adapter *adapter
 	notices notices
 	refused []uint64 // questions that found the pool full
-	marked  []byte   // an IKE message behind its marker
-	panics  int
-	sampler *time.Ticker
+	// routeWarnings were told last.
+	routeWarnings []string
+	marked        []byte // an IKE message behind its marker
+	panics        int
+	sampler       *time.Ticker
 
 	log       *textLog
 	plane     plane
@@ -134,8 +136,7 @@ func (g *Gateway) openRouter() error {
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
 	}
-	routes, warnings := g.bindings.staticRoutes(g.opts.Config)
-	g.warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	g.warnings = append(g.warnMissing(nil), g.setRoutes()...)
 	if len(g.router.Connections()) > 0 && !g.world.forwards() {
 		g.warnings = append(g.warnings, "this host does not forward packets, so that only its own can pass the tunnels\n"+
 			"  hint: `sysctl -w net.ipv4.ip_forward=1`")
@@ -190,7 +191,10 @@ func (g *Gateway) Summary() string {
 		}
 		var on []string
 		for _, c := range conns {
-			at := fmt.Sprintf("%s (%s, %s)", c.Interface, g.bindings[c.Interface].linux, c.Local)
+			at := c.Interface
+			if c.Local.IsValid() {
+				at = fmt.Sprintf("%s (%s, %s)", c.Interface, g.bindings[c.Interface].linux, c.Local)
+			}
 			if !slices.Contains(on, at) {
 				on = append(on, at)
 			}
@@ -227,6 +231,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		g.readers.Go(func() { g.receive(local, s) })
 	}
 	g.readers.Go(func() { g.control.serve(g.command) })
+	g.hostChanged() // since Open
 	g.loop(ctx)
 	close(g.stopped)
 	err := g.closeAll()
@@ -261,5 +266,5 @@ func (g *Gateway) Blocked() string {
 // planeEvents carry what the data plane tells to the loop.
 func (g *Gateway) planeEvents() dataplane.Events {
 	return dataplane.Events{Acquire: g.acquire, SoftLimit: g.softLimit, PeerMoved: g.peerMoved,
-		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped, Device: g.deviceChanged}
+		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped, Device: g.deviceChanged, HostChanged: g.hostChanged}
 }

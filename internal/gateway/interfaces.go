@@ -21,15 +21,23 @@ type binding struct {
 
 // bind finds the interfaces of the configuration on the host. An IOS name is
 // bound by override, else by its address; a Linux name is itself. Only an
-// interface with a crypto map must be there.
+// interface with a crypto map must be there, and its configured address too; one
+// that gets its address from elsewhere may get it later.
 func bind(c *config.Config, override map[string]string, host []hostInterface) (bindings, error) {
-	b := make(bindings)
+	return bindings{}.again(nil, c, override, host)
+}
+
+// again binds the interfaces of a configuration, as bind does, after those of an
+// old one. What has an address keeps it as long as it is there. An interface of
+// the old configuration may have gone away or lost its address since.
+func (b bindings) again(old, c *config.Config, override map[string]string, host []hostInterface) (bindings, error) {
+	now := make(bindings)
 	for _, i := range c.Interfaces {
 		linux, err := linuxFor(i, override, host)
 		if err == nil {
-			b[i.Name], err = bindOne(i, linux)
+			now[i.Name], err = bindOne(i, linux, b[i.Name].addr)
 		}
-		if err != nil && i.CryptoMap != "" && !i.Shutdown {
+		if err != nil && i.CryptoMap != "" && !i.Shutdown && !bound(old, i) {
 			return nil, err
 		}
 	}
@@ -39,7 +47,27 @@ func bind(c *config.Config, override map[string]string, host []hostInterface) (b
 				"name it as in the configuration, long or short"}
 		}
 	}
-	return b, nil
+	return now, nil
+}
+
+// bound says whether an interface of a configuration was bound as one of an old
+// one, and had to be there then.
+func bound(old *config.Config, i *config.Interface) bool {
+	if old == nil {
+		return false
+	}
+	o := old.Interface(i.Name)
+	return o != nil && o.CryptoMap != "" && !o.Shutdown && slices.Equal(o.Addresses, i.Addresses)
+}
+
+// missing are those interfaces with a crypto map that have no address now.
+func (b bindings) missing(c *config.Config) (names []string) {
+	for _, i := range c.Interfaces {
+		if i.CryptoMap != "" && !i.Shutdown && !b[i.Name].addr.IsValid() {
+			names = append(names, i.Name)
+		}
+	}
+	return names
 }
 
 // linuxFor finds the host's interface, or says why there is none.
@@ -70,20 +98,21 @@ func linuxFor(i *config.Interface, override map[string]string, host []hostInterf
 		fmt.Sprintf("give it to the host (`ip address add %s dev %s`), or change `ip address`", i.Addresses[0], example(host))}
 }
 
-func bindOne(i *config.Interface, h *hostInterface) (binding, error) {
-	if len(i.Addresses) > 0 {
+func bindOne(i *config.Interface, h *hostInterface, before netip.Addr) (binding, error) {
+	switch {
+	case len(i.Addresses) > 0:
 		addr := i.Addresses[0].Addr()
 		if !slices.Contains(h.addresses, addr) {
 			return binding{linux: h.name}, &OperatorError{fmt.Sprintf("interface %s: %s does not have the address %s", i.Name, h.name, addr),
 				fmt.Sprintf("give it to the host (`ip address add %s dev %s`), or change `ip address`", i.Addresses[0], h.name)}
 		}
 		return binding{h.name, addr}, nil
+	case slices.Contains(h.addresses, before):
+		return binding{h.name, before}, nil
+	case len(h.addresses) > 0:
+		return binding{h.name, h.addresses[0]}, nil
 	}
-	if len(h.addresses) == 0 {
-		return binding{linux: h.name}, &OperatorError{fmt.Sprintf("interface %s: %s has no IPv4 address", i.Name, h.name),
-			fmt.Sprintf("give it one: `ip address add A.B.C.D/LENGTH dev %s`", h.name)}
-	}
-	return binding{h.name, h.addresses[0]}, nil
+	return binding{linux: h.name}, nil
 }
 
 func names(host []hostInterface) string {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
 
+	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ike"
@@ -134,7 +135,7 @@ func TestInterfacesAreBound(t *testing.T) {
 		"address nowhere":      {"interface GigabitEthernet0/1\n ip address 10.9.0.1 255.0.0.0\n crypto map M\n", nil, binding{}, "no interface of this host has the address 10.9.0.1"},
 		"no such interface":    {"interface eth9\n crypto map M\n", nil, binding{}, "this host has no interface eth9\n  hint: it has lo, eth0, eth1, eth2"},
 		"no way to tell":       {"interface GigabitEthernet0/1\n ip address dhcp\n crypto map M\n", nil, binding{}, "hint: name one: --interface Gi0/1=eth0"},
-		"host has no address":  {"interface eth2\n crypto map M\n", nil, binding{}, "eth2 has no IPv4 address"},
+		"no address yet":       {"interface eth2\n crypto map M\n", nil, binding{linux: "eth2"}, ""},
 		"unknown override":     {"interface eth0\n crypto map M\n", map[string]string{"Gi0/7": "eth0"}, binding{}, "the configuration has no interface Gi0/7"},
 		"not needed":           {"interface GigabitEthernet0/1\n ip address 10.9.0.1 255.0.0.0\n", nil, binding{}, ""},
 	} {
@@ -269,4 +270,40 @@ func TestCommandsDuringTheShutdownAreAnswered(t *testing.T) {
 	one.do(t, "show version")
 	one.stop(t)
 	asking.Wait()
+}
+
+// What is bound again keeps its address as long as it is there, and may lose it;
+// what is new must be there.
+func TestInterfacesAreBoundAgain(t *testing.T) {
+	addr := netip.MustParseAddr
+	learned := loadText(t, oneMap+"interface eth1\n crypto map M\n")
+	static := loadText(t, oneMap+"interface GigabitEthernet0/1\n ip address 10.0.0.1 255.0.0.0\n crypto map M\n")
+	host := func(name string, all ...string) []hostInterface {
+		h := hostInterface{name: name}
+		for _, a := range all {
+			h.addresses = append(h.addresses, addr(a))
+		}
+		return []hostInterface{testHost[0], h}
+	}
+	for name, x := range map[string]struct {
+		old, cfg *config.Config
+		before   binding
+		host     []hostInterface
+		want     binding
+		refused  bool
+	}{
+		"kept":                  {learned, learned, binding{"eth1", addr("10.0.0.2")}, testHost, binding{"eth1", addr("10.0.0.2")}, false},
+		"another":               {learned, learned, binding{"eth1", addr("10.0.0.9")}, testHost, binding{"eth1", addr("10.0.0.1")}, false},
+		"lost":                  {learned, learned, binding{"eth1", addr("10.0.0.1")}, host("eth1"), binding{"eth1", netip.Addr{}}, false},
+		"gone":                  {learned, learned, binding{"eth1", addr("10.0.0.1")}, host("eth7"), binding{}, false},
+		"configured, lost":      {static, static, binding{"eth1", addr("10.0.0.1")}, host("eth1"), binding{}, false},
+		"configured, elsewhere": {static, static, binding{"eth1", addr("10.0.0.1")}, host("eth7", "10.0.0.1"), binding{"eth7", addr("10.0.0.1")}, false},
+		"new":                   {learned, static, binding{}, host("eth1"), binding{}, true},
+	} {
+		i := x.cfg.Interfaces[0].Name
+		b, err := bindings{i: x.before}.again(x.old, x.cfg, nil, x.host)
+		if (err != nil) != x.refused || b[i] != x.want {
+			t.Errorf("%s: %+v, %v, want %+v", name, b[i], err, x.want)
+		}
+	}
 }

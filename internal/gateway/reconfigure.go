@@ -22,7 +22,7 @@ func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []stri
 	if err != nil {
 		return nil, fmt.Errorf("list the host's interfaces: %w", err)
 	}
-	bound, err := bind(cfg, g.opts.Interfaces, host)
+	bound, err := g.bindings.again(g.opts.Config, cfg, g.opts.Interfaces, host)
 	if err != nil {
 		return nil, err
 	}
@@ -30,14 +30,27 @@ func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []stri
 	if err != nil {
 		return nil, &OperatorError{Message: err.Error()}
 	}
+	if err := g.adopt(now, cfg, bound, change); err != nil {
+		return nil, err
+	}
+	warnings := g.warnMissing(nil)
+	warnings = append(warnings, g.setRoutes()...)
+	if err := g.shapePackets(cfg); err != nil {
+		warnings = append(warnings, deviceError(err).Error())
+	}
+	return append(change.Notices, warnings...), nil
+}
+
+// adopt makes a prepared change. After an error all is as it was.
+func (g *Gateway) adopt(now time.Time, cfg *config.Config, bound bindings, change *router.Change) error {
 	opened, err := g.openSockets(cfg, change.Connections)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if policies := change.Policies(); !slices.Equal(policies, g.router.Policies()) {
 		if err := g.plane.SetPolicies(policies); err != nil {
 			g.closeSockets(opened)
-			return nil, deviceError(err)
+			return deviceError(err)
 		}
 	}
 	g.opts.Config, g.bindings = cfg, bound
@@ -47,12 +60,22 @@ func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []stri
 	}
 	g.retire(cfg, change)
 	g.setSampler()
-	routes, warnings := bound.staticRoutes(cfg)
-	warnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
-	if err := g.shapePackets(cfg); err != nil {
-		warnings = append(warnings, deviceError(err).Error())
+	return nil
+}
+
+// setRoutes installs the routes of the configuration, and returns what cannot be.
+func (g *Gateway) setRoutes() []string {
+	routes, warnings := g.bindings.staticRoutes(g.opts.Config)
+	g.routeWarnings = append(warnings, routeWarnings(g.plane.SetStaticRoutes(routes))...)
+	return g.routeWarnings
+}
+
+// warnMissing adds a warning for each interface that has no address yet.
+func (g *Gateway) warnMissing(warnings []string) []string {
+	for _, name := range g.bindings.missing(g.opts.Config) {
+		warnings = append(warnings, fmt.Sprintf("interface %s has no address: its tunnels can come up when it has one, and what they protect is blocked", name))
 	}
-	return append(change.Notices, warnings...), nil
+	return warnings
 }
 
 // retire closes the sockets that the configuration does not want any more, now

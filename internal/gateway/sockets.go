@@ -42,7 +42,7 @@ func wantedSockets(c *config.Config, conns []*ike.Connection) (wanted []netip.Ad
 		return nil
 	}
 	for _, x := range conns {
-		if local := netip.AddrPortFrom(x.Local, isakmp.PortIKE); !slices.Contains(wanted, local) {
+		if local := netip.AddrPortFrom(x.Local, isakmp.PortIKE); x.Local.IsValid() && !slices.Contains(wanted, local) {
 			wanted = append(wanted, local, netip.AddrPortFrom(x.Local, isakmp.PortNATT))
 		}
 	}

@@ -20,6 +20,8 @@ type noteSocket struct {
 	outer []ipsec.OuterHeader
 }
 
+func (s *noteSocket) Outlast() error { return nil }
+
 func (s *noteSocket) Close() error { return nil }
 
 func (s *noteSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {

@@ -30,6 +30,7 @@ type udpSocket interface {
 	Send(to netip.AddrPort, datagrams ...[]byte) error
 	SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error
 	Receive(handle func(from netip.AddrPort, tos uint8, datagrams [][]byte)) error
+	Outlast() error
 	Close() error
 }
 

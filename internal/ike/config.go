@@ -90,7 +90,7 @@ type Connection struct {
 	Map           string
 	Seq           int
 	Interface     string
-	Local         netip.Addr
+	Local         netip.Addr   // invalid while the interface has no address: nothing is negotiated
 	Peers         []netip.Addr // in the order of trying
 	Preferred     netip.Addr   // the one of them that each request tries first; invalid for none
 	TransformSets []policy.TransformSet
@@ -113,6 +113,9 @@ func indexOf(list []*Connection) index {
 	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool)}
 	for _, c := range list {
 		x.byTag[c.Tag] = c
+		if !c.Local.IsValid() {
+			continue
+		}
 		x.local[c.Local] = true
 		for _, p := range c.Peers {
 			ends := addrPair{c.Local, p}

@@ -93,7 +93,7 @@ func (e *Engine) failover(r request, peer netip.Addr) {
 func lost(reason trace.Reason) bool {
 	switch reason {
 	case trace.ReasonUserCommand, trace.ReasonShutdown, trace.ReasonReconfigured, trace.ReasonEvicted, trace.ReasonReplaced,
-		trace.ReasonInitialContact:
+		trace.ReasonInitialContact, trace.ReasonNewAddress:
 		return false
 	}
 	return true

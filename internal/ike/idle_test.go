@@ -103,7 +103,7 @@ func TestIdleTimeIsReconfigured(t *testing.T) {
 		conn := *cfg.Connections[0]
 		conn.IdleTime = idle
 		cfg.Connections = []*Connection{&conn}
-		p.do(p.hub, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, fx) })
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, trace.ReasonReconfigured, fx) })
 	}
 	change(0)
 	p.advance(11 * time.Minute)

@@ -10,10 +10,10 @@ import (
 // under its old Tag goes on with its SAs: the caller keeps a Tag for what is
 // negotiated the same as before, with the same lines of the access list under
 // the same indexes, and gives no Tag a second time. SAs and negotiations of a
-// Tag that is gone end with trace.ReasonReconfigured, and so do ISAKMP SAs
+// Tag that is gone end for the reason that is given, and so do ISAKMP SAs
 // between two ends that share no connection any more; their peers are told.
 // Policies, keys and the identity count from the next negotiation on.
-func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
+func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Effects) {
 	e.begin(now, fx)
 	before := e.conns
 	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
@@ -22,7 +22,7 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
 	}
 	for _, c := range e.sortedChildren() {
 		if e.conns.byTag[c.conn] == nil {
-			e.expireChild(c, trace.ReasonReconfigured)
+			e.expireChild(c, why)
 			continue
 		}
 		c.startIdle()
@@ -32,7 +32,7 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, fx *Effects) {
 		case s.dead:
 		case !e.conns.local[s.local.Addr()], len(before.byEnds[s.pair()]) > 0 && len(e.conns.byEnds[s.pair()]) == 0:
 			s.sendDeleteISAKMP()
-			s.deleteSA(trace.ReasonReconfigured)
+			s.deleteSA(why)
 		case s.up():
 			s.startWatching()
 		}

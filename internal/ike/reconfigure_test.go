@@ -19,7 +19,7 @@ func (p *pair) reconfigure(change func(*Config)) {
 		cfg.Connections = append(cfg.Connections, &x)
 	}
 	change(&cfg)
-	p.do(p.hub, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, fx) })
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, trace.ReasonReconfigured, fx) })
 	p.settle()
 }
 
@@ -152,7 +152,7 @@ func TestNATKeepalivesFollowTheConfiguration(t *testing.T) {
 	}{{20 * time.Second, 3}, {0, 0}, {5 * time.Second, 12}} {
 		cfg := p.spoke.engine.cfg
 		cfg.NATKeepalive = step.interval
-		p.do(p.spoke, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, fx) })
+		p.do(p.spoke, func(e *Engine, fx *Effects) { e.Reconfigure(p.now, cfg, trace.ReasonReconfigured, fx) })
 		sent = 0
 		p.advance(time.Minute)
 		if sent != step.want {

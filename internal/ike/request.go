@@ -38,6 +38,12 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 		e.failed(a)
 		return
 	}
+	if !conn.Local.IsValid() {
+		ctx := trace.Context{Remote: toPort(e.firstPeer(conn))}
+		e.emit(&ctx, &trace.RequestFailed{Reason: trace.ReasonNoAddress})
+		e.failed(a)
+		return
+	}
 	r := requestFor(conn, a)
 	if e.underWay(conn, r) || e.answered(conn, r) {
 		return

@@ -14,7 +14,7 @@ import (
 // interfaces of before.
 func (g gateway) Apply(cfg *config.Config) ([]string, error) {
 	h := g.host
-	change, err := h.router.Prepare(cfg, router.ConfiguredAddress)
+	change, err := h.router.Prepare(cfg, h.localAddress)
 	if err != nil {
 		return nil, err
 	}
@@ -47,12 +47,12 @@ func (h *host) plug(cfg *config.Config) error {
 		return err
 	}
 	old := h.ports
-	h.ports, h.routes = nil, routesOf(cfg)
+	h.ports, h.routes = nil, h.routesOf(cfg)
 	for _, i := range cfg.Interfaces {
 		if i.Shutdown {
 			continue
 		}
-		for _, prefix := range i.Addresses {
+		for _, prefix := range h.addresses(i) {
 			h.ports = append(h.ports, h.portFor(old, i.Name, prefix))
 		}
 	}
@@ -82,7 +82,7 @@ func (h *host) portFor(old []*port, name string, prefix netip.Prefix) *port {
 // its links.
 func (h *host) free(cfg *config.Config) error {
 	for _, i := range cfg.Interfaces {
-		for _, prefix := range i.Addresses {
+		for _, prefix := range h.addresses(i) {
 			l := h.lab.net.link(prefix.Masked())
 			if i.Shutdown || loopback(i.Name) || l == nil {
 				continue

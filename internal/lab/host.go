@@ -18,8 +18,9 @@ import (
 type host struct {
 	lab     *lab
 	name    string
-	startup *config.Config // what a restart begins with
-	cfg     *config.Config // what runs
+	startup *config.Config          // what a restart begins with
+	cfg     *config.Config          // what runs
+	given   map[string]netip.Prefix // addresses that interfaces got from outside; invalid for a lost one
 	ports   []*port
 	routes  []route
 	rand    io.Reader
@@ -49,7 +50,7 @@ func (h *host) start() error {
 	}
 	h.cfg = h.startup
 	h.plane, h.released = newDataPlane(h), nil
-	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now,
+	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now, Local: h.localAddress,
 		Text: func(text []byte) { h.lab.debug(h.name, text) }, ClockMark: '*', Limits: trace.DefaultLimits})
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 	l.net.clock = &l.clock
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, startup: c.cfg, rand: stream(o.Seed, "gateway "+c.name)}
+		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix), rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)
 		}

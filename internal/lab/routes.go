@@ -27,13 +27,13 @@ type route struct {
 
 // routesOf makes the routing table of the interfaces that are up and of the
 // `ip route` lines.
-func routesOf(c *config.Config) []route {
+func (h *host) routesOf(c *config.Config) []route {
 	var all []route
 	for _, i := range c.Interfaces {
 		if i.Shutdown {
 			continue
 		}
-		for _, p := range i.Addresses {
+		for _, p := range h.addresses(i) {
 			all = append(all, route{prefix: p.Masked(), name: i.Name})
 		}
 	}

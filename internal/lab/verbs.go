@@ -31,6 +31,7 @@ var verbs = []verb{
 	{"unblock", []string{"unblock"}, (*lab).parseUnblock},
 	{"loss", []string{"loss PERCENT [on SUBNET]"}, (*lab).parseLoss},
 	{"latency", []string{"latency SUBNET DURATION"}, (*lab).parseLatency},
+	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
 	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},

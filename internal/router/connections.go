@@ -12,7 +12,8 @@ import (
 )
 
 // LocalAddress returns an interface's address: the configured one, or what the
-// host has where the configuration names none.
+// host has where the configuration names none. False is an interface that has
+// no address now: what its crypto map protects is blocked until it has one.
 type LocalAddress func(*config.Interface) (netip.Addr, bool)
 
 // ConfiguredAddress is the LocalAddress of interfaces with `ip address A M`.
@@ -21,6 +22,14 @@ func ConfiguredAddress(i *config.Interface) (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	return i.Addresses[0].Addr(), true
+}
+
+// present drops the address of an interface that has none now.
+func present(local LocalAddress, i *config.Interface) netip.Addr {
+	if a, ok := local(i); ok {
+		return a
+	}
+	return netip.Addr{}
 }
 
 // UnsupportedError is a configuration that is valid IOS and cannot run here.
@@ -38,10 +47,6 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 		if i.CryptoMap == "" || i.Shutdown || m == nil {
 			continue
 		}
-		addr, ok := local(i)
-		if !ok {
-			return nil, &UnsupportedError{"interface " + i.Name, "it has a crypto map and no address; give it `ip address A MASK`"}
-		}
 		for _, e := range m.Entries {
 			if !e.Complete() {
 				continue
@@ -50,7 +55,7 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 			if err != nil {
 				return nil, err
 			}
-			conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, addr
+			conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, present(local, i)
 			all = append(all, conn)
 		}
 	}

@@ -23,6 +23,9 @@ type Change struct {
 	// Notices say, a sentence each, what SAs end and what goes on as before
 	// until it is negotiated anew.
 	Notices []string
+
+	reason trace.Reason // of the ends of SAs
+	local  LocalAddress
 }
 
 // Policies is the SPD that the data plane needs after the change.
@@ -36,7 +39,7 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{Config: cfg, Connections: conns}
+	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local}
 	tag := r.lastTag
 	for _, x := range conns {
 		old := find(r.conns, x)
@@ -55,12 +58,13 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 // policies by then: what they protect must at no time find the old ones gone.
 func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	was := r.active()
-	r.cfg, r.conns = c.Config, c.Connections
+	r.tellAddresses(now, c)
+	r.cfg, r.conns, r.opts.Local = c.Config, c.Connections, c.local
 	for _, x := range c.Connections {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
 	r.setTimestamps()
-	r.engine.Reconfigure(now, r.engineConfig(), r.begin(now))
+	r.engine.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
 	out := r.finish()
 	r.tally.keep(r.conns)
 	if on := r.active(); on != was {

@@ -91,5 +91,6 @@ const (
 	CodeInvalidSPIReceived
 	CodeMessageFragmented
 	CodeRetransmissionSkipped
+	CodeLocalAddressChanged
 	NumCodes
 )

@@ -299,6 +299,7 @@ func systemMessages() []Record {
 	}
 	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47})
 	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400})
+	s.add(&LocalAddressChanged{Interface: "GigabitEthernet0/0", To: netip.MustParseAddr("192.1.1.41")})
 	s.add(&InvalidSPIReceived{Source: bookPeer, Destination: netip.MustParseAddr("192.1.1.40"), SPI: 0x3EA71AED})
 	s.add(&ISAKMPOnOff{On: false})
 	return s.records

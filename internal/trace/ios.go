@@ -129,6 +129,7 @@ var owners = [NumCodes]debugSet{
 	CodeResponderLifetime:        debugISAKMP,
 	CodeInvalidSPIReceived:       systemMessage,
 	CodeMessageFragmented:        0, // IOS's words are not known
+	CodeLocalAddressChanged:      0,
 	CodeClearTextReceived:        systemMessage,
 }
 

@@ -88,6 +88,7 @@ var registry = [NumCodes]struct {
 	CodeResponderLifetime:        {"responder_lifetime", func() Event { return new(ResponderLifetime) }},
 	CodeInvalidSPIReceived:       {"invalid_spi_received", func() Event { return new(InvalidSPIReceived) }},
 	CodeMessageFragmented:        {"message_fragmented", func() Event { return new(MessageFragmented) }},
+	CodeLocalAddressChanged:      {"local_address_changed", func() Event { return new(LocalAddressChanged) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }

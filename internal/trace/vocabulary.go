@@ -192,6 +192,8 @@ const (
 	ReasonUnconfirmed // the peer did not confirm quick mode
 	ReasonPeerDeleted // the peer told that it has deleted it
 	ReasonIdle        // it carried nothing for the idle time
+	ReasonNewAddress  // our address is another one now
+	ReasonNoAddress   // the interface has no address
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -199,7 +201,7 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"Recevied fatal informational", "No pre-shared key with peer", "PAYLOAD_MALFORMED", "Authentication failed",
 	"half-open SA evicted", "gateway is stopping", "internal error", "configuration changed", "Replaced by a newer SA", "Death by retransmission P2",
 	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer",
-	"Idle time exceeded"}
+	"Idle time exceeded", "Local address changed", "No local address"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
