@@ -60,7 +60,7 @@ var commands = []*node{
 	}},
 	{Text: "ping", Help: "Send echo messages", Next: []*node{
 		{Kind: config.Address, Text: "A.B.C.D", Arg: "target", Help: "Ping destination address", Do: do(ping),
-			Next: pingOptions("repeat", "size", "source"), Part: "OPTIONS"},
+			Next: pingOptions("repeat", "size", "source", "timeout"), Part: "OPTIONS"},
 	}},
 	{Text: "reload", Help: "Read the startup configuration anew", Do: do(reload)},
 	{Text: "show", Help: "Show running system information", Next: []*node{

@@ -267,9 +267,9 @@ Success rate is 0 percent (0/5)
 // The options of ping come in any order, each once; marks come seventy in a line.
 func TestPingOptions(t *testing.T) {
 	want := PingRequest{Target: netip.MustParseAddr("192.168.3.1"), Source: netip.MustParseAddr("192.168.2.1"),
-		Count: 72, Size: 1400, Timeout: 2 * time.Second}
-	for _, line := range []string{"ping 192.168.3.1 repeat 72 size 1400 source 192.168.2.1", "ping 192.168.3.1 so Lo0 re 72 si 1400",
-		"ping 192.168.3.1 size 1400 source Lo0 repeat 72"} {
+		Count: 72, Size: 1400, Timeout: 0}
+	for _, line := range []string{"ping 192.168.3.1 repeat 72 size 1400 source 192.168.2.1 timeout 0",
+		"ping 192.168.3.1 ti 0 so Lo0 re 72 si 1400", "ping 192.168.3.1 size 1400 source Lo0 timeout 0 repeat 72"} {
 		f := hubRouter(t)
 		f.probes = slices.Repeat([]PingProbe{{PingReply, time.Millisecond}}, 72)
 		out := run(t, f, line).Output
@@ -280,7 +280,7 @@ func TestPingOptions(t *testing.T) {
 			t.Errorf("%s prints\n%s", line, out)
 		}
 	}
-	for _, line := range []string{"ping 192.168.3.1 repeat 0", "ping 192.168.3.1 size 35", "ping 192.168.3.1 size 18025", "ping 192.168.3.1 repeat 3 repeat 3"} {
+	for _, line := range []string{"ping 192.168.3.1 repeat 0", "ping 192.168.3.1 size 35", "ping 192.168.3.1 size 18025", "ping 192.168.3.1 repeat 3 repeat 3", "ping 192.168.3.1 timeout 3601"} {
 		if r := New(hubRouter(t)).Run(line); r.Err == nil {
 			t.Errorf("%s is done", line)
 		}

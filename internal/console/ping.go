@@ -24,6 +24,7 @@ const (
 	pingMaxCount = 100000
 	pingMinSize  = 36
 	pingMaxSize  = 18024
+	pingMaxWait  = 3600 // seconds
 )
 
 // pingOptions are the options of ping that were not given yet, in any order.
@@ -38,6 +39,9 @@ func pingOptions(left ...string) []*node {
 		case "size":
 			nodes = append(nodes, &node{Text: name, Help: "Specify datagram size", Next: []*node{
 				{Kind: config.Number, Lo: pingMinSize, Hi: pingMaxSize, Arg: "size", Help: "Datagram size", Do: do(ping), Next: rest}}})
+		case "timeout":
+			nodes = append(nodes, &node{Text: name, Help: "Specify timeout interval", Next: []*node{
+				{Kind: config.Number, Lo: 0, Hi: pingMaxWait, Arg: "timeout", Help: "Timeout in seconds", Do: do(ping), Next: rest}}})
 		case "source":
 			nodes = append(nodes, &node{Text: name, Help: "Specify source address or name", Next: []*node{
 				{Kind: config.Address, Text: "A.B.C.D", Arg: "source", Help: "Source address", Do: do(ping), Next: rest},
@@ -71,6 +75,9 @@ func ping(r Router, a config.Args) (View, error) {
 	}
 	if a.Has("size") {
 		req.Size = int(a.Number("size"))
+	}
+	if a.Has("timeout") {
+		req.Timeout = time.Duration(a.Number("timeout")) * time.Second
 	}
 	if a.Has("source") {
 		req.Source = a.Addr("source")
