@@ -176,19 +176,19 @@ func TestModesAndPrompts(t *testing.T) {
 // TestUnsupportedIsForgotten: what a console takes back stops nothing.
 func TestUnsupportedIsForgotten(t *testing.T) {
 	e := NewEditor(New())
-	for _, line := range []string{"crypto map M 1 ipsec-isakmp", "reverse-route", "interface eth0", "crypto map M"} {
+	for _, line := range []string{"crypto map M 1 ipsec-isakmp", "qos pre-classify", "interface eth0", "crypto map M"} {
 		e.Line(line)
 	}
 	has := func() bool {
-		return slices.ContainsFunc(e.Check(), func(d Diagnostic) bool { return d.Code == CodeUnsupported && strings.Contains(d.Message, "reverse") })
+		return slices.ContainsFunc(e.Check(), func(d Diagnostic) bool { return d.Code == CodeUnsupported && strings.Contains(d.Message, "QoS") })
 	}
 	if !has() {
-		t.Error("reverse-route on an applied map is not an error")
+		t.Error("qos on an applied map is not an error")
 	}
 	e.Line("crypto map M 1")
-	e.Line("no reverse-route")
+	e.Line("no qos pre-classify")
 	if has() {
-		t.Error("reverse-route was taken back and still counts")
+		t.Error("qos was taken back and still counts")
 	}
 }
 

@@ -16,7 +16,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "isakmp", Help: "Configure ISAKMP policy", Next: isakmpNodes},
 			{Text: "ipsec", Help: "Configure IPSEC policy", Next: ipsecNodes},
 			{Text: "map", Help: "Enter a crypto map", Next: cryptoMapNodes},
-			{Text: "dynamic-map", Help: "Specify a dynamic crypto map template", Unsupported: "a dynamic crypto map", Block: true},
+			{Text: "dynamic-map", Help: "Specify a dynamic crypto map template", Next: dynamicMapNodes},
 			{Text: "keyring", Help: "Key ring commands", Unsupported: "a keyring", Block: true},
 			{Text: "pki", Help: "Public Key components", Unsupported: "PKI", Block: true},
 			{Text: "ca", Help: "Certification authority", Unsupported: "PKI", Block: true},

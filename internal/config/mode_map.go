@@ -19,7 +19,7 @@ var cryptoMapNodes = []*node{
 			{Text: "gdoi", Help: "GDOI", Unsupported: "GDOI", Scope: ScopeMap, Block: true},
 			{Text: "ipsec-isakmp", Help: "IPSEC w/ISAKMP", Do: enterCryptoMap, Next: []*node{
 				{Text: "discover", Help: "Enable tunnel endpoint discovery", Unsupported: "tunnel endpoint discovery", Scope: ScopeMap, Block: true},
-				{Text: "dynamic", Help: "Enable dynamic crypto map support", Unsupported: "a dynamic crypto map", Scope: ScopeMap, Block: true},
+				{Text: "dynamic", Help: "Enable dynamic crypto map support", Next: dynamicNodes},
 				{Text: "profile", Help: "Enable crypto map as a crypto-profile", Unsupported: "a crypto map profile", Scope: ScopeMap, Block: true},
 			}},
 			{Text: "ipsec-manual", Help: "IPSEC w/manual keying", Unsupported: "manual keying", Scope: ScopeMap, Block: true},
@@ -42,7 +42,7 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 		}},
 	}},
 	{Text: "qos", Help: "Quality of Service related commands", Unsupported: "QoS on a crypto map", Scope: ScopeMap},
-	{Text: "reverse-route", Help: "Reverse Route Injection", Unsupported: "reverse route injection", Scope: ScopeMap},
+	{Text: "reverse-route", Help: "Reverse Route Injection", Do: setReverseRoute, No: noReverseRoute, Next: reverseRouteNodes},
 	{Text: "set", Help: "Set values for encryption/decryption", Next: []*node{
 		{Text: "identity", Help: "Identity restriction", Unsupported: "an identity restriction", Scope: ScopeMap},
 		{Text: "ikev2-profile", Help: "Specify ikev2 Profile", Unsupported: "IKEv2", Scope: ScopeMap},
@@ -60,7 +60,7 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 			}},
 		}},
 		{Text: "pfs", Help: "Specify pfs settings", Do: setPFS, No: noPFS, Next: pfsGroups()},
-		{Text: "reverse-route", Help: "Reverse Route Injection", Unsupported: "reverse route injection", Scope: ScopeMap},
+		{Text: "reverse-route", Help: "Reverse Route Injection", Next: setReverseRouteNodes},
 		{Text: "security-association", Help: "Security association parameters", Next: []*node{
 			{Text: "dummy", Help: "Enable transmitting dummy packets", Unsupported: "dummy packets", Scope: ScopeMap},
 			{Text: "idle-time", Help: "Automatically delete IPsec SAs after a given idle period", No: noEntryIdleTime, Next: []*node{
@@ -108,24 +108,40 @@ func (e *Editor) rememberEntry(what string, a Args, arg string) {
 
 // enterCryptoMap reads `crypto map NAME SEQ ipsec-isakmp`.
 func enterCryptoMap(e *Editor, a Args) *Problem {
-	name, seq := a.Text("map"), int(a.Number("seq"))
-	m := e.cfg.CryptoMap(name)
-	if m == nil {
-		m = &CryptoMap{Name: name}
-		e.cfg.CryptoMaps = append(e.cfg.CryptoMaps, m)
-		e.remember(mapMark(name), a, "map")
+	m := e.makeCryptoMap(a)
+	if old := m.entry(int(a.Number("seq"))); old != nil && old.Dynamic != "" {
+		return &Problem{Code: CodeValue, Arg: "seq", Message: "this entry is the dynamic crypto map " + old.Dynamic,
+			Hint: "configure `crypto dynamic-map " + old.Dynamic + "`, or remove the entry first"}
 	}
+	m.Entries = e.enterEntry(m.Entries, m.Name, a)
+	return nil
+}
+
+// makeCryptoMap returns the crypto map that a command names, made if need be.
+func (e *Editor) makeCryptoMap(a Args) *CryptoMap {
+	m := e.cfg.CryptoMap(a.Text("map"))
+	if m == nil {
+		m = &CryptoMap{Name: a.Text("map")}
+		e.cfg.CryptoMaps = append(e.cfg.CryptoMaps, m)
+		e.remember(mapMark(m.Name), a, "map")
+	}
+	return m
+}
+
+// enterEntry makes the entry that a command numbers the current one, adding it
+// to a map's entries if need be. It returns the entries.
+func (e *Editor) enterEntry(entries []*CryptoMapEntry, within string, a Args) []*CryptoMapEntry {
+	seq := int(a.Number("seq"))
 	e.enter(&cryptoMapMode)
-	e.within, e.entry = name, m.entry(seq)
+	e.within, e.entry = within, entryOf(entries, seq)
 	if e.entry != nil {
-		e.again(entryMark(name, seq), a, "seq")
-		return nil
+		e.again(entryMark(within, seq), a, "seq")
+		return entries
 	}
 	e.entry = &CryptoMapEntry{Seq: seq}
-	i, _ := slices.BinarySearchFunc(m.Entries, seq, func(o *CryptoMapEntry, seq int) int { return cmp.Compare(o.Seq, seq) })
-	m.Entries = slices.Insert(m.Entries, i, e.entry)
-	e.remember(entryMark(name, seq), a, "seq")
-	return nil
+	i, _ := slices.BinarySearchFunc(entries, seq, func(o *CryptoMapEntry, seq int) int { return cmp.Compare(o.Seq, seq) })
+	e.remember(entryMark(within, seq), a, "seq")
+	return slices.Insert(entries, i, e.entry)
 }
 
 // reenterCryptoMap reads `crypto map NAME SEQ`, for an entry that exists.

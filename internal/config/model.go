@@ -19,6 +19,7 @@ type Config struct {
 	ISAKMP          ISAKMP
 	IPsec           IPsec
 	TransformSets   []*TransformSet // in the order of their first line
+	DynamicMaps     []*DynamicMap   // in the order of their first line
 	CryptoMaps      []*CryptoMap    // in the order of their first line
 	Interfaces      []*Interface    // in the order of their first line
 	Routes          []Route         // in the order of their lines
@@ -175,9 +176,19 @@ type CryptoMap struct {
 	Entries []*CryptoMapEntry // sorted by Seq
 }
 
-// CryptoMapEntry is one `crypto map NAME SEQ ipsec-isakmp`.
+// DynamicMap is the templates of one `crypto dynamic-map` name.
+type DynamicMap struct {
+	Name    string
+	Entries []*CryptoMapEntry // sorted by Seq
+}
+
+// CryptoMapEntry is one `crypto map NAME SEQ ipsec-isakmp`, or one `crypto
+// dynamic-map NAME SEQ`. The former is nothing but a place in the map where it
+// names a dynamic one.
 type CryptoMapEntry struct {
 	Seq               int
+	Dynamic           string      // `dynamic NAME`, "" when none
+	Templates         *DynamicMap // the same, resolved by Load and Editor.Check
 	Description       string
 	Peers             []Peer          // in the order of preference
 	TransformSets     []string        // names, in the order of preference
@@ -190,12 +201,26 @@ type CryptoMapEntry struct {
 	IdleToDefault     bool            // `idle-time N default`
 	ACL               string          // name or number, "" when none
 	AccessList        *AccessList     // the same, resolved by Load and Editor.Check
+	ReverseRoute      ReverseRoute
 }
 
 // Complete says whether the entry has what IOS asks before it enables one: a
 // peer, a transform set and an access list.
 func (e *CryptoMapEntry) Complete() bool {
-	return len(e.Peers) > 0 && len(e.TransformSets) > 0 && e.ACL != ""
+	return e.Dynamic != "" || len(e.Peers) > 0 && len(e.TransformSets) > 0 && e.ACL != ""
+}
+
+// TemplateComplete says the same of a `crypto dynamic-map` entry, which needs a
+// transform set only.
+func (e *CryptoMapEntry) TemplateComplete() bool { return len(e.TransformSets) > 0 }
+
+// ReverseRoute is `reverse-route` with `set reverse-route`.
+type ReverseRoute struct {
+	On       bool
+	Static   bool       // the access list's networks have routes, SA or not
+	NextHop  netip.Addr // `remote-peer`; invalid: the peer
+	Distance uint8      // 0: IOS's 1
+	Tag      uint32     // 0: none
 }
 
 // Peer is one `set peer`: an address or a host name.
@@ -318,6 +343,11 @@ func (c *Config) CryptoMap(name string) *CryptoMap {
 	return find(c.CryptoMaps, func(m *CryptoMap) bool { return m.Name == name })
 }
 
+// DynamicMap returns the dynamic map of that name, or nil.
+func (c *Config) DynamicMap(name string) *DynamicMap {
+	return find(c.DynamicMaps, func(d *DynamicMap) bool { return d.Name == name })
+}
+
 // TransformSet returns the transform set of that name, or nil.
 func (c *Config) TransformSet(name string) *TransformSet {
 	return find(c.TransformSets, func(t *TransformSet) bool { return t.Name == name })
@@ -338,8 +368,10 @@ func (c *Config) Interface(name string) *Interface {
 }
 
 // entry returns the map's entry of that number, or nil.
-func (m *CryptoMap) entry(seq int) *CryptoMapEntry {
-	return find(m.Entries, func(e *CryptoMapEntry) bool { return e.Seq == seq })
+func (m *CryptoMap) entry(seq int) *CryptoMapEntry { return entryOf(m.Entries, seq) }
+
+func entryOf(entries []*CryptoMapEntry, seq int) *CryptoMapEntry {
+	return find(entries, func(e *CryptoMapEntry) bool { return e.Seq == seq })
 }
 
 func find[T any](all []*T, is func(*T) bool) *T {

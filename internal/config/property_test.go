@@ -38,6 +38,7 @@ func drawConfig(t *rapid.T) *Config {
 	c.TransformSets = distinct(t, "sets", drawTransformSet, func(s *TransformSet) string { return s.Name })
 	c.AccessLists = distinct(t, "lists", drawACL, func(l *AccessList) string { return l.Name })
 	if len(c.TransformSets) > 0 && len(c.AccessLists) > 0 {
+		c.DynamicMaps = distinct(t, "dynamic maps", func(t *rapid.T) *DynamicMap { return drawDynamicMap(t, c) }, func(d *DynamicMap) string { return d.Name })
 		c.CryptoMaps = distinct(t, "maps", func(t *rapid.T) *CryptoMap { return drawMap(t, c) }, func(m *CryptoMap) string { return m.Name })
 	}
 	c.Interfaces = drawInterfaces(t, c)
@@ -245,8 +246,39 @@ func drawMap(t *rapid.T, c *Config) *CryptoMap {
 	return m
 }
 
+func drawDynamicMap(t *rapid.T, c *Config) *DynamicMap {
+	d := &DynamicMap{Name: name(t, "dynamic map")}
+	d.Entries = distinct(t, "templates", func(t *rapid.T) *CryptoMapEntry { return drawTemplate(t, c) }, func(e *CryptoMapEntry) string { return fmt.Sprint(e.Seq) })
+	if len(d.Entries) == 0 {
+		d.Entries = []*CryptoMapEntry{{Seq: 1}}
+	}
+	slices.SortFunc(d.Entries, func(a, b *CryptoMapEntry) int { return a.Seq - b.Seq })
+	return d
+}
+
 func drawMapEntry(t *rapid.T, c *Config) *CryptoMapEntry {
+	if len(c.DynamicMaps) > 0 && rapid.Bool().Draw(t, "dynamic") {
+		d := rapid.SampledFrom(c.DynamicMaps).Draw(t, "of")
+		return &CryptoMapEntry{Seq: rapid.IntRange(1, 65535).Draw(t, "seq"), Dynamic: d.Name, Templates: d}
+	}
+	return drawTemplate(t, c)
+}
+
+func drawReverseRoute(t *rapid.T) ReverseRoute {
+	r := ReverseRoute{On: rapid.Bool().Draw(t, "reverse-route"), Distance: rapid.Uint8().Draw(t, "distance"), Tag: rapid.Uint32().Draw(t, "tag")}
+	if r.On {
+		r.Static = rapid.Bool().Draw(t, "static")
+		if rapid.Bool().Draw(t, "remote-peer") {
+			r.NextHop = address(t, "next hop")
+		}
+	}
+	return r
+}
+
+// drawTemplate draws what stands below an entry of either kind.
+func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 	e := &CryptoMapEntry{
+		ReverseRoute: drawReverseRoute(t),
 		Seq:         rapid.IntRange(1, 65535).Draw(t, "seq"),
 		Description: words(t, "description"),
 		Peers:       distinct(t, "peers", drawPeer, Peer.String),

@@ -22,12 +22,7 @@ func (c *Config) RunningConfig() string {
 	c.writeSystem(&w)
 	c.writeISAKMP(&w)
 	c.writeIPsec(&w)
-	for _, m := range c.CryptoMaps {
-		for _, e := range m.Entries {
-			e.write(&w, m.Name)
-		}
-		w.line("!")
-	}
+	c.writeMaps(&w)
 	for _, i := range c.Interfaces {
 		i.write(&w)
 	}
@@ -295,8 +290,29 @@ func (t *TransformSet) Transforms() []string {
 	return words
 }
 
-func (e *CryptoMapEntry) write(w *writer, name string) {
-	w.line("crypto map %s %d ipsec-isakmp ", name, e.Seq)
+func (c *Config) writeMaps(w *writer) {
+	for _, d := range c.DynamicMaps {
+		for _, e := range d.Entries {
+			w.line("crypto dynamic-map %s %d", d.Name, e.Seq)
+			e.write(w)
+		}
+		w.line("!")
+	}
+	for _, m := range c.CryptoMaps {
+		for _, e := range m.Entries {
+			if e.Dynamic != "" {
+				w.line("crypto map %s %d ipsec-isakmp dynamic %s ", m.Name, e.Seq, e.Dynamic)
+				continue
+			}
+			w.line("crypto map %s %d ipsec-isakmp ", m.Name, e.Seq)
+			e.write(w)
+		}
+		w.line("!")
+	}
+}
+
+// write shows the lines below an entry.
+func (e *CryptoMapEntry) write(w *writer) {
 	if e.Description != "" {
 		w.line(" description %s", e.Description)
 	}
@@ -328,9 +344,28 @@ func (e *CryptoMapEntry) write(w *writer, name string) {
 	if e.PFS != isakmp.GroupNone {
 		w.line(" set pfs group%d", e.PFS)
 	}
+	if r := e.ReverseRoute; r.Distance != 0 {
+		w.line(" set reverse-route distance %d", r.Distance)
+	}
+	if r := e.ReverseRoute; r.Tag != 0 {
+		w.line(" set reverse-route tag %d", r.Tag)
+	}
 	if e.ACL != "" {
 		w.line(" match address %s", e.ACL)
 	}
+	if e.ReverseRoute.On {
+		w.line(" reverse-route%s", e.ReverseRoute.options())
+	}
+}
+
+func (r ReverseRoute) options() (words string) {
+	if r.NextHop.IsValid() {
+		words += " remote-peer " + r.NextHop.String()
+	}
+	if r.Static {
+		words += " static"
+	}
+	return words
 }
 
 func (i *Interface) write(w *writer) {

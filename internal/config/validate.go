@@ -59,18 +59,25 @@ func (e *Editor) inUse(u use) bool {
 		i := e.cfg.Interface(u.owner)
 		return i != nil && i.CryptoMap != ""
 	case ScopeACL:
-		for _, m := range e.cfg.CryptoMaps {
-			if slices.ContainsFunc(m.Entries, func(c *CryptoMapEntry) bool { return c.ACL == u.owner }) {
-				return true
-			}
-		}
+		uses := func(c *CryptoMapEntry) bool { return c.ACL == u.owner }
+		return slices.ContainsFunc(e.cfg.CryptoMaps, func(m *CryptoMap) bool { return slices.ContainsFunc(m.Entries, uses) }) ||
+			slices.ContainsFunc(e.cfg.DynamicMaps, func(d *DynamicMap) bool { return slices.ContainsFunc(d.Entries, uses) })
 	}
 	return false
 }
 
-// applied says whether an interface has the crypto map.
-func (e *Editor) applied(name string) bool {
-	return slices.ContainsFunc(e.cfg.Interfaces, func(i *Interface) bool { return i.CryptoMap == name })
+// applied says whether an interface has the crypto map, or one that names the
+// dynamic crypto map of an owner.
+func (e *Editor) applied(owner string) bool {
+	return slices.ContainsFunc(e.cfg.Interfaces, func(i *Interface) bool {
+		if i.CryptoMap == owner {
+			return true
+		}
+		m := e.cfg.CryptoMap(i.CryptoMap)
+		return m != nil && slices.ContainsFunc(m.Entries, func(c *CryptoMapEntry) bool {
+			return c.Dynamic != "" && dynamicOwner(c.Dynamic) == owner
+		})
+	})
 }
 
 // anyApplied says whether the gateway has anything to do.
@@ -167,14 +174,21 @@ func similar(what, name string, all []string) string {
 
 func (e *Editor) checkMaps() {
 	checked := map[*AccessList]bool{}
-	for _, m := range e.cfg.CryptoMaps {
-		e.checkMap(m)
-		for _, c := range m.Entries {
+	lists := func(within string, entries []*CryptoMapEntry) {
+		for _, c := range entries {
 			if l := c.AccessList; l != nil && !checked[l] {
 				checked[l] = true
-				e.checkSelectors(c, entryMark(m.Name, c.Seq))
+				e.checkSelectors(c, entryMark(within, c.Seq))
 			}
 		}
+	}
+	for _, m := range e.cfg.CryptoMaps {
+		e.checkMap(m)
+		lists(m.Name, m.Entries)
+	}
+	for _, d := range e.cfg.DynamicMaps {
+		e.checkDynamicMap(d)
+		lists(dynamicOwner(d.Name), d.Entries)
 	}
 }
 
@@ -185,6 +199,10 @@ func (e *Editor) checkMap(m *CryptoMap) {
 	}
 	for _, c := range m.Entries {
 		key := entryMark(m.Name, c.Seq)
+		if c.Dynamic != "" {
+			e.resolveDynamic(c, key)
+			continue
+		}
 		e.resolve(c, key)
 		if !c.Complete() {
 			e.find(Warning, CodeDisabled, key, "", "entry %d of %s stays disabled: it has no %s", c.Seq, m.Name, missing(c))

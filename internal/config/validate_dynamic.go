@@ -1,0 +1,49 @@
+package config
+
+import "slices"
+
+// resolveDynamic finds the dynamic crypto map that a crypto map entry names.
+func (e *Editor) resolveDynamic(c *CryptoMapEntry, key string) {
+	c.Templates = e.cfg.DynamicMap(c.Dynamic)
+	if c.Templates == nil {
+		e.find(Error, CodeReference, key+" dynamic", similar("dynamic crypto map", c.Dynamic, dynamicNames(e.cfg.DynamicMaps)),
+			"there is no dynamic crypto map %s", c.Dynamic)
+	}
+}
+
+func dynamicNames(maps []*DynamicMap) []string {
+	var all []string
+	for _, d := range maps {
+		all = append(all, d.Name)
+	}
+	return all
+}
+
+func (e *Editor) checkDynamicMap(d *DynamicMap) {
+	owner := dynamicOwner(d.Name)
+	names := func(c *CryptoMapEntry) bool { return c.Dynamic == d.Name }
+	if !slices.ContainsFunc(e.cfg.CryptoMaps, func(m *CryptoMap) bool { return slices.ContainsFunc(m.Entries, names) }) {
+		e.find(Warning, CodeUnused, mapMark(owner), "write `crypto map NAME SEQ ipsec-isakmp dynamic "+d.Name+"`",
+			"no crypto map names the dynamic crypto map %s: it answers nobody", d.Name)
+	}
+	for _, c := range d.Entries {
+		key := entryMark(owner, c.Seq)
+		e.resolve(c, key)
+		if !c.TemplateComplete() {
+			e.find(Warning, CodeDisabled, key, "", "entry %d of the dynamic crypto map %s stays disabled: it has no `set transform-set`", c.Seq, d.Name)
+		}
+		if !e.applied(owner) {
+			continue
+		}
+		if e.checkPeers(c, key); len(c.Peers) == 0 && !e.hasKeyForRange() {
+			e.find(Warning, CodeReference, key, "write `crypto isakmp key KEY address 0.0.0.0 0.0.0.0`, or the range that the peers have their addresses from",
+				"no pre-shared key is for more than one address: a peer whose address is not known has none")
+		}
+	}
+}
+
+// hasKeyForRange says whether a peer with an address that is not known may have
+// a pre-shared key.
+func (e *Editor) hasKeyForRange() bool {
+	return slices.ContainsFunc(e.cfg.ISAKMP.Keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 })
+}
