@@ -39,6 +39,24 @@ Interfaces: an IOS name is bound to the Linux interface that carries its ` + "`i
 In the syntax below, ` + "`{ a | b }`" + ` is a choice, ` + "`[ a ]`" + ` may be left out, and ` + "`...`" + ` repeats.
 `
 
+// docsDynamic stands below the crypto map mode.
+const docsDynamic = `
+` + "`crypto dynamic-map`" + ` has the same commands, of which only ` + "`set transform-set`" + ` is needed. It answers peers whose
+addresses are not known, and asks nobody. Behind the static entries of its crypto map, each peer gets an entry for each
+pair of networks that it asks for, which lives as long as its SAs:
+
+- ` + "`match address`" + ` lists what peers may ask for. It is protected at all times, and dropped while no peer has it.
+- Without a list a peer may ask for anything, also for what is another's; it is protected while the peer is up, and
+  before and after that passes in clear. List the networks where they are known.
+- Such peers need a key for a range of addresses: ` + "`crypto isakmp key KEY address 0.0.0.0 0.0.0.0`" + `. Who has it is one of
+  them: the newest peer with the same pair of networks takes them over.
+
+` + "`reverse-route`" + ` puts a route to the peer's network into the host's main table (` + "`proto 171`" + `), by the way that leads to the
+peer or to ` + "`remote-peer`" + `, as long as there is an SA; with ` + "`static`" + ` to what the access list permits, at all times. The distance
+becomes the metric. What a crypto map protects finds its way without: the route is for a routing daemon that
+redistributes it. None leads to 0.0.0.0/0, nor to a network in which its own next hop is.
+`
+
 func documentation() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -48,6 +66,9 @@ func documentation() string {
 			b.WriteString(line + "\n")
 		}
 		b.WriteString("```\n")
+		if m == &cryptoMapMode {
+			b.WriteString(docsDynamic)
+		}
 	}
 	b.WriteString(docsParts())
 	b.WriteString("\n## Known to IOS, not supported yet\n\n")

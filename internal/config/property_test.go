@@ -279,10 +279,10 @@ func drawReverseRoute(t *rapid.T) ReverseRoute {
 func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 	e := &CryptoMapEntry{
 		ReverseRoute: drawReverseRoute(t),
-		Seq:         rapid.IntRange(1, 65535).Draw(t, "seq"),
-		Description: words(t, "description"),
-		Peers:       distinct(t, "peers", drawPeer, Peer.String),
-		PFS:         rapid.OneOf(rapid.Just(isakmp.GroupNone), rapid.Just(isakmp.GroupMODP2048), rapid.Just(isakmp.GroupMODP2048S256)).Draw(t, "pfs"),
+		Seq:          rapid.IntRange(1, 65535).Draw(t, "seq"),
+		Description:  words(t, "description"),
+		Peers:        distinct(t, "peers", drawPeer, Peer.String),
+		PFS:          rapid.OneOf(rapid.Just(isakmp.GroupNone), rapid.Just(isakmp.GroupMODP2048), rapid.Just(isakmp.GroupMODP2048S256)).Draw(t, "pfs"),
 	}
 	if len(e.Peers) > 0 && rapid.Bool().Draw(t, "default") {
 		e.Peers[0].Default = true

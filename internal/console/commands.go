@@ -115,6 +115,11 @@ var terminalNodes = []*node{
 
 var showCrypto = []*node{
 	{Text: "debug-condition", Help: "Debug Condition filters", Do: plain(debugConditions)},
+	{Text: "dynamic-map", Help: "Crypto map templates", Do: do(dynamicMaps), Next: []*node{
+		{Text: "tag", Help: "Crypto map template tag", Next: []*node{
+			{Kind: config.Word, Text: "WORD", Arg: "tag", Help: "Dynamic crypto map tag", Do: do(dynamicMaps)},
+		}},
+	}},
 	{Text: "engine", Help: "Show crypto engine info", Next: []*node{
 		{Text: "brief", Help: "Show a brief listing of the crypto engine", Do: plain(engineBrief)},
 		{Text: "connections", Help: "Show connection information", Next: []*node{

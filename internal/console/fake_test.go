@@ -22,6 +22,8 @@ type fakeRouter struct {
 	isakmp      []ike.ISAKMPSA
 	ipsec       []ike.IPsecSA
 	connections []*ike.Connection
+	instances   []*ike.Connection
+	reverse     []ReverseRoute
 	stats       ike.Statistics
 	drops       ipsec.DropCounts
 	sa          map[[2]uint32]Counters
@@ -48,6 +50,8 @@ func (f *fakeRouter) Hostname() string               { return f.cfg.Hostname }
 func (f *fakeRouter) ISAKMPSAs() []ike.ISAKMPSA      { return f.isakmp }
 func (f *fakeRouter) IPsecSAs() []ike.IPsecSA        { return f.ipsec }
 func (f *fakeRouter) Connections() []*ike.Connection { return f.connections }
+func (f *fakeRouter) Instances() []*ike.Connection   { return f.instances }
+func (f *fakeRouter) ReverseRoutes() []ReverseRoute  { return f.reverse }
 func (f *fakeRouter) Statistics() ike.Statistics     { return f.stats }
 func (f *fakeRouter) PacketDrops() ipsec.DropCounts  { return f.drops }
 func (f *fakeRouter) SACounters(in, out uint32) Counters {

@@ -21,6 +21,10 @@ type Router interface {
 	ISAKMPSAs() []ike.ISAKMPSA
 	IPsecSAs() []ike.IPsecSA
 	Connections() []*ike.Connection
+	// Instances lists what live peers have of dynamic crypto maps, oldest first.
+	Instances() []*ike.Connection
+	// ReverseRoutes lists the routes of reverse-route, by prefix.
+	ReverseRoutes() []ReverseRoute
 	Statistics() ike.Statistics
 	// PacketDrops counts the packets that the data plane has dropped, by
 	// reason, those of no SA included.

@@ -83,6 +83,9 @@ func ipsecSAs(r Router) IPsecSAs {
 	sas := r.IPsecSAs()
 	shown := make([]bool, len(sas))
 	for _, c := range r.Connections() {
+		if c.Dynamic {
+			continue
+		}
 		block := view.block(c.Interface, c.Map, c.Local)
 		for line, entry := range c.ACL {
 			if !entry.Permit {
@@ -97,12 +100,32 @@ func ipsecSAs(r Router) IPsecSAs {
 			}
 		}
 	}
+	view.addInstances(r, sas, shown)
 	for i, sa := range sas {
 		if !shown[i] {
 			view.block("", "", sa.Local.Addr()).add(r, &ike.Connection{}, sa)
 		}
 	}
 	return view
+}
+
+// addInstances adds an ident for each instance of a dynamic crypto map.
+func (v *IPsecSAs) addInstances(r Router, sas []ike.IPsecSA, shown []bool) {
+	of := map[uint32][]int{}
+	for i, sa := range sas {
+		of[sa.Connection] = append(of[sa.Connection], i)
+	}
+	for _, c := range r.Instances() {
+		d := newIdent(c, c.ACL[0].Local, c.ACL[0].Remote)
+		d.FromACL, d.PeerPort = false, c.Remote.Port()
+		d.count(r.PolicyCounters(c.Tag, 0))
+		for _, i := range of[c.Tag] {
+			shown[i] = true
+			d.addPair(r, c, sas[i])
+		}
+		block := v.block(c.Interface, c.Map, c.Local)
+		block.Idents = append(block.Idents, d)
+	}
 }
 
 // block returns the block of an interface, made if need be.

@@ -25,8 +25,15 @@ type CryptoMap struct {
 
 // CryptoMapLine is one entry of a crypto map. CurrentPeer is the peer of its
 // youngest IPsec SA, else the first configured.
+//
+// An entry that names a dynamic crypto map has nothing but DynamicMap. One that
+// was made of a template for a peer has CreatedFrom, the template's name and
+// number, and its peer's port.
 type CryptoMapLine struct {
 	Sequence          int      `json:"sequence"`
+	DynamicMap        string   `json:"dynamic_map,omitempty"`
+	CreatedFrom       string   `json:"created_from,omitempty"`
+	PeerPort          uint16   `json:"peer_port,omitempty"`
 	Description       string   `json:"description,omitempty"`
 	Complete          bool     `json:"complete"` // has a peer, a transform set and an access list
 	Peers             []string `json:"peers"`
@@ -38,15 +45,24 @@ type CryptoMapLine struct {
 	IdleSeconds       int      `json:"idle_seconds"` // 0: SAs may be idle
 	PFSGroup          uint16   `json:"pfs_group"`    // 0: off
 	TransformSets     []string `json:"transform_sets"`
+	ReverseRoute      bool     `json:"reverse_route"`
+
+	template bool // which needs a transform set only
 }
 
 func cryptoMaps(r Router) CryptoMaps {
+	instances := r.Instances()
 	cfg := r.Config()
 	view := CryptoMaps{Maps: []CryptoMap{}}
 	for _, m := range cfg.CryptoMaps {
 		shown := CryptoMap{Name: m.Name, Entries: []CryptoMapLine{}, Interfaces: []string{}}
 		for _, e := range m.Entries {
 			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m.Name, e))
+		}
+		for _, c := range instances {
+			if c.Map == m.Name {
+				shown.Entries = append(shown.Entries, instanceLine(cfg, c))
+			}
 		}
 		for _, i := range cfg.Interfaces {
 			if i.CryptoMap == m.Name {
@@ -59,7 +75,20 @@ func cryptoMaps(r Router) CryptoMaps {
 }
 
 func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMapEntry) CryptoMapLine {
+	line := entryLine(cfg, e)
+	if len(line.Peers) > 0 {
+		line.CurrentPeer = line.Peers[0]
+	}
+	if peer := livePeer(r, name, e.Seq); peer.IsValid() {
+		line.CurrentPeer = peer.String()
+	}
+	return line
+}
+
+// entryLine is what the configuration says of an entry.
+func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 	line := CryptoMapLine{
+		DynamicMap: e.Dynamic, ReverseRoute: e.ReverseRoute.On,
 		Sequence: e.Seq, Description: e.Description, Complete: e.Complete(), Peers: []string{}, AccessList: e.ACL,
 		AccessListLines: []string{}, LifetimeKilobytes: cfg.IPsec.LifetimeKilobytes,
 		LifetimeSeconds: cfg.IPsec.LifetimeSeconds, PFSGroup: uint16(e.PFS), TransformSets: []string{},
@@ -84,12 +113,6 @@ func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMa
 	}
 	line.IdleSeconds = int(idle / time.Second)
 	line.TransformSets = append(line.TransformSets, e.TransformSets...)
-	if len(line.Peers) > 0 {
-		line.CurrentPeer = line.Peers[0]
-	}
-	if peer := livePeer(r, name, e.Seq); peer.IsValid() {
-		line.CurrentPeer = peer.String()
-	}
 	return line
 }
 
@@ -97,7 +120,7 @@ func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMa
 func livePeer(r Router, name string, seq int) netip.Addr {
 	tags := map[uint32]bool{}
 	for _, c := range r.Connections() {
-		tags[c.Tag] = c.Map == name && c.Seq == seq
+		tags[c.Tag] = c.Map == name && c.Seq == seq && !c.Dynamic
 	}
 	var youngest ike.IPsecSA
 	for _, sa := range r.IPsecSAs() {
@@ -133,6 +156,10 @@ func (v CryptoMaps) Text() string {
 }
 
 func (e CryptoMapLine) write(b *strings.Builder) {
+	if e.DynamicMap != "" {
+		fmt.Fprintf(b, "\tDynamic map template tag: %s\n", e.DynamicMap)
+		return
+	}
 	if e.Description != "" {
 		fmt.Fprintf(b, "\tDescription: %s\n", e.Description)
 	}
@@ -143,13 +170,16 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 	for _, p := range e.Peers {
 		fmt.Fprintf(b, "\tPeer = %s\n", p)
 	}
-	if e.AccessList == "" {
+	if e.AccessList == "" && e.CreatedFrom == "" {
 		b.WriteString("\tNo matching address list set.\n")
 	} else {
 		fmt.Fprintf(b, "\tExtended IP access list %s\n", e.AccessList)
 	}
 	for _, line := range e.AccessListLines {
 		fmt.Fprintf(b, "\t    %s\n", line)
+	}
+	if e.CreatedFrom != "" {
+		fmt.Fprintf(b, "\t    dynamic (created from dynamic map %s)\n", e.CreatedFrom)
 	}
 	if e.CurrentPeer != "" {
 		fmt.Fprintf(b, "\tCurrent peer: %s\n", e.CurrentPeer)
@@ -168,12 +198,15 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 		fmt.Fprintf(b, "\t\t%s, \n", set)
 	}
 	b.WriteString("\t}\n")
+	if e.ReverseRoute {
+		b.WriteString("\tReverse Route Injection Enabled\n") // recalled
+	}
 }
 
 // missing says what an incomplete entry lacks. IOS has one text for a peer
 // and an access list.
 func (e CryptoMapLine) missing() string {
-	if len(e.Peers) == 0 || e.AccessList == "" {
+	if !e.template && (len(e.Peers) == 0 || e.AccessList == "") {
 		return "peer or access-list definitions"
 	}
 	return "transform-set definition"

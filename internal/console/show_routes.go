@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Routes is show ip route: the networks of the interfaces that are up, and the
-// static routes. What else the host has is not listed.
+// Routes is show ip route: the networks of the interfaces that are up, the
+// static routes and the reverse ones. What else the host has is not listed.
 type Routes struct {
 	Routes []Route `json:"routes"` // sorted by address, longer prefixes last
 }
@@ -38,6 +38,9 @@ func routes(r Router) Routes {
 		if i := cfg.Interface(s.Interface); i == nil || !i.Shutdown {
 			view.Routes = append(view.Routes, Route{"static", s.Prefix, s.Distance, s.NextHop, s.Interface})
 		}
+	}
+	for _, s := range r.ReverseRoutes() {
+		view.Routes = append(view.Routes, Route{"static", s.Prefix, s.Distance, s.NextHop, ""})
 	}
 	view.Routes = best(view.Routes)
 	return view

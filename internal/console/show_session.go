@@ -33,7 +33,8 @@ type PeerSession struct {
 	Phase1ID      string `json:"phase1_id"`
 	Description   string `json:"description"`
 
-	local netip.Addr
+	local  netip.Addr
+	remote netip.AddrPort // where a peer of a dynamic crypto map is; others are known by their address alone
 }
 
 // SessionISAKMP is one living ISAKMP SA; Active means that phase 1 is over.
@@ -74,17 +75,23 @@ func sessions(r Router) Sessions {
 	view := Sessions{Sessions: []PeerSession{}}
 	connections := r.Connections()
 	for _, c := range connections {
+		if c.Dynamic {
+			continue
+		}
 		for _, peer := range c.Peers {
 			view.at(c.Interface, c.Local, peer).addLines(c)
 		}
 	}
+	for _, c := range r.Instances() {
+		view.atPort(c.Interface, c.Local, c.Remote).addLines(c)
+	}
 	for _, sa := range r.ISAKMPSAs() {
 		if !sa.Dead {
-			view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addISAKMP(sa, r.Now())
+			view.of(connections, sa.Local.Addr(), sa.Remote).addISAKMP(sa, r.Now())
 		}
 	}
 	for _, sa := range r.IPsecSAs() {
-		view.of(connections, sa.Local.Addr(), sa.Remote.Addr()).addIPsec(sa)
+		view.of(connections, sa.Local.Addr(), sa.Remote).addIPsec(sa)
 	}
 	for i := range view.Sessions {
 		view.Sessions[i].Status = view.Sessions[i].status()
@@ -97,7 +104,7 @@ func sessions(r Router) Sessions {
 func (v *Sessions) at(name string, local, peer netip.Addr) *PeerSession {
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
-		if s.Interface == name && s.local == local && s.Peer == peer {
+		if s.Interface == name && s.local == local && s.Peer == peer && !s.remote.IsValid() {
 			return s
 		}
 	}
@@ -108,20 +115,53 @@ func (v *Sessions) at(name string, local, peer netip.Addr) *PeerSession {
 	return &v.Sessions[len(v.Sessions)-1]
 }
 
-// of returns the session of a pair of addresses.
-func (v *Sessions) of(connections []*ike.Connection, local, peer netip.Addr) *PeerSession {
-	for _, c := range connections {
-		if c.Local == local && slices.Contains(c.Peers, peer) {
-			return v.at(c.Interface, local, peer)
+// atPort returns the session of a dynamic crypto map's peer, made if need be.
+func (v *Sessions) atPort(name string, local netip.Addr, remote netip.AddrPort) *PeerSession {
+	for i := range v.Sessions {
+		if s := &v.Sessions[i]; s.Interface == name && s.local == local && s.remote == remote {
+			return s
 		}
 	}
-	return v.at("", local, peer)
+	v.Sessions = append(v.Sessions, PeerSession{
+		Interface: name, local: local, remote: remote, Peer: remote.Addr(), PeerPort: remote.Port(),
+		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
+	})
+	return &v.Sessions[len(v.Sessions)-1]
+}
+
+// of returns the session of two ends: of an instance's peer, of a static entry's,
+// or of one that a dynamic crypto map would answer.
+func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote netip.AddrPort) *PeerSession {
+	for i := range v.Sessions {
+		if s := &v.Sessions[i]; s.local == local && s.remote == remote {
+			return s
+		}
+	}
+	for _, c := range connections {
+		if c.Local == local && !c.Dynamic && slices.Contains(c.Peers, remote.Addr()) {
+			return v.at(c.Interface, local, remote.Addr())
+		}
+	}
+	for _, c := range connections {
+		if c.Local == local && c.Admits(remote.Addr()) {
+			return v.atPort(c.Interface, local, remote)
+		}
+	}
+	return v.at("", local, remote.Addr())
+}
+
+// ends says whether an SA with a peer is the session's.
+func (s *PeerSession) ends(remote netip.AddrPort) bool {
+	return s.remote == remote || !s.remote.IsValid() && s.Peer == remote.Addr()
 }
 
 func (s *PeerSession) addLines(c *ike.Connection) {
 	for _, line := range c.ACL {
-		if line.Permit {
-			s.flow(line.Local, line.Remote)
+		if !line.Permit {
+			continue
+		}
+		if f := s.flow(line.Local, line.Remote); c.DynamicMap != "" {
+			f.Origin = "dynamic crypto map" // recalled
 		}
 	}
 }

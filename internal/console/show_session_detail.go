@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -117,18 +118,14 @@ func (s PeerSession) up() bool { return strings.HasPrefix(s.Status, "UP") }
 
 // addDetail fills in what only the longer listings show.
 func (v *Sessions) addDetail(r Router) {
-	descriptions := map[string]string{}
-	for _, m := range r.Config().CryptoMaps {
-		for _, e := range m.Entries {
-			for _, p := range e.Peers {
-				descriptions[p.String()] = e.Description
-			}
-		}
-	}
+	descriptions := descriptions(r)
 	idents := ipsecSAs(r)
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
 		s.Description = descriptions[s.Peer.String()]
+		if s.remote.IsValid() {
+			s.Description = descriptions[s.remote.String()]
+		}
 		s.UptimeSeconds = uptimeOf(r, s)
 		for _, block := range idents.Interfaces {
 			if block.Interface == s.Interface {
@@ -136,6 +133,28 @@ func (v *Sessions) addDetail(r Router) {
 			}
 		}
 	}
+}
+
+// descriptions are those of the crypto map entries, by peer.
+func descriptions(r Router) map[string]string {
+	all := map[string]string{}
+	for _, m := range r.Config().CryptoMaps {
+		for _, e := range m.Entries {
+			for _, p := range e.Peers {
+				all[p.String()] = e.Description
+			}
+		}
+	}
+	for _, c := range r.Instances() {
+		if d := r.Config().DynamicMap(c.DynamicMap); d != nil {
+			for _, e := range d.Entries {
+				if e.Seq == c.DynamicSeq {
+					all[c.Remote.String()] = e.Description
+				}
+			}
+		}
+	}
+	return all
 }
 
 // uptimeOf counts from the oldest SA of a session.
@@ -147,12 +166,12 @@ func uptimeOf(r Router, s *PeerSession) int64 {
 		}
 	}
 	for _, sa := range r.ISAKMPSAs() {
-		if sa.Remote.Addr() == s.Peer && upIdle(sa) {
+		if s.ends(sa.Remote) && upIdle(sa) {
 			older(sa.Established)
 		}
 	}
 	for _, sa := range r.IPsecSAs() {
-		if sa.Remote.Addr() == s.Peer {
+		if s.ends(sa.Remote) {
 			older(sa.Created)
 		}
 	}
@@ -165,7 +184,7 @@ func (s *PeerSession) addCounters(idents []IPsecIdent) {
 	for i := range s.Flows {
 		f := &s.Flows[i]
 		for _, d := range idents {
-			if d.Peer != s.Peer || d.Local != f.Local || d.Remote != f.Remote {
+			if !s.ends(netip.AddrPortFrom(d.Peer, d.PeerPort)) || d.Local != f.Local || d.Remote != f.Remote {
 				continue
 			}
 			f.Encrypted, f.Decrypted = d.Counters.EncapsPackets, d.Counters.DecapsPackets

@@ -27,6 +27,7 @@ var situations = []struct {
 	{"nat-traversal", natTraversal},
 	{"many", many},
 	{"counters", counters},
+	{"dynamic", dynamic},
 }
 
 func nothingConfigured(*testing.T) *fakeRouter { return &fakeRouter{cfg: config.New()} }

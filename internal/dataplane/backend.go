@@ -23,6 +23,11 @@ type Backend interface {
 	// SetPolicies replaces the policy. What is selected by the old and the new
 	// one passes at no time in clear. Packets that wait for an SA are dropped.
 	SetPolicies(entries []ipsec.PolicyEntry) error
+	// AddInstance adds an entry that the dynamic lines with a template's Tag lead
+	// to, ahead of its SAs. RemoveInstance takes it back, and drops the packets
+	// that wait for its SAs. Other entries and their packets are not disturbed.
+	AddInstance(template uint32, entry ipsec.PolicyEntry) error
+	RemoveInstance(tag uint32) error
 	// Discard drops the packets that wait for an SA of this entry's line,
 	// when its negotiation has failed.
 	Discard(tag, line uint32)

@@ -53,8 +53,9 @@ func guardTable() *nftables.Table {
 }
 
 // set replaces the table by that of a policy, in one transaction: no packet
-// sees none of the two. The counters go on.
-func (g *guard) set(device string, entries []ipsec.PolicyEntry, clamps []MSSClamp) error {
+// sees none of the two. The counters go on. groups are the instances of its open
+// lines.
+func (g *guard) set(device string, entries []ipsec.PolicyEntry, groups []*group, clamps []MSSClamp) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var count GuardCounters
@@ -66,10 +67,17 @@ func (g *guard) set(device string, entries []ipsec.PolicyEntry, clamps []MSSClam
 	}
 	g.emptyTable()
 	p := guardPlan{nft: g.nft, table: guardTable(), device: device}
-	p.write(entries, count)
+	p.write(entries, groups, count)
 	p.writeClamps(clamps)
-	if err := g.flush(); err != nil {
+	var errs []error
+	for _, x := range groups {
+		errs = append(errs, p.addGroup(x, x.union()))
+	}
+	if err := errors.Join(append(errs, g.flush())...); err != nil {
 		return err
+	}
+	for _, x := range groups {
+		x.blocked = x.union()
 	}
 	g.ours = true
 	return nil

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
@@ -50,7 +51,8 @@ const (
 //	    host: accept; the gateway's own ESP and IKE, by their mark: accept; then
 //	    out-TAG for each crypto map entry
 //	in-TAG, out-TAG: the lines of an entry; permit goes to the refusal, deny
-//	    returns, and the next entry is asked
+//	    returns, and the next entry is asked. Of an open line they are rules for
+//	    each group of its instances, with the set peers-N of their networks
 //	refuse-in, refuse-out: count, show to the daemon within a rate, drop
 type guardPlan struct {
 	nft    *nftables.Conn
@@ -58,7 +60,7 @@ type guardPlan struct {
 	device string
 }
 
-func (p *guardPlan) write(entries []ipsec.PolicyEntry, count GuardCounters) {
+func (p *guardPlan) write(entries []ipsec.PolicyEntry, groups []*group, count GuardCounters) {
 	p.nft.AddTable(p.table)
 	p.refusal(verdictIn, counterIn, logPrefixIn, count.In)
 	p.refusal(verdictOut, counterOut, logPrefixOut, count.Out)
@@ -69,10 +71,12 @@ func (p *guardPlan) write(entries []ipsec.PolicyEntry, count GuardCounters) {
 			p.chain(lineChain(verdictIn, e.Tag))
 			p.chain(lineChain(verdictOut, e.Tag))
 		}
-		p.line(verdictIn, e)
-		p.line(verdictOut, e)
+		if !e.Open { // else its instances, as they come
+			p.line(verdictIn, e)
+			p.line(verdictOut, e)
+		}
 	}
-	p.arrive(tags, needsPorts(entries))
+	p.arrive(tags, needsPorts(entries) || slices.ContainsFunc(groups, (*group).hasPorts))
 	p.leave("leave", priorityLeave, tags)
 	p.leave("leave-translated", priorityLeaveTranslated, tags)
 }
@@ -101,12 +105,11 @@ func (p *guardPlan) hook(name string, hook *nftables.ChainHook, priority nftable
 		Hooknum: hook, Priority: &priority, Policy: &accept})
 }
 
-func (p *guardPlan) rule(chain string, exprs ...[]expr.Any) {
-	var all []expr.Any
-	for _, e := range exprs {
-		all = append(all, e...)
-	}
-	p.nft.AddRule(&nftables.Rule{Table: p.table, Chain: &nftables.Chain{Table: p.table, Name: chain}, Exprs: all})
+func (p *guardPlan) rule(chain string, exprs ...[]expr.Any) { p.markedRule(chain, nil, exprs...) }
+
+// markedRule adds a rule with a mark that does nothing.
+func (p *guardPlan) markedRule(chain string, mark []byte, exprs ...[]expr.Any) {
+	p.nft.AddRule(&nftables.Rule{Table: p.table, Chain: &nftables.Chain{Table: p.table, Name: chain}, Exprs: slices.Concat(exprs...), UserData: mark})
 }
 
 func (p *guardPlan) refusal(chain, counter, prefix string, packets uint64) {

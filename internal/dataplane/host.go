@@ -45,6 +45,11 @@ type Host struct {
 	policy  []ipsec.PolicyEntry // of the rules in force
 	bank    int                 // priority of the rules in force, 0 if there are none
 	sources []netlink.Route     // those of SourceTable
+
+	places    map[uint32]int // of the open lines in the rules in force
+	groups    map[groupKey]*group
+	instances map[uint32]hostInstance // by tag
+	reverse   map[ReverseRoute]netlink.Route
 }
 
 // OpenHost makes a Host in the calling thread's network namespace and removes
@@ -55,7 +60,7 @@ func OpenHost() (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	host := &Host{netlink: h}
+	host := newHost(h)
 	if host.guard, err = openGuard(); err != nil {
 		h.Close()
 		return nil, err
@@ -65,6 +70,11 @@ func OpenHost() (*Host, error) {
 		return nil, errors.Join(err, host.guard.close())
 	}
 	return host, nil
+}
+
+func newHost(link *netlink.Handle) *Host {
+	return &Host{netlink: link, groups: make(map[groupKey]*group), instances: make(map[uint32]hostInstance),
+		reverse: make(map[ReverseRoute]netlink.Route)}
 }
 
 func openLinks() (*netlink.Handle, error) {
@@ -92,6 +102,8 @@ func (h *Host) Cleanup() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.bank, h.sources, h.policy = 0, nil, nil
+	h.forgetGroups()
+	clear(h.reverse)
 	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(func(int) bool { return true }))
 }
 
@@ -101,7 +113,10 @@ func (h *Host) RemovePolicy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.bank, h.sources, h.policy = 0, nil, nil
-	ours := func(table int) bool { return table == RouteTable || table == SourceTable }
+	h.forgetGroups()
+	ours := func(table int) bool {
+		return table == RouteTable || table == SourceTable || table >= GroupTable && table < GroupTable+maxGroups
+	}
 	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours), h.guard.dropClamps())
 }
 
@@ -153,16 +168,17 @@ func (h *Host) removeRoutes(from func(table int) bool) error {
 func (h *Host) SetRules(tun string, entries []ipsec.PolicyEntry) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.guard.set(tun, entries, h.clamps); err != nil {
+	if err := h.setGuard(tun, entries); err != nil {
 		return err
 	}
 	if err := h.setRules(tun, entries); err != nil {
 		if h.bank == 0 {
 			return err // nothing was in force: the guard keeps closed what was to be protected
 		}
-		return errors.Join(err, h.guard.set(tun, h.policy, h.clamps))
+		return errors.Join(err, h.setGuard(tun, h.policy))
 	}
 	h.policy = entries
+	h.dropGroups()
 	return nil
 }
 
@@ -175,7 +191,7 @@ func (h *Host) SetMSSClamps(tun string, clamps []MSSClamp) error {
 	if h.bank == 0 {
 		return nil
 	}
-	return h.guard.set(tun, h.policy, clamps)
+	return h.setGuard(tun, h.policy)
 }
 
 // Renew brings the TUN device up and puts the policy in force again, after the
@@ -228,7 +244,7 @@ func (h *Host) setRules(tun string, entries []ipsec.PolicyEntry) error {
 	if err != nil {
 		return err
 	}
-	rules, err := planRules(bank, tun, entries, sources)
+	rules, places, err := planRules(bank, tun, entries, sources)
 	if err != nil {
 		return err
 	}
@@ -237,11 +253,14 @@ func (h *Host) setRules(tun string, entries []ipsec.PolicyEntry) error {
 		return fmt.Errorf("device %s: %w", tun, err)
 	}
 	routes := sourceRoutes(link.Attrs().Index, sources)
-	if err := h.addRules(rules, routes); err != nil {
+	if err = h.addRules(rules, routes); err == nil {
+		err = h.renewGroups(link, entries, places)
+	}
+	if err != nil {
 		return errors.Join(err, h.removeRules(bank, bank+rulesPerBank), h.keepSources(h.sources))
 	}
 	old := h.bank
-	h.bank, h.sources = bank, routes
+	h.bank, h.sources, h.places = bank, routes, places
 	if old != 0 {
 		err = h.removeRules(old, old+rulesPerBank)
 	}
@@ -278,12 +297,8 @@ func (h *Host) localSources(entries []ipsec.PolicyEntry) (map[int]sourceRoute, e
 	}
 	out := map[int]sourceRoute{}
 	for i, e := range entries {
-		for _, a := range addrs {
-			addr, _ := netip.AddrFromSlice(a.IP.To4())
-			if e.Permit && e.Selector.LocalNet.Contains(addr) && !addr.IsLoopback() {
-				out[i] = sourceRoute{e.Selector.RemoteNet, addr}
-				break
-			}
+		if addr := firstIn(addrs, e.Selector.LocalNet); e.Permit && !e.Open && addr.IsValid() {
+			out[i] = sourceRoute{e.Selector.RemoteNet, addr}
 		}
 	}
 	return out, nil

@@ -19,7 +19,8 @@ func Release() error {
 	if err != nil {
 		return err
 	}
-	h := &Host{netlink: link, guard: guard}
+	h := newHost(link)
+	h.guard = guard
 	defer link.Close()
 	if _, err := h.isUp(DefaultDevice); !isGone(err) {
 		return errors.Join(ErrRunning, err)

@@ -29,8 +29,13 @@ import (
 //  5. A rule that does nothing, the end of the plan.
 //
 // sources has the source address of entries by their index.
-func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[int]sourceRoute) ([]netlink.Rule, error) {
+//
+// An open line has no rule of its own but one that does nothing. It keeps the
+// place for the rules of its instances, which may share a priority: places has it
+// by the line's Tag.
+func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[int]sourceRoute) (rules []netlink.Rule, places map[uint32]int, err error) {
 	p := rulePlan{base: base, labels: map[label]int{}, jumps: map[int]label{}}
+	places = make(map[uint32]int)
 	own := *netlink.NewRule()
 	own.Mark = Mark
 	p.jump(own, planEnd)
@@ -39,9 +44,13 @@ func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[in
 	p.exempt(protoUDP, isakmp.PortNATT)
 	for i, e := range entries {
 		if !e.Selector.Valid() || !e.Selector.LocalNet.Lo.Is4() {
-			return nil, fmt.Errorf("policy entry %d line %d: %v is not IPv4", e.Tag, e.Line, e.Selector)
+			return nil, nil, fmt.Errorf("policy entry %d line %d: %v is not IPv4", e.Tag, e.Line, e.Selector)
 		}
 		p.mark(label{outbound, i})
+		if e.Open {
+			places[e.Tag] = p.nop()
+			continue
+		}
 		p.line(e, outbound, i, nextEntry(entries, i))
 		if s, ok := sources[i]; ok && e.Permit {
 			p.sourceLine(e, i, s)
@@ -55,14 +64,23 @@ func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[in
 	}
 	for i, e := range entries {
 		p.mark(label{inbound, i})
-		p.line(e, inbound, i, nextEntry(entries, i))
+		if !e.Open { // what comes in clear is the guard's alone
+			p.line(e, inbound, i, nextEntry(entries, i))
+		}
 	}
 	p.mark(label{inbound, len(entries)})
 	p.mark(planEnd)
-	end := *netlink.NewRule()
-	end.Type = nl.FR_ACT_NOP
-	p.add(end)
-	return p.finish()
+	p.nop()
+	rules, err = p.finish()
+	return rules, places, err
+}
+
+// nop adds a rule that does nothing and returns its priority.
+func (p *rulePlan) nop() int {
+	r := *netlink.NewRule()
+	r.Type = nl.FR_ACT_NOP
+	p.add(r)
+	return p.base + len(p.rules) - 1
 }
 
 // exempt lets what the gateway itself sends leave the plan. Port 0 is any.

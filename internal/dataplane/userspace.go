@@ -233,6 +233,31 @@ func (u *Userspace) SetPolicies(entries []ipsec.PolicyEntry) error {
 	return nil
 }
 
+// AddInstance implements Backend.
+func (u *Userspace) AddInstance(template uint32, entry ipsec.PolicyEntry) error {
+	u.writers.Lock()
+	defer u.writers.Unlock()
+	if err := u.processor.AddInstance(template, entry); err != nil {
+		return err
+	}
+	if err := u.host.AddInstance(u.cfg.Device, template, entry); err != nil {
+		u.processor.RemoveInstance(entry.Tag)
+		return err
+	}
+	return nil
+}
+
+// RemoveInstance implements Backend. Packets that are on their way into the
+// device are dropped from then on.
+func (u *Userspace) RemoveInstance(tag uint32) error {
+	u.writers.Lock()
+	defer u.writers.Unlock()
+	err := u.host.RemoveInstance(u.cfg.Device, tag)
+	u.processor.RemoveInstance(tag)
+	u.drop(func(k lineKey) bool { return k.tag == tag })
+	return err
+}
+
 // Discard implements Backend.
 func (u *Userspace) Discard(tag, line uint32) {
 	u.drop(func(k lineKey) bool { return k == lineKey{tag, line} })

@@ -101,6 +101,7 @@ func (u *Userspace) watchHost(changes hostChanges) {
 			}
 			u.refreshPaths()
 			u.tellHostChanged()
+			u.renewRoutes()
 		case <-paths.C:
 			// What was missed is noticed now.
 			if changes.addresses == nil {
@@ -111,6 +112,7 @@ func (u *Userspace) watchHost(changes hostChanges) {
 			}
 			u.refreshPaths()
 			u.tellHostChanged()
+			u.renewRoutes()
 		}
 	}
 }
@@ -125,6 +127,10 @@ func (u *Userspace) resubscribe(subscribe func(done <-chan struct{}) error) {
 		_ = u.space.do(func() error { return subscribe(u.closed) })
 	}
 }
+
+// renewRoutes follows the ways to the peers. What cannot be installed now may be
+// at the next look.
+func (u *Userspace) renewRoutes() { _ = u.host.RenewRoutes() }
 
 // raiseDevice sets the TUN device up again.
 func (u *Userspace) raiseDevice() {

@@ -15,7 +15,7 @@ import (
 // Counters are read for all SAs at once and kept until the input in hand has
 // been dealt with: one command may ask for those of every SA.
 type adapter struct {
-	plane    dataplane.Backend
+	plane    plane
 	now      func() time.Time
 	pairs    map[uint32]*pair // by our inbound SPI
 	snapshot map[saKey]dataplane.SAStatus
@@ -55,7 +55,7 @@ func (a *activity) seen(packets uint64, now time.Time) {
 	}
 }
 
-func newAdapter(p dataplane.Backend) *adapter {
+func newAdapter(p plane) *adapter {
 	return &adapter{plane: p, now: time.Now, pairs: make(map[uint32]*pair)}
 }
 
@@ -103,6 +103,32 @@ func (a *adapter) MovePeer(inSPI, outSPI uint32, remote netip.Addr, to netip.Add
 		err = a.plane.MovePeer(ipsec.Outbound, outSPI, remote, to)
 	}
 	return err
+}
+
+// AddInstance implements router.DataPlane.
+func (a *adapter) AddInstance(template uint32, entry ipsec.PolicyEntry) error {
+	return a.plane.AddInstance(template, entry)
+}
+
+// RemoveInstance implements router.DataPlane.
+func (a *adapter) RemoveInstance(tag uint32) error { return a.plane.RemoveInstance(tag) }
+
+// AddRoute implements router.RouteTable.
+func (a *adapter) AddRoute(r console.ReverseRoute) error { return a.plane.AddRoute(kernelRoute(r)) }
+
+// RemoveRoute implements router.RouteTable.
+func (a *adapter) RemoveRoute(r console.ReverseRoute) error {
+	return a.plane.RemoveRoute(kernelRoute(r))
+}
+
+// kernelRoute is a reverse route for the kernel. Distances become metrics, as
+// those of static routes do.
+func kernelRoute(r console.ReverseRoute) dataplane.ReverseRoute {
+	k := dataplane.ReverseRoute{Prefix: r.Prefix, Hop: r.NextHop}
+	if r.Distance > 1 {
+		k.Metric = int(r.Distance)
+	}
+	return k
 }
 
 // AcquireFailed implements router.DataPlane.

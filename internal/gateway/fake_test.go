@@ -41,8 +41,12 @@ type fakePlane struct {
 	tos      uint8
 	outer    ipsec.OuterPolicy
 	clamps   []dataplane.MSSClamp
-	// routeErr is what SetStaticRoutes returns.
-	routeErr error
+	// routeErr is what SetStaticRoutes and AddRoute return.
+	routeErr  error
+	instances map[uint32]ipsec.PolicyEntry // by tag
+	reverse   []dataplane.ReverseRoute
+	// refuseInstance is what AddInstance returns.
+	refuseInstance error
 }
 
 func (p *fakePlane) Install(sas ...ipsec.SAParams) error {
@@ -80,6 +84,42 @@ func (p *fakePlane) SetPolicies(entries []ipsec.PolicyEntry) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.policies = entries
+	return nil
+}
+
+func (p *fakePlane) AddInstance(template uint32, e ipsec.PolicyEntry) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refuseInstance != nil {
+		return p.refuseInstance
+	}
+	if p.instances == nil {
+		p.instances = make(map[uint32]ipsec.PolicyEntry)
+	}
+	p.instances[e.Tag] = e
+	return nil
+}
+
+func (p *fakePlane) RemoveInstance(tag uint32) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.instances, tag)
+	return nil
+}
+
+func (p *fakePlane) AddRoute(r dataplane.ReverseRoute) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.routeErr == nil {
+		p.reverse = append(p.reverse, r)
+	}
+	return p.routeErr
+}
+
+func (p *fakePlane) RemoveRoute(r dataplane.ReverseRoute) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reverse = slices.DeleteFunc(p.reverse, func(o dataplane.ReverseRoute) bool { return o == r })
 	return nil
 }
 

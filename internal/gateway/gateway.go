@@ -137,6 +137,9 @@ func (g *Gateway) openRouter() error {
 		return deviceError(err)
 	}
 	g.warnings = append(g.warnMissing(nil), g.setRoutes()...)
+	for _, err := range g.router.Errors() {
+		g.warnings = append(g.warnings, refusal(err))
+	}
 	if len(g.router.Connections()) > 0 && !g.world.forwards() {
 		g.warnings = append(g.warnings, "this host does not forward packets, so that only its own can pass the tunnels\n"+
 			"  hint: `sysctl -w net.ipv4.ip_forward=1`")

@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	"qmidle/internal/ike"
@@ -88,12 +90,24 @@ func (g *Gateway) handle(what string, in input) {
 		}))
 	}
 	for _, err := range g.router.Errors() {
-		g.notices.tell(time.Now(), err.Error(), "the data plane refused an SA: %v", err)
+		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
 	}
 	if n := g.lost.Swap(0); n > 0 {
 		g.notices.tell(time.Now(), "lost", "%d inputs were dropped: they came faster than they could be handled", n)
 	}
 	g.adapter.forget()
+}
+
+// refusal says what the data plane did not do.
+func refusal(err error) string {
+	var route *router.RouteError
+	switch {
+	case !errors.As(err, &route):
+		return fmt.Sprintf("the data plane refused an SA: %v", err)
+	case errors.Is(err, syscall.EEXIST):
+		return fmt.Sprintf("reverse-route: %s: the host has a route of its own there, which stays", route.Route.Prefix)
+	}
+	return fmt.Sprintf("reverse-route: %v: not installed", err)
 }
 
 // contain is the last net below a fault in the router: the input is lost, the

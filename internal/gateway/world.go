@@ -21,6 +21,8 @@ type plane interface {
 	// ReceiveUDP takes what came to the NAT-T port and is not IKE.
 	ReceiveUDP(from, to netip.AddrPort, tos uint8, datagrams [][]byte)
 	SetStaticRoutes([]dataplane.StaticRoute) error
+	AddRoute(dataplane.ReverseRoute) error
+	RemoveRoute(dataplane.ReverseRoute) error
 	SetOuterPolicy(ipsec.OuterPolicy) error
 	SetMSSClamps([]dataplane.MSSClamp) error
 }
@@ -82,6 +84,10 @@ func openKernelPlane(send dataplane.SendUDP, events dataplane.Events) (plane, er
 func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
 	return k.host.SetStaticRoutes(routes)
 }
+
+func (k *kernelPlane) AddRoute(r dataplane.ReverseRoute) error { return k.host.AddRoute(r) }
+
+func (k *kernelPlane) RemoveRoute(r dataplane.ReverseRoute) error { return k.host.RemoveRoute(r) }
 
 // Close removes all from the kernel but what blocks protected traffic.
 func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }

@@ -20,13 +20,14 @@ type Holdings struct {
 	Questions   int
 	Assemblies  int
 	KeyPairs    int // Diffie-Hellman, of what is negotiated
+	Instances   int // of dynamic crypto maps
 	Timers      int
 }
 
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
 	h := Holdings{HalfOpen: e.halfOpen.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: e.assemblies, KeyPairs: e.dhNumbers.count(), Timers: len(e.timers)}
+		Assemblies: e.assemblies, KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -49,6 +50,7 @@ func (e *Engine) Check() error {
 	a.sas()
 	a.peers()
 	a.children()
+	a.instances()
 	a.counts()
 	a.queue()
 	return errors.Join(a.faults...)
@@ -148,7 +150,7 @@ func (a *audit) nodes(s *sa) {
 		a.must(n.id == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
 		a.must(retry || n.busy && !n.done, "quick mode %#x waits forever in %v", n.id, n.state)
 		a.must(n.done || !s.dead, "quick mode %#x goes on under dead SA %d", n.id, s.id)
-		a.must(n.done || n.conn == nil || a.e.conns.byTag[n.conn.Tag] == n.conn, "quick mode %#x is of a connection that is gone", n.id)
+		a.must(n.done || n.conn == nil || a.e.connection(n.conn.Tag) == n.conn, "quick mode %#x is of a connection that is gone", n.id)
 		if n.busy {
 			a.busy++
 		}
@@ -191,9 +193,9 @@ func (a *audit) child(c *child) {
 	e, spi := a.e, c.in.spi
 	life, renewal, idle := a.set(&c.life), a.set(&c.renewal), a.set(&c.idle)
 	a.must(c.installed && c.in.params == nil, "pair %#x is not installed", spi)
-	a.must(e.conns.byTag[c.conn] != nil, "pair %#x is of a connection that is gone", spi)
+	a.must(e.connection(c.conn) != nil, "pair %#x is of a connection that is gone", spi)
 	a.must(life == (c.lives.Seconds != 0), "pair %#x: lifetime of %d s, timer %v", spi, c.lives.Seconds, life)
-	if conn := e.conns.byTag[c.conn]; conn != nil && c.sends() && c.superseder == nil {
+	if conn := e.connection(c.conn); conn != nil && c.sends() && c.superseder == nil {
 		a.must(idle == (conn.IdleTime != 0 && e.cfg.Traffic != nil), "pair %#x: idle time of %v, timer %v", spi, conn.IdleTime, idle)
 	}
 	switch {
@@ -210,6 +212,32 @@ func (a *audit) child(c *child) {
 			return
 		}
 		seen[s] = true
+	}
+}
+
+func (a *audit) instances() {
+	x := &a.e.instances
+	ends, proxies, numbers := 0, 0, 0
+	for pair, list := range x.byEnds {
+		ends += len(list)
+		for _, c := range list {
+			a.must(c.ends() == pair && x.byTag[c.Tag] == c, "instance %d with %s is listed under %s", c.Seq, c.Remote, pair.remote)
+		}
+	}
+	for key, list := range x.byProxies {
+		proxies += len(list)
+		for _, c := range list {
+			a.must(proxiesOf(c) == key, "instance %d is listed under other proxies", c.Seq)
+		}
+	}
+	for _, used := range x.numbers {
+		numbers += len(used)
+	}
+	n := len(x.byTag)
+	a.must(n <= maxInstances && ends == n && proxies == n && numbers == n, "%d instances, %d by their ends, %d by their proxies, %d numbers", n, ends, proxies, numbers)
+	for _, c := range x.byTag {
+		a.must(a.e.connection(c.Tag) == c, "instance %d has lost its template", c.Seq)
+		a.must(a.e.needs(c), "nothing needs instance %d", c.Seq)
 	}
 }
 

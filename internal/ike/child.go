@@ -131,7 +131,8 @@ func (e *Engine) installOutbound(c *child, settle time.Duration) {
 	}
 	c.ready = true
 	e.stats.Phase2Up++
-	e.peerWorked(e.conns.byTag[c.conn], c.remote.Addr())
+	e.peerWorked(e.connection(c.conn), c.remote.Addr())
+	e.supplant(c)
 	if settle > 0 {
 		e.timers.set(&c.renewal, e.now.Add(settle))
 	} else {
@@ -157,6 +158,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	}
 	e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Inbound, c.in, c.out))
 	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.spi, Suite: c.suite, Conn: c.inConn, Reason: reason})
+	defer e.reapInstance(c.conn)
 	if !c.ready {
 		return
 	}
@@ -245,17 +247,6 @@ func (c *child) owner() *sa {
 	list := c.e.byAddrs[c.pair()]
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].up() && list[i].remote == c.remote {
-			return list[i]
-		}
-	}
-	return nil
-}
-
-// establishedWith returns the newest ISAKMP SA that is up between two ends.
-func (e *Engine) establishedWith(p addrPair) *sa {
-	list := e.byAddrs[p]
-	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].up() {
 			return list[i]
 		}
 	}

@@ -45,7 +45,7 @@ func (f IPsecFilter) matches(e *Engine, c *child) bool {
 	if f.SPI != 0 && !inbound && !outbound {
 		return false
 	}
-	conn := e.conns.byTag[c.conn]
+	conn := e.connection(c.conn)
 	return f.Map == "" || (conn != nil && conn.Map == f.Map)
 }
 
@@ -141,12 +141,41 @@ func (e *Engine) ISAKMPSAs() []ISAKMPSA {
 func (e *Engine) IPsecSAs() []IPsecSA {
 	list := make([]IPsecSA, 0, len(e.children))
 	for _, c := range e.sortedChildren() {
-		list = append(list, IPsecSA{Connection: c.conn, Line: c.line, Local: c.local, Remote: c.remote,
-			LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
-			InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
-			Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window})
+		list = append(list, c.snapshot())
 	}
 	return list
+}
+
+// PairsOf lists those of one connection.
+func (e *Engine) PairsOf(tag uint32) (list []IPsecSA) {
+	conn := e.connection(tag)
+	if conn == nil {
+		return nil
+	}
+	for _, peer := range conn.Peers {
+		for _, c := range e.byEnds[addrPair{conn.Local, peer}] {
+			if c.conn == tag {
+				list = append(list, c.snapshot())
+			}
+		}
+	}
+	return list
+}
+
+func (c *child) snapshot() IPsecSA {
+	return IPsecSA{Connection: c.conn, Configured: c.e.Configured(c.conn), Line: c.line, Local: c.local, Remote: c.remote,
+		LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
+		InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
+		Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window}
+}
+
+// Configured returns the tag of the connection that the configuration has: of an
+// instance its template's, else the tag itself.
+func (e *Engine) Configured(tag uint32) uint32 {
+	if c := e.instances.byTag[tag]; c != nil {
+		return c.Template
+	}
+	return tag
 }
 
 func encapOf(ts policy.TransformSet) isakmp.Encapsulation {

@@ -3,6 +3,7 @@ package ike
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -84,9 +85,10 @@ type Traffic interface {
 	LastPackets(inboundSPI uint32) (in, out time.Time)
 }
 
-// Connection is a crypto map entry bound to an interface.
+// Connection is a crypto map entry bound to an interface, or an instance that
+// the engine has made of a dynamic one.
 type Connection struct {
-	Tag           uint32 // the owner's number, unique
+	Tag           uint32 // the owner's number, unique and below 1<<31; those above are of instances
 	Map           string
 	Seq           int
 	Interface     string
@@ -100,6 +102,19 @@ type Connection struct {
 	ReplayWindow  int
 	IdleTime      time.Duration // after which a pair that carries nothing ends; 0 for never
 	IdleToDefault bool          // the request after that begins anew, at Preferred
+
+	// Dynamic is a template: it answers any peer, or those of Peers where there
+	// are any, for any proxies, or those that ACL allows.
+	Dynamic bool
+	// DynamicMap and DynamicSeq name the dynamic crypto map's entry of a template
+	// and of its instances.
+	DynamicMap string
+	DynamicSeq int
+	// Template is the Tag of an instance's template; 0 where it is none.
+	Template uint32
+	// Remote is where an instance's peer is, LocalPort ours.
+	Remote    netip.AddrPort
+	LocalPort uint16
 }
 
 // index finds connections without walking them all.
@@ -107,22 +122,36 @@ type index struct {
 	byTag  map[uint32]*Connection
 	byEnds map[addrPair][]*Connection // in order, one list a peer
 	local  map[netip.Addr]bool        // addresses with a crypto map
+
+	templates map[netip.Addr][]*Connection // in order, by our address
+	place     map[uint32]int               // in the order of all, by tag
 }
 
 func indexOf(list []*Connection) index {
-	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool)}
-	for _, c := range list {
+	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool),
+		make(map[netip.Addr][]*Connection), make(map[uint32]int)}
+	for i, c := range list {
 		x.byTag[c.Tag] = c
 		if !c.Local.IsValid() {
 			continue
 		}
 		x.local[c.Local] = true
+		x.place[c.Tag] = i
+		if c.Dynamic {
+			x.templates[c.Local] = append(x.templates[c.Local], c)
+			continue
+		}
 		for _, p := range c.Peers {
 			ends := addrPair{c.Local, p}
 			x.byEnds[ends] = append(x.byEnds[ends], c)
 		}
 	}
 	return x
+}
+
+// joins says whether a connection is for these two ends.
+func (x index) joins(p addrPair) bool {
+	return len(x.byEnds[p]) > 0 || slices.ContainsFunc(x.templates[p.local], func(c *Connection) bool { return c.Admits(p.remote) })
 }
 
 func (c *Config) interval() time.Duration {

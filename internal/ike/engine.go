@@ -12,13 +12,14 @@ import (
 // use; every method that takes the time must be given times that do not go
 // back by more than a clock step would.
 type Engine struct {
-	cfg    Config
-	conns  index
-	now    time.Time
-	fx     *Effects
-	timers timers
-	stats  Statistics
-	rec    trace.Record // reused for every event
+	cfg       Config
+	conns     index
+	instances instances
+	now       time.Time
+	fx        *Effects
+	timers    timers
+	stats     Statistics
+	rec       trace.Record // reused for every event
 
 	byCookies map[cookiePair]*sa
 	byInitial map[initialKey]*sa // responder SAs by the peer's first message
@@ -60,6 +61,7 @@ func New(cfg Config) *Engine {
 	return &Engine{
 		cfg:        cfg,
 		conns:      indexOf(cfg.Connections),
+		instances:  newInstances(),
 		byCookies:  make(map[cookiePair]*sa),
 		byInitial:  make(map[initialKey]*sa),
 		byAddrs:    make(map[addrPair][]*sa),

@@ -16,7 +16,7 @@ import (
 // CurrentPeer is the peer with which the connection of a tag negotiates next;
 // invalid for an unknown tag.
 func (e *Engine) CurrentPeer(tag uint32) netip.Addr {
-	conn := e.conns.byTag[tag]
+	conn := e.connection(tag)
 	if conn == nil || len(conn.Peers) == 0 {
 		return netip.Addr{}
 	}
@@ -70,7 +70,7 @@ func (e *Engine) peerDied(pair addrPair) {
 // failover takes a request that came to nothing with one peer to the next. A
 // successor is only of use with the peer that has the pair.
 func (e *Engine) failover(r request, peer netip.Addr) {
-	conn := e.conns.byTag[r.Connection]
+	conn := e.connection(r.Connection)
 	if conn == nil || len(conn.Peers) == 1 {
 		e.failed(r.Acquire)
 		return

@@ -15,7 +15,7 @@ import (
 // startIdle arms the timer of the pair that sends, or stops it.
 func (c *child) startIdle() {
 	e := c.e
-	conn := e.conns.byTag[c.conn]
+	conn := e.connection(c.conn)
 	if conn == nil || conn.IdleTime == 0 || e.cfg.Traffic == nil || !c.sends() || c.superseder != nil {
 		e.timers.clear(&c.idle)
 		return
@@ -44,7 +44,7 @@ func (c *child) succeed(o *child, first bool) {
 
 func (c *child) idleDue(now time.Time) {
 	e := c.e
-	conn := e.conns.byTag[c.conn]
+	conn := e.connection(c.conn)
 	if conn == nil || c.superseder != nil {
 		return
 	}

@@ -55,6 +55,9 @@ func (e *Engine) movePeer(pair addrPair, from, to netip.AddrPort) {
 			s.emit(&trace.PortsFloated{LocalPort: s.local.Port(), RemotePort: other.Port()})
 		}
 	}
+	for _, c := range e.instances.byEnds[pair] {
+		c.Remote, _ = swapped(c.Remote, from, to)
+	}
 	for _, c := range e.byEnds[pair] {
 		other, ok := swapped(c.remote, from, to)
 		if !ok {

@@ -14,7 +14,7 @@ import (
 // access list.
 func (s *sa) startQuickMode(r request) {
 	e := s.e
-	conn := e.conns.byTag[r.Connection]
+	conn := e.connection(r.Connection)
 	if conn == nil || r.Line < 0 || r.Line >= len(conn.ACL) {
 		e.failed(r.Acquire)
 		return

@@ -123,7 +123,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	}
 	n.validates(o)
 	conn, line := s.e.connectionFor(s.pair(), n.localProxy, n.remoteProxy)
-	if conn == nil {
+	if conn == nil || conn.Dynamic && policy.IsTransport(o.Encap) && !n.betweenHosts() {
 		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: trace.IPsecAttrProxy})
 		return false
 	}
@@ -145,6 +145,11 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	prop.Transforms = []isakmp.Transform{t}
 	n.chosen = cloneProposal(prop)
 	return true
+}
+
+// betweenHosts says whether transport mode can carry what was asked for.
+func (n *node) betweenHosts() bool {
+	return n.localProxy.Lo == n.localProxy.Hi && n.remoteProxy.Lo == n.remoteProxy.Hi
 }
 
 func (n *node) invalidate(code uint16, r policy.ESPRefusal) {
@@ -175,11 +180,21 @@ func (s *sa) wrongMode(o policy.ESPOffer) policy.ESPRefusal {
 	return policy.ESPRefusal{Attr: trace.IPsecAttrMode, Offered: uint32(o.Encap), Wanted: uint32(want)}
 }
 
-// connectionFor finds the crypto map entry, in order, with this peer whose
-// access list allows the proxies, and the line that does.
+// connectionFor finds the crypto map entry, in order, that is for this peer and
+// whose access list allows the proxies, and the line that does.
 func (e *Engine) connectionFor(ends addrPair, lp, rp policy.Proxy) (*Connection, int) {
-	for _, conn := range e.conns.byEnds[ends] {
-		if line, ok := policy.AllowingLine(conn.ACL, lp, rp); ok {
+	static, templates := e.conns.byEnds[ends], e.conns.templates[ends.local]
+	for len(static)+len(templates) > 0 {
+		var conn *Connection
+		if len(templates) == 0 || len(static) > 0 && e.conns.place[static[0].Tag] < e.conns.place[templates[0].Tag] {
+			conn, static = static[0], static[1:]
+		} else {
+			conn, templates = templates[0], templates[1:]
+		}
+		if conn.Dynamic && !conn.Admits(ends.remote) {
+			continue
+		}
+		if line, ok := conn.allowing(lp, rp); ok {
 			return conn, line
 		}
 	}
@@ -221,7 +236,7 @@ func (n *node) quickMode2Send(r DHResult) {
 		return
 	}
 	n.nonceR = make([]byte, nonceLen)
-	if r.Err != nil || !s.e.random(n.nonceR) {
+	if r.Err != nil || !s.e.random(n.nonceR) || !n.becomeInstance() {
 		n.reject()
 		return
 	}

@@ -17,11 +17,12 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 	e.begin(now, fx)
 	before := e.conns
 	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
+	e.refreshInstances()
 	for _, s := range e.sorted() {
 		s.adoptConnections()
 	}
 	for _, c := range e.sortedChildren() {
-		if e.conns.byTag[c.conn] == nil {
+		if e.connection(c.conn) == nil {
 			e.expireChild(c, why)
 			continue
 		}
@@ -30,7 +31,7 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 	for _, s := range e.sorted() {
 		switch {
 		case s.dead:
-		case !e.conns.local[s.local.Addr()], len(before.byEnds[s.pair()]) > 0 && len(e.conns.byEnds[s.pair()]) == 0:
+		case !e.conns.local[s.local.Addr()], before.joins(s.pair()) && !e.conns.joins(s.pair()):
 			s.sendDeleteISAKMP()
 			s.deleteSA(why)
 		case s.up():
@@ -67,8 +68,8 @@ func (s *sa) adoptConnections() {
 	waiting := s.waiting
 	s.waiting = nil
 	for _, a := range waiting {
-		if e.conns.byTag[a.Connection] == nil {
-			e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+		if e.connection(a.Connection) == nil {
+			e.failed(a.Acquire)
 			continue
 		}
 		s.waiting = append(s.waiting, a)
@@ -77,7 +78,7 @@ func (s *sa) adoptConnections() {
 		if n.conn == nil {
 			continue
 		}
-		if conn := e.conns.byTag[n.conn.Tag]; conn != nil {
+		if conn := e.connection(n.conn.Tag); conn != nil {
 			n.conn = conn
 			continue
 		}

@@ -68,7 +68,7 @@ func (c *child) renewalDue(now time.Time) {
 // IOS: its traffic will ask when it comes.
 func (c *child) renew() {
 	e := c.e
-	conn := e.conns.byTag[c.conn]
+	conn := e.connection(c.conn)
 	if conn == nil || !c.used() {
 		return
 	}

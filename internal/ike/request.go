@@ -33,8 +33,8 @@ func (r request) same(tag uint32, line int, local, remote policy.Proxy) bool {
 // already under way is one with it.
 func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 	e.begin(now, fx)
-	conn := e.conns.byTag[a.Connection]
-	if conn == nil || len(conn.Peers) == 0 || a.Line < 0 || a.Line >= len(conn.ACL) || !conn.ACL[a.Line].Permit {
+	conn := e.connection(a.Connection)
+	if conn == nil || conn.Dynamic || len(conn.Peers) == 0 || a.Line < 0 || a.Line >= len(conn.ACL) || !conn.ACL[a.Line].Permit {
 		e.failed(a)
 		return
 	}
@@ -54,6 +54,7 @@ func (e *Engine) Acquire(now time.Time, a Acquire, fx *Effects) {
 // failed tells the data plane that what it asked for will not come.
 func (e *Engine) failed(a Acquire) {
 	e.fx.Failed = append(e.fx.Failed, FailedAcquire{a.Connection, a.Line})
+	e.reapInstance(a.Connection)
 }
 
 // pursue negotiates a request with one peer: under the ISAKMP SA that is up,
@@ -61,26 +62,30 @@ func (e *Engine) failed(a Acquire) {
 func (e *Engine) pursue(conn *Connection, peer netip.Addr, r request) {
 	e.tellRequest(conn, peer, r)
 	pair := addrPair{conn.Local, peer}
-	if s := e.establishedWith(pair); s != nil {
+	if s := e.upWith(pair, conn.Remote); s != nil {
 		s.emit(&trace.QuickModeImmediate{})
 		s.startQuickMode(r)
 		return
 	}
-	if s := e.budding(pair); s != nil {
+	if s := e.buddingWith(pair, conn.Remote); s != nil {
 		s.waiting = append(s.waiting, r)
 		s.emit(&trace.RequestAttached{})
 		return
 	}
-	e.startMainMode(toPort(conn.Local), toPort(peer), []request{r})
+	local, remote := conn.endpoints(peer)
+	e.startMainMode(local, remote, []request{r})
 }
 
 func toPort(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, isakmp.PortIKE) }
 
 // budding returns an ISAKMP SA that is being negotiated. The first message of a
 // half-open one may be forged: nothing waits for it.
-func (e *Engine) budding(p addrPair) *sa {
+func (e *Engine) budding(p addrPair) *sa { return e.buddingWith(p, netip.AddrPort{}) }
+
+// buddingWith is budding for one peer; a port tells those behind one NAT apart.
+func (e *Engine) buddingWith(p addrPair, remote netip.AddrPort) *sa {
 	for _, s := range e.byAddrs[p] {
-		if !s.dead && !s.halfOpen && !s.up() {
+		if !s.dead && !s.halfOpen && !s.up() && (remote.Port() == 0 || s.remote == remote) {
 			return s
 		}
 	}

@@ -31,7 +31,8 @@ type ISAKMPSA struct {
 // IPsecSA is one pair of IPsec SAs as `show` sees it.
 type IPsecSA struct {
 	Connection              uint32
-	Line                    int // of the connection's ACL; -1 when it is gone
+	Configured              uint32 // the connection in the configuration: an instance's template
+	Line                    int    // of the connection's ACL; -1 when it is gone
 	Local, Remote           netip.AddrPort
 	LocalProxy, RemoteProxy policy.Proxy
 	InSPI, OutSPI           uint32

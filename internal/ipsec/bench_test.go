@@ -53,7 +53,7 @@ func BenchmarkLookup(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("new/%d", n), func(b *testing.B) {
 			for b.Loop() {
-				p.policy.Load().spd.find(f)
+				p.policy.Load().find(f)
 			}
 		})
 	}

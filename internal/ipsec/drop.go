@@ -8,7 +8,7 @@ type Drop uint8
 const (
 	DropNone               Drop = iota
 	DropNoPolicy                // no entry of the SPD selects the packet
-	DropNoSA                    // an entry selects it and no SA came up in time
+	DropNoSA                    // an entry selects it and no SA came up in time, or none can be asked for
 	DropUnknownSPI              // no inbound SA has this SPI
 	DropReplayOld               // sequence number left of the replay window
 	DropReplayDuplicate         // sequence number seen before

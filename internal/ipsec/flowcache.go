@@ -4,25 +4,27 @@ import "encoding/binary"
 
 const flowCacheSize = 1024
 
-// cachedFlow remembers which line of a policy a flow hit, or -1. It is never
-// changed; another policy makes it void.
+// cachedFlow remembers what a flow goes by under a policy, nil for nothing. It
+// is never changed; another policy makes it void, and so does another set of
+// instances.
 type cachedFlow struct {
-	policy *policyState
-	flow   Flow
-	line   int
+	policy     *policyState
+	generation uint64
+	flow       Flow
+	target     *target
 }
 
-// lookup is the SPD's, behind a direct-mapped cache: a packet of a known flow
-// costs one comparison however long the policy is. A miss allocates.
-func (p *Processor) lookup(f Flow) (*policyState, int) {
-	policy := p.policy.Load()
+// lookup is policyState.find behind a direct-mapped cache: a packet of a known
+// flow costs one comparison however long the policy is. A miss allocates.
+func (p *Processor) lookup(f Flow) *target {
+	policy, generation := p.policy.Load(), p.generation.Load()
 	slot := &p.flows[f.hash()%flowCacheSize]
-	if c := slot.Load(); c != nil && c.policy == policy && c.flow == f {
-		return policy, c.line
+	if c := slot.Load(); c != nil && c.policy == policy && c.generation == generation && c.flow == f {
+		return c.target
 	}
-	line := policy.spd.find(f)
-	slot.Store(&cachedFlow{policy, f, line})
-	return policy, line
+	t := policy.find(f)
+	slot.Store(&cachedFlow{policy, generation, f, t})
+	return t
 }
 
 // hash spreads flows over the cache. It need not resist an adversary: a

@@ -8,6 +8,11 @@ type PolicyEntry struct {
 	Line     uint32
 	Permit   bool // false: the packet is not for this crypto map entry
 	Selector Selector
+
+	// Dynamic says of a permit line that it is a dynamic crypto map entry's: a
+	// packet goes by the instance of the entry that covers it. Without one it is
+	// dropped; or, where the line is Open, the search goes on.
+	Dynamic, Open bool
 }
 
 // SPD is the security policy database: lines in the order of the map's
@@ -24,7 +29,7 @@ func NewSPD(entries []PolicyEntry) *SPD {
 func (s *SPD) Entries() []PolicyEntry { return s.entries }
 
 // Lookup returns the permit entry that selects the flow, and false where the
-// packet is not for IPsec. The first line that matches decides within a crypto
+// packet is not for IPsec. It knows no instances of dynamic lines. The first line that matches decides within a crypto
 // map entry; a deny there means that the search goes on with the next crypto
 // map entry, as in IOS.
 //
@@ -32,16 +37,18 @@ func (s *SPD) Entries() []PolicyEntry { return s.entries }
 // if addresses and protocol fit, and a deny line with ports does not: what is
 // doubtful is encrypted.
 func (s *SPD) Lookup(f Flow) (PolicyEntry, bool) {
-	i := s.find(f)
-	if i < 0 {
-		return PolicyEntry{}, false
+	for i := s.next(0, f); i >= 0; i = s.next(i+1, f) {
+		if !s.entries[i].Open {
+			return s.entries[i], true
+		}
 	}
-	return s.entries[i], true
+	return PolicyEntry{}, false
 }
 
-// find returns the index of the permit entry, or -1.
-func (s *SPD) find(f Flow) int {
-	for i := 0; i < len(s.entries); i++ {
+// next returns the index of the first permit entry from i on that selects the
+// flow, or -1.
+func (s *SPD) next(i int, f Flow) int {
+	for ; i < len(s.entries); i++ {
 		e := &s.entries[i]
 		if e.Permit && e.Selector.Matches(f) {
 			return i

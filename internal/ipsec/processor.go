@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -19,7 +20,8 @@ var (
 // Processor joins SAD and SPD. Outbound, Inbound and the readers (SAs, Stats,
 // Policies) may run in any number of goroutines and take no lock. The writers
 // (Install, InstallInbound, InstallOutbound, RemoveInbound, RemoveOutbound,
-// SetPolicies) must run one at a time; they disturb no reader.
+// SetPolicies, AddInstance, RemoveInstance) must run one at a time; they disturb
+// no reader.
 type Processor struct {
 	random   io.Reader
 	serial   uint64 // of the last outbound SA; the writers'
@@ -29,23 +31,49 @@ type Processor struct {
 	outer    atomic.Pointer[OuterPolicy]
 	flows    [flowCacheSize]atomic.Pointer[cachedFlow]
 
+	instances  map[uint32]*instance // by tag; the writers'
+	generation atomic.Uint64        // counts changes of instances
+
 	sealed, opened, bypassed, acquired atomic.Uint64
 	drops                              [dropCount]atomic.Uint64
 }
 
-// policyState is an SPD with the outbound SAs of each of its lines.
+// policyState is an SPD with the outbound SAs of each of its lines, and the
+// instances of the dynamic ones by their Tag.
 type policyState struct {
-	spd   *SPD
-	lines []lineState
-	byTag map[uint32][]int
+	spd       *SPD
+	lines     []target
+	byTag     map[uint32][]int
+	instances map[uint32]*instanceTable
 }
 
-// lineState holds the outbound SAs of a policy line, the newest first.
-type lineState struct{ sas atomic.Pointer[[]*SA] }
+// target is what packets go by: a line of the policy, or an instance of a dynamic
+// one. It has its outbound SAs, the newest first.
+type target struct {
+	entry PolicyEntry
+	sas   atomic.Pointer[[]*SA]
+}
 
-func (l *lineState) load() []*SA {
-	if list := l.sas.Load(); list != nil {
+func (t *target) load() []*SA {
+	if list := t.sas.Load(); list != nil {
 		return *list
+	}
+	return nil
+}
+
+// find returns what a flow goes by, nil for nothing.
+func (s *policyState) find(f Flow) *target {
+	for i := s.spd.next(0, f); i >= 0; i = s.spd.next(i+1, f) {
+		e := &s.spd.entries[i]
+		if !e.Dynamic {
+			return &s.lines[i]
+		}
+		if t := s.instances[e.Tag].covering(f); t != nil {
+			return t
+		}
+		if !e.Open {
+			return &s.lines[i]
+		}
 	}
 	return nil
 }
@@ -53,18 +81,28 @@ func (l *lineState) load() []*SA {
 // NewProcessor makes a Processor without SAs and policies. random is read by
 // the writers only.
 func NewProcessor(random io.Reader) *Processor {
-	p := &Processor{random: random}
+	p := &Processor{random: random, instances: map[uint32]*instance{}}
 	p.SetPolicies(nil)
 	return p
 }
 
 // SetPolicies replaces the SPD. SAs stay; they serve the new lines that have
-// their Tag and meet their selector.
+// their Tag and meet their selector. So do instances, as long as there is a
+// dynamic line of their template.
 func (p *Processor) SetPolicies(entries []PolicyEntry) {
-	s := &policyState{spd: NewSPD(entries), lines: make([]lineState, len(entries)), byTag: map[uint32][]int{}}
+	s := &policyState{spd: NewSPD(entries), lines: make([]target, len(entries)), byTag: map[uint32][]int{}, instances: map[uint32]*instanceTable{}}
 	for i, e := range entries {
+		s.lines[i].entry = e
 		if e.Permit {
 			s.byTag[e.Tag] = append(s.byTag[e.Tag], i)
+		}
+		if e.Dynamic && s.instances[e.Tag] == nil {
+			s.instances[e.Tag] = new(instanceTable)
+		}
+	}
+	for _, tag := range slices.Sorted(maps.Keys(p.instances)) { // the newest last
+		if table := s.instances[p.instances[tag].template]; table != nil {
+			table.add(p.instances[tag])
 		}
 	}
 	sas := p.outbound.all(nil)
@@ -73,6 +111,15 @@ func (p *Processor) SetPolicies(entries []PolicyEntry) {
 		s.attach(sa, prepend)
 	}
 	p.policy.Store(s)
+}
+
+// attach changes the list of every line, and of the instance, that sa serves.
+func (p *Processor) attach(sa *SA, change func(*SA, []*SA) []*SA) {
+	p.policy.Load().attach(sa, change)
+	if x := p.instances[sa.params.Tag]; x != nil {
+		list := change(sa, x.target.load())
+		x.target.sas.Store(&list)
+	}
 }
 
 // attach changes the list of every line that sa serves.
@@ -134,7 +181,7 @@ func (p *Processor) InstallOutbound(params SAParams) (*SA, error) {
 	p.serial++
 	sa.serial = p.serial
 	p.outbound.add(sa)
-	p.policy.Load().attach(sa, prepend)
+	p.attach(sa, prepend)
 	return sa, nil
 }
 
@@ -151,7 +198,7 @@ func (p *Processor) RemoveInbound(spi uint32) *SA {
 func (p *Processor) RemoveOutbound(spi uint32, remote netip.Addr) *SA {
 	sa := p.outbound.byPeer(spi, remote)
 	if sa != nil {
-		p.policy.Load().attach(sa, without)
+		p.attach(sa, without)
 		p.outbound.remove(sa)
 	}
 	return sa
@@ -238,13 +285,16 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 	if drop != DropNone {
 		return p.dropOut(OutResult{Flow: h.flow}, drop)
 	}
-	policy, line := p.lookup(h.flow)
-	if line < 0 {
+	t := p.lookup(h.flow)
+	if t == nil {
 		p.bypassed.Add(1)
 		return OutResult{Action: Bypass, Flow: h.flow}
 	}
-	r := OutResult{Entry: policy.spd.entries[line], Flow: h.flow}
-	r.SA = policy.lines[line].serving(h.flow)
+	r := OutResult{Entry: t.entry, Flow: h.flow}
+	if t.entry.Dynamic {
+		return p.dropOut(r, DropNoSA)
+	}
+	r.SA = t.serving(h.flow)
 	if r.SA == nil {
 		p.acquired.Add(1)
 		r.Action = Acquire
@@ -297,8 +347,8 @@ func (p *Processor) sealFragments(dst []byte, r OutResult, pieces [][]byte) OutR
 }
 
 // serving returns the newest SA that covers the flow.
-func (l *lineState) serving(f Flow) *SA {
-	for _, sa := range l.load() {
+func (t *target) serving(f Flow) *SA {
+	for _, sa := range t.load() {
 		if sa.params.Selector.Matches(f) {
 			return sa
 		}
@@ -322,7 +372,7 @@ func asDrop(err error) Drop {
 // ClearTextDrop judges a packet that came in clear: DropClearTextRequired if
 // the policy wants its flow, seen from the other side, under IPsec.
 func (p *Processor) ClearTextDrop(f Flow) Drop {
-	if _, line := p.lookup(f.Reverse()); line >= 0 {
+	if p.lookup(f.Reverse()) != nil {
 		return DropClearTextRequired
 	}
 	return DropNone

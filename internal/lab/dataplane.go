@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"cmp"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/console"
@@ -28,6 +30,7 @@ type dataPlane struct {
 	queues     map[lineKey]*queue
 	pairs      map[uint32]*pair // by our inbound SPI
 	drops      ipsec.DropCounts // of packets that no processor has seen
+	routes     []route          // reverse ones
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -233,12 +236,51 @@ func (d *dataPlane) Install(params ipsec.SAParams) error {
 // release lets go the packets that wait for a connection, in the order of the
 // access list.
 func (d *dataPlane) release(tag uint32) {
-	for _, e := range d.processors[d.interfaces[tag]].Policies() {
-		if q := d.queues[lineKey{e.Tag, e.Line}]; e.Tag == tag && q != nil {
-			d.host.released = append(d.host.released, q.packets...)
-			delete(d.queues, lineKey{e.Tag, e.Line})
+	var lines []lineKey
+	for k := range d.queues {
+		if k.tag == tag {
+			lines = append(lines, k)
 		}
 	}
+	slices.SortFunc(lines, func(a, b lineKey) int { return cmp.Compare(a.line, b.line) })
+	for _, k := range lines {
+		d.host.released = append(d.host.released, d.queues[k].packets...)
+		delete(d.queues, k)
+	}
+}
+
+// AddInstance implements router.DataPlane.
+func (d *dataPlane) AddInstance(template uint32, entry ipsec.PolicyEntry) error {
+	name := d.interfaces[template]
+	if err := d.processors[name].AddInstance(template, entry); err != nil {
+		return err
+	}
+	d.interfaces[entry.Tag] = name
+	return nil
+}
+
+// RemoveInstance implements router.DataPlane.
+func (d *dataPlane) RemoveInstance(tag uint32) error {
+	if processor := d.processors[d.interfaces[tag]]; processor != nil {
+		processor.RemoveInstance(tag)
+	}
+	delete(d.interfaces, tag)
+	delete(d.queues, lineKey{tag, 0})
+	return nil
+}
+
+// AddRoute implements router.RouteTable.
+func (d *dataPlane) AddRoute(r console.ReverseRoute) error {
+	d.routes = append(d.routes, route{prefix: r.Prefix, nextHop: r.NextHop, distance: r.Distance})
+	return nil
+}
+
+// RemoveRoute implements router.RouteTable.
+func (d *dataPlane) RemoveRoute(r console.ReverseRoute) error {
+	d.routes = slices.DeleteFunc(d.routes, func(x route) bool {
+		return x == route{prefix: r.Prefix, nextHop: r.NextHop, distance: r.Distance}
+	})
+	return nil
 }
 
 // Remove implements router.DataPlane.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"qmidle/internal/config"
@@ -77,7 +78,7 @@ func (h *host) lookup(dst netip.Addr) (*port, netip.Addr, bool) {
 func (h *host) best(dst netip.Addr) (route, bool) {
 	var found route
 	ok := false
-	for _, r := range h.routes {
+	for _, r := range slices.Concat(h.routes, h.plane.routes) {
 		if !r.prefix.Contains(dst) {
 			continue
 		}

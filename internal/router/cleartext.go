@@ -54,11 +54,11 @@ func (r *Router) ClearTextDropped(now time.Time, flow ipsec.Flow) Output {
 // connectionFor returns the connection whose crypto map selects a flow that
 // leaves this side, nil for none.
 func (r *Router) connectionFor(flow ipsec.Flow) *ike.Connection {
-	e, ok := ipsec.NewSPD(r.Policies()).Lookup(flow)
+	e, ok := ipsec.NewSPD(r.policiesInOrder()).Lookup(flow)
 	if !ok {
 		return nil
 	}
-	return tagged(r.conns, e.Tag)
+	return tagged(append(r.Instances(), r.conns...), e.Tag)
 }
 
 // tagged returns the connection of a tag, nil for none.

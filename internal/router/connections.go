@@ -48,23 +48,60 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 			continue
 		}
 		for _, e := range m.Entries {
-			if !e.Complete() {
-				continue
-			}
-			conn, err := connection(c, m, e)
+			conns, err := entryConnections(c, m, e)
 			if err != nil {
 				return nil, err
 			}
-			conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, present(local, i)
-			all = append(all, conn)
+			for _, conn := range conns {
+				conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, present(local, i)
+				all = append(all, conn)
+			}
 		}
 	}
 	return all, nil
 }
 
-func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) (*ike.Connection, error) {
-	where := fmt.Sprintf("crypto map %s %d", m.Name, e.Seq)
-	conn := &ike.Connection{Map: m.Name, Seq: e.Seq, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
+// entryConnections are the connection of a complete crypto map entry, or those
+// of the complete entries of the dynamic crypto map that it names.
+func entryConnections(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) (conns []*ike.Connection, err error) {
+	if e.Dynamic == "" {
+		if !e.Complete() {
+			return nil, nil
+		}
+		conn, err := connection(c, fmt.Sprintf("crypto map %s %d", m.Name, e.Seq), e)
+		if err != nil {
+			return nil, err
+		}
+		conn.Map, conn.Seq = m.Name, e.Seq
+		return []*ike.Connection{conn}, nil
+	}
+	for _, t := range e.Templates.Entries {
+		if !t.TemplateComplete() {
+			continue
+		}
+		conn, err := connection(c, fmt.Sprintf("crypto dynamic-map %s %d", e.Dynamic, t.Seq), t)
+		if err != nil {
+			return nil, err
+		}
+		conn.Map, conn.Seq = m.Name, e.Seq
+		conn.Dynamic, conn.DynamicMap, conn.DynamicSeq = true, e.Dynamic, t.Seq
+		if t.ACL != "" && len(conn.ACL) == 0 {
+			conn.ACL = []policy.ACLEntry{nothing}
+		}
+		conns = append(conns, conn)
+	}
+	return conns, nil
+}
+
+// nothing stands for an access list without a line: no list would allow all.
+var nothing = policy.ACLEntry{Local: policy.ProxyFromPrefix(allIPv4, 0, 0), Remote: policy.ProxyFromPrefix(allIPv4, 0, 0)}
+
+var allIPv4 = netip.MustParsePrefix("0.0.0.0/0")
+
+// connection is what an entry says, of a crypto map or of a dynamic one; where
+// names it.
+func connection(c *config.Config, where string, e *config.CryptoMapEntry) (*ike.Connection, error) {
+	conn := &ike.Connection{PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
 		Lives:    policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes},
 		IdleTime: c.IPsec.IdleTime}
 	if e.ReplayWindow != nil {
@@ -94,6 +131,9 @@ func connection(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry)
 	for _, t := range e.Sets {
 		conn.TransformSets = append(conn.TransformSets, policy.TransformSet{Name: t.Name, Cipher: t.Cipher,
 			KeyBits: t.KeyBits, Auth: t.Auth, Transport: t.Transport})
+	}
+	if e.AccessList == nil {
+		return conn, nil
 	}
 	for _, line := range e.AccessList.Entries {
 		x, err := aclEntry(e.ACL, line)
@@ -146,13 +186,19 @@ func ports(m config.PortMatch, permit bool) (one uint16, several ipsec.PortRange
 	return 0, several, false
 }
 
+// anything is what a template without an access list is for.
+var anything = ipsec.Selector{LocalNet: ipsec.RangeOf(allIPv4), RemoteNet: ipsec.RangeOf(allIPv4)}
+
 // PolicyEntries is the security policy database of the connections.
 func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
 	var all []ipsec.PolicyEntry
 	for _, c := range conns {
+		if c.Dynamic && len(c.ACL) == 0 {
+			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Permit: true, Selector: anything, Dynamic: true, Open: true})
+		}
 		for i, l := range c.ACL {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Line: uint32(i), Permit: l.Permit,
-				Selector: l.Selector()})
+				Selector: l.Selector(), Dynamic: c.Dynamic && l.Permit})
 		}
 	}
 	return all

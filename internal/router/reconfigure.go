@@ -66,7 +66,8 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	r.setTimestamps()
 	r.engine.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
 	out := r.finish()
-	r.tally.keep(r.conns)
+	r.askReverseRoutes()
+	r.tally.keep(append(r.Instances(), r.conns...))
 	if on := r.active(); on != was {
 		r.Record(&trace.Record{Time: now, Event: &trace.ISAKMPOnOff{On: on}})
 	}
@@ -74,10 +75,10 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 }
 
 // find returns the connection that x was before: the same entry of the same
-// crypto map on the same interface.
+// crypto map on the same interface, and of the same dynamic one.
 func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
 	for _, c := range conns {
-		if c.Interface == x.Interface && c.Map == x.Map && c.Seq == x.Seq {
+		if c.Interface == x.Interface && c.Map == x.Map && c.Seq == x.Seq && c.DynamicMap == x.DynamicMap && c.DynamicSeq == x.DynamicSeq {
 			return c
 		}
 	}
@@ -93,7 +94,7 @@ func difference(old, x *ike.Connection) string {
 		return "the address of " + x.Interface
 	case !slices.Equal(old.Peers, x.Peers):
 		return "the peer"
-	case len(x.ACL) < len(old.ACL) || !slices.Equal(old.ACL, x.ACL[:len(old.ACL)]):
+	case len(x.ACL) < len(old.ACL) || !slices.Equal(old.ACL, x.ACL[:len(old.ACL)]), x.Dynamic && (len(old.ACL) == 0) != (len(x.ACL) == 0):
 		return "the access list"
 	case !slices.EqualFunc(old.TransformSets, x.TransformSets, sameTransforms):
 		return "the transform set"
@@ -128,17 +129,25 @@ func (r *Router) endings(c *Change) (notices []string) {
 		return []string{"ISAKMP is off: its SAs are cleared"}
 	}
 	for _, old := range r.conns {
-		has := slices.ContainsFunc(sas, func(s ike.IPsecSA) bool { return s.Connection == old.Tag })
+		has := slices.ContainsFunc(sas, func(s ike.IPsecSA) bool { return s.Configured == old.Tag })
 		x := find(c.Connections, old)
 		switch {
 		case !has || x != nil && x.Tag == old.Tag:
 		case x == nil:
-			notices = append(notices, fmt.Sprintf("crypto map %s %d: it no longer applies to %s: its SAs are cleared", old.Map, old.Seq, old.Interface))
+			notices = append(notices, fmt.Sprintf("%s: it no longer applies to %s: its SAs are cleared", entryName(old), old.Interface))
 		default:
-			notices = append(notices, fmt.Sprintf("crypto map %s %d: %s changed: its SAs are cleared", old.Map, old.Seq, difference(old, x)))
+			notices = append(notices, fmt.Sprintf("%s: %s changed: its SAs are cleared", entryName(old), difference(old, x)))
 		}
 	}
 	return notices
+}
+
+// entryName is how the configuration names what a connection was made of.
+func entryName(c *ike.Connection) string {
+	if c.Dynamic {
+		return fmt.Sprintf("crypto dynamic-map %s %d", c.DynamicMap, c.DynamicSeq)
+	}
+	return fmt.Sprintf("crypto map %s %d", c.Map, c.Seq)
 }
 
 // postponed are the notices of what is up and stays as it was negotiated.
@@ -168,7 +177,7 @@ func (r *Router) postponed(c *Change) (notices []string) {
 // newWindow says whether SAs that are up would have another replay window now.
 func (r *Router) newWindow(c *Change) bool {
 	for _, sa := range r.engine.IPsecSAs() {
-		old, now := tagged(r.conns, sa.Connection), tagged(c.Connections, sa.Connection)
+		old, now := tagged(r.conns, sa.Configured), tagged(c.Connections, sa.Configured)
 		if old != nil && now != nil && old.ReplayWindow != now.ReplayWindow {
 			return true
 		}

@@ -24,6 +24,8 @@ type noPlane struct{}
 func (noPlane) Install(ipsec.SAParams) error                 { return nil }
 func (noPlane) Remove(ike.RemovedSA)                         {}
 func (noPlane) AcquireFailed(uint32, int)                    {}
+func (noPlane) AddInstance(uint32, ipsec.PolicyEntry) error  { return nil }
+func (noPlane) RemoveInstance(uint32) error                  { return nil }
 func (noPlane) LastPackets(uint32) (in, out time.Time)       { return in, out }
 func (noPlane) Counters(uint32, uint32) (c console.Counters) { return c }
 func (noPlane) Drops() (c ipsec.DropCounts)                  { return c }
@@ -112,6 +114,9 @@ func change(t *testing.T, name string, v reflect.Value) {
 	switch v.Interface().(type) {
 	case netip.Addr:
 		v.Set(reflect.ValueOf(netip.MustParseAddr("192.0.2.1")))
+		return
+	case netip.AddrPort:
+		v.Set(reflect.ValueOf(netip.MustParseAddrPort("192.0.2.1:500")))
 		return
 	case []policy.TransformSet:
 		v.Set(reflect.ValueOf([]policy.TransformSet{{Cipher: isakmp.ESPAES}}))

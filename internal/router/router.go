@@ -20,6 +20,10 @@ type DataPlane interface {
 	// Install adds one SA. The inbound one of a pair comes first.
 	Install(ipsec.SAParams) error
 	Remove(ike.RemovedSA)
+	// AddInstance makes the dynamic lines of a connection lead to one more entry,
+	// ahead of its SAs; RemoveInstance takes it back behind them.
+	AddInstance(template uint32, entry ipsec.PolicyEntry) error
+	RemoveInstance(tag uint32) error
 	// AcquireFailed says that packets waiting for a connection's line can go.
 	AcquireFailed(tag uint32, line int)
 	// Counters are those of a pair of SAs that is installed.
@@ -60,6 +64,7 @@ type Router struct {
 	fx        ike.Effects
 	text      []byte
 	tally     tally
+	reverse   reverse
 	cleared   time.Time // when the operator cleared the log
 	errors    []error
 	lastTag   uint32 // of a connection
@@ -78,13 +83,14 @@ func New(o Options) (*Router, error) {
 		return nil, err
 	}
 	r := &Router{opts: o, cfg: o.Config, conns: conns, started: o.Now, now: o.Now, recorder: trace.NewRecorder(o.Limits),
-		tally: newTally(), lastTag: uint32(len(conns))}
+		tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setTimestamps()
 	r.engine = ike.New(r.engineConfig())
 	if r.active() {
 		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
 	}
+	r.askReverseRoutes()
 	return r, nil
 }
 
@@ -166,12 +172,24 @@ func (r *Router) begin(now time.Time) *ike.Effects {
 
 // finish carries effects to the data plane.
 func (r *Router) finish() Output {
+	refused := r.addInstances()
 	for _, p := range r.fx.Install {
+		if refused[p.Tag] {
+			continue
+		}
 		if err := r.opts.DataPlane.Install(p); err != nil {
 			r.errors = append(r.errors, err)
 		}
 	}
+	for _, p := range r.fx.Install {
+		if p.Direction == ipsec.Outbound && !refused[p.Tag] {
+			r.addReverse(p)
+		}
+	}
 	for _, x := range r.fx.Remove {
+		if x.Direction == ipsec.Outbound {
+			r.removeReverse(x.ID)
+		}
 		if x.Direction == ipsec.Inbound {
 			r.tally.gone(x, r.opts.DataPlane.Counters(x.SPI, x.PairSPI))
 		}
@@ -181,6 +199,7 @@ func (r *Router) finish() Output {
 	for _, f := range r.fx.Failed {
 		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
 	}
+	r.removeInstances()
 	return Output{r.fx.Send, r.fx.Questions}
 }
 

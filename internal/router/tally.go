@@ -35,6 +35,13 @@ func (t *tally) gone(x ike.RemovedSA, c console.Counters) {
 	delete(t.sas, x.SPI)
 }
 
+// forget drops a connection that has no access list but one line.
+func (t *tally) forget(tag uint32) {
+	for _, m := range []map[lineKey]console.Counters{t.past, t.lines, t.matches} {
+		delete(m, lineKey{tag, 0})
+	}
+}
+
 // keep forgets all but these connections.
 func (t *tally) keep(conns []*ike.Connection) {
 	for _, m := range []map[lineKey]console.Counters{t.past, t.lines, t.matches} {
@@ -58,8 +65,8 @@ func (r *Router) totals() map[lineKey]console.Counters {
 // carried is the total of one line.
 func (r *Router) carried(key lineKey) console.Counters {
 	sum := r.tally.past[key]
-	for _, sa := range r.engine.IPsecSAs() {
-		if sa.Connection == key.tag && sa.Line == key.line {
+	for _, sa := range r.engine.PairsOf(key.tag) {
+		if sa.Line == key.line {
 			sum = addCounters(sum, r.opts.DataPlane.Counters(sa.InSPI, sa.OutSPI))
 		}
 	}

@@ -92,5 +92,9 @@ const (
 	CodeMessageFragmented
 	CodeRetransmissionSkipped
 	CodeLocalAddressChanged
+	CodeDynamicEntryCreated
+	CodeDynamicEntryDeleted
+	CodeDynamicEntryRefused
+	CodeReverseRouteChanged
 	NumCodes
 )

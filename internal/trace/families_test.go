@@ -265,6 +265,9 @@ func ipsecMessages() []Record {
 	s.add(&IPsecSACreated{true, local, 0x5E39E570, exampleSuite(), 2000, 3600, 4608000, west, east},
 		&IPsecSACreated{false, remote, 235339588, exampleSuite(), 2001, 3600, 4608000, west, east},
 		&IPsecDeleteNotified{}, &IPsecSADeleted{true, local, 0x5E39E570, exampleSuite(), 2000, ReasonUserCommand},
+		&DynamicEntryCreated{"VPN", 65536, "SPOKES", 10, west, east},
+		&ReverseRouteChanged{true, east.Lo, east.Hi, remote, 1, 0}, &ReverseRouteChanged{false, east.Lo, east.Hi, remote, 20, 7},
+		&DynamicEntryDeleted{"VPN", 65536, "SPOKES", 10}, &DynamicEntryRefused{"VPN", "SPOKES", 64},
 		&RequestTimerFired{1, local, remote, host, spread}, &RequestTimerFired{2, local, remote, six, Proxy{Lo: local}})
 	return s.records
 }

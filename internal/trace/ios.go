@@ -130,6 +130,10 @@ var owners = [NumCodes]debugSet{
 	CodeInvalidSPIReceived:       systemMessage,
 	CodeMessageFragmented:        0, // IOS's words are not known
 	CodeLocalAddressChanged:      0,
+	CodeDynamicEntryCreated:      0, // likewise
+	CodeDynamicEntryDeleted:      0,
+	CodeDynamicEntryRefused:      0,
+	CodeReverseRouteChanged:      debugIPsec,
 	CodeClearTextReceived:        systemMessage,
 }
 

@@ -37,6 +37,8 @@ func (w *iosWriter) writeIPsec(event Event) {
 	case *IPsecSADeleted:
 		w.module("IPSEC(delete_sa): deleting SA,")
 		w.databaseSA(e.Destination, e.SPI, e.Suite, e.Conn)
+	case *ReverseRouteChanged:
+		w.reverseRoute(e)
 	case *IPsecDeleteNotified:
 		w.module("IPSEC(key_engine_delete_sas): rec'd delete notify from ISAKMP")
 	case *RequestTimerFired:

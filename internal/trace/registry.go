@@ -89,6 +89,10 @@ var registry = [NumCodes]struct {
 	CodeInvalidSPIReceived:       {"invalid_spi_received", func() Event { return new(InvalidSPIReceived) }},
 	CodeMessageFragmented:        {"message_fragmented", func() Event { return new(MessageFragmented) }},
 	CodeLocalAddressChanged:      {"local_address_changed", func() Event { return new(LocalAddressChanged) }},
+	CodeDynamicEntryCreated:      {"dynamic_entry_created", func() Event { return new(DynamicEntryCreated) }},
+	CodeDynamicEntryDeleted:      {"dynamic_entry_deleted", func() Event { return new(DynamicEntryDeleted) }},
+	CodeDynamicEntryRefused:      {"dynamic_entry_refused", func() Event { return new(DynamicEntryRefused) }},
+	CodeReverseRouteChanged:      {"reverse_route_changed", func() Event { return new(ReverseRouteChanged) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }
