@@ -20,6 +20,8 @@ type Engine struct {
 	timers    timers
 	stats     Statistics
 	rec       trace.Record // reused for every event
+	in        trace.PacketReceived
+	out       trace.PacketSent // reused likewise
 
 	byCookies map[cookiePair]*sa
 	byInitial map[initialKey]*sa // responder SAs by the peer's first message

@@ -55,7 +55,7 @@ func (m *message) fragment() {
 		return
 	}
 	if s.assembly != nil && s.assembly.contradicts(f) {
-		s.dropAssembly()
+		s.giveUpAssembly()
 	}
 	if s.assembly == nil && !s.startAssembly(f.ID) {
 		m.drop(trace.DropLimit)
@@ -107,9 +107,15 @@ func (s *sa) startAssembly(id uint16) bool {
 	}
 	s.e.assemblies++
 	s.assembly = &assembly{id: id}
-	s.assembly.end.fire = func(time.Time) { s.dropAssembly() }
+	s.assembly.end.fire = func(time.Time) { s.giveUpAssembly() }
 	s.e.timers.set(&s.assembly.end, s.e.now.Add(assemblyAge))
 	return true
+}
+
+// giveUpAssembly tells that the rest of a message did not come.
+func (s *sa) giveUpAssembly() {
+	s.emit(&trace.FragmentsMissing{Have: uint8(s.assembly.have), Count: uint8(s.assembly.last)})
+	s.dropAssembly()
 }
 
 func (s *sa) dropAssembly() {

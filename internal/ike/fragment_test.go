@@ -3,6 +3,7 @@ package ike
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -164,6 +165,29 @@ func TestHostileFragments(t *testing.T) {
 	p.do(p.hub, func(e *Engine, fx *Effects) { e.Shutdown(p.now, fx) })
 	p.advance(2 * time.Hour)
 	p.hub.engine.checkQuiet(t)
+}
+
+// A message whose rest does not come is told, when its time is over or when
+// another begins.
+func TestMissingFragmentsAreTold(t *testing.T) {
+	p := newPair(t, fragmenting)
+	p.connect()
+	missing := func() (list []trace.FragmentsMissing) {
+		for _, r := range p.hub.events.list {
+			if e, ok := r.Event.(*trace.FragmentsMissing); ok {
+				list = append(list, *e)
+			}
+		}
+		return list
+	}
+	part := func(id uint16, number uint8, last bool) []byte {
+		return p.fragmentOf(isakmp.Fragment{ID: id, Number: number, Last: last, Data: []byte{number}})
+	}
+	p.toHub(part(1, 1, false), part(1, 3, true), part(2, 1, false))
+	p.advance(assemblyAge)
+	if want := []trace.FragmentsMissing{{Have: 2, Count: 3}, {Have: 1}}; !slices.Equal(missing(), want) {
+		t.Errorf("%+v, want %+v", missing(), want)
+	}
 }
 
 // The incomplete messages of all SAs together are bounded.

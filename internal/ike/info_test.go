@@ -334,7 +334,7 @@ func TestInformationalMessagesNeedTheirHash(t *testing.T) {
 	b.Add(isakmp.PayloadDelete, body)
 	iv := s.iv.ForMessage(s.suite.Hash, 5, s.cipher.BlockSize())
 	wrong := s.protected(b, &iv, func(rest []byte) []byte { return keymat.InfoHash(s.suite.Hash, s.skeyid.D, 5, rest) })
-	p.deliver(Datagram{Local: s.local, Remote: s.remote, Data: wrong})
+	p.deliver(Datagram{Local: s.local, Remote: s.remote, Data: wrong.data})
 	p.checkUp()
 	if n := p.hub.engine.Statistics().Dropped[trace.DropBadHash]; n != 1 {
 		t.Errorf("%d drops for the hash, want 1", n)

@@ -27,7 +27,6 @@ func (m *message) info() {
 		return
 	}
 	m.n = s.newNode(m.header.MessageID, trace.RoleResponder)
-	s.emit(&trace.PacketReceived{MessageID: m.n.id})
 	m.run(rowFor(isakmp.ExchangeInformational, s.role, 0, s.state))
 }
 
@@ -35,7 +34,8 @@ func (m *message) info() {
 func (m *message) unprotectedInfo() {
 	m.e.stats.NotifyIgnored++
 	if m.s != nil {
-		m.s.emit(&trace.PacketReceived{MessageID: m.header.MessageID})
+		c := m.s.context()
+		m.tellReceived(&c, false)
 	}
 	if !m.parse(false) {
 		return
@@ -205,12 +205,12 @@ func (s *sa) sendInfo(t isakmp.PayloadType, body []byte, id uint32) (datagram []
 	b := s.startProtected(isakmp.ExchangeInformational, id)
 	b.Add(t, body)
 	iv := s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())
-	datagram = s.protected(b, &iv, func(rest []byte) []byte {
+	o := s.protected(b, &iv, func(rest []byte) []byte {
 		return keymat.InfoHash(s.suite.Hash, s.skeyid.A, id, rest)
 	})
-	s.send(datagram, id)
+	s.send(o)
 	s.emit(&trace.NodePurged{Node: id})
-	return datagram
+	return o.data
 }
 
 // sendNotify sends an authenticated notify, and returns the message.

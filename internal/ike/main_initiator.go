@@ -52,7 +52,7 @@ func (s *sa) sendOffer() {
 	e.addFragmentation(b)
 	s.move(trace.FromIPsec, trace.InputSARequestMM, trace.StateIMM1)
 	s.emit(&trace.MainModeBegun{})
-	s.sendPhase1(b.Bytes(1))
+	s.sendPhase1(s.ready(b.Bytes(1)))
 	s.startRetransmission()
 }
 

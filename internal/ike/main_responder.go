@@ -70,7 +70,7 @@ func (m *message) openResponder() {
 	e.byInitial[initialKey{s.cookieI, s.opened}] = s
 	e.halfOpen.add(s, e.cfg.maxHalfOpen())
 	c := trace.Context{Local: m.local, Remote: m.remote}
-	e.emit(&c, &trace.PacketReceived{})
+	m.tellReceived(&c, true)
 	m.s = s
 	e.lockPeer(s, trace.ForProcessBlock)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
@@ -116,7 +116,7 @@ func (m *message) mainMode1() {
 		s.emit(&trace.NATTVendorConstructed{Version: s.natt})
 	}
 	s.e.addFragmentation(b)
-	s.sendPhase1(b.Bytes(1))
+	s.sendPhase1(s.ready(b.Bytes(1)))
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateRMM2)
 	s.awaitFirstAnswer()
 }
@@ -136,7 +136,7 @@ func (s *sa) refusePhase1() {
 	b := s.builder(isakmp.ExchangeInformational, s.e.newMessageID(), 0)
 	b.Add(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec,
 		Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyNoProposalChosen}))
-	s.sendPhase1(b.Bytes(1))
+	s.sendPhase1(s.ready(b.Bytes(1)))
 	s.deleteSA(trace.ReasonPolicyNotAccepted)
 }
 
@@ -229,7 +229,7 @@ func (s *sa) sendKeyExchange(nonce []byte) {
 	b.Add(isakmp.PayloadNonce, nonce)
 	addCapabilities(b)
 	s.addNATDetection(b)
-	s.sendPhase1(b.Bytes(1))
+	s.sendPhase1(s.ready(b.Bytes(1)))
 }
 
 // mainMode5 authenticates the initiator and proves ourselves.

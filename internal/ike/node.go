@@ -196,7 +196,7 @@ func (n *node) retryDue(now time.Time) {
 	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	if !s.skips(n.id, n.sentAt) {
-		n.send(n.lastOut)
+		n.repeat()
 	}
 	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
 }
@@ -220,14 +220,20 @@ func (n *node) duplicate() {
 		return
 	}
 	n.replays++
-	n.send(n.lastOut)
+	n.repeat()
 }
 
 // send sends a message that a duplicate of the peer's last one asks for again,
 // and that a retransmission repeats.
-func (n *node) send(datagram []byte) {
-	n.lastOut, n.sentAt = datagram, n.s.e.now.UnixNano()
-	n.s.send(datagram, n.id)
+func (n *node) send(o outgoing) {
+	n.lastOut, n.sentAt = o.data, n.s.e.now.UnixNano()
+	n.s.send(o)
+}
+
+// repeat sends the last message again.
+func (n *node) repeat() {
+	n.sentAt = n.s.e.now.UnixNano()
+	n.s.sendAgain(n.lastOut)
 }
 
 // newMessageID draws a message ID; it is not 0.
@@ -258,7 +264,7 @@ func (e *Engine) newSPI() (uint32, bool) {
 
 // protected ends a message that begins with a HASH payload of zeros: hash
 // makes the hash from what follows it; then the message is encrypted.
-func (s *sa) protected(b *isakmp.Builder, iv *keymat.IV, hash func(rest []byte) []byte) []byte {
+func (s *sa) protected(b *isakmp.Builder, iv *keymat.IV, hash func(rest []byte) []byte) outgoing {
 	s.works(trace.CryptoHMACContext)
 	size := keymat.HashSize(s.suite.Hash)
 	all := b.Payloads()

@@ -3,6 +3,7 @@ package ike
 import (
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
@@ -32,7 +33,19 @@ func (k keys) PresharedKey(_, remote netip.Addr) (secret.Secret, bool) {
 // events keeps every event's context and value.
 type events struct{ list []trace.Record }
 
-func (e *events) Record(r *trace.Record) { e.list = append(e.list, *r) }
+func (e *events) Record(r *trace.Record) {
+	kept := *r
+	kept.Event = cloneEvent(r.Event)
+	e.list = append(e.list, kept)
+}
+
+// cloneEvent copies an event, which is the engine's and may be used again.
+func cloneEvent(e trace.Event) trace.Event {
+	from := reflect.ValueOf(e).Elem()
+	to := reflect.New(from.Type())
+	to.Elem().Set(from)
+	return to.Interface().(trace.Event)
+}
 
 func (e *events) has(code trace.Code) bool {
 	for _, r := range e.list {

@@ -24,30 +24,6 @@ func (s *sa) builder(x isakmp.ExchangeType, id uint32, flags uint8) *isakmp.Buil
 // spi is the ISAKMP SPI of notifies: both cookies.
 func (s *sa) spi() []byte { return append(bytes.Clone(s.cookieI[:]), s.cookieR[:]...) }
 
-// sendPhase1 sends a message that a duplicate of the peer's last one asks for
-// again, and that a retransmission repeats.
-func (s *sa) sendPhase1(datagram []byte) {
-	s.lastOut, s.sentAt = datagram, s.e.now.UnixNano()
-	s.send(datagram, 0)
-}
-
-func (s *sa) send(datagram []byte, messageID uint32) {
-	s.emit(&trace.PacketSent{MessageID: messageID})
-	if s.tooLarge(datagram) {
-		s.sendFragments(datagram)
-		return
-	}
-	s.e.sendRaw(s.local, s.remote, datagram)
-}
-
-// seal encrypts a finished message in place and moves iv on.
-func (s *sa) seal(datagram []byte, iv *keymat.IV) []byte {
-	body := datagram[isakmp.HeaderLen:]
-	s.cipher.Encrypt(iv.Bytes(), body)
-	iv.Advance(body)
-	return datagram
-}
-
 // takeKeyPair keeps phase 1's key pair for the rest of the handshake.
 func (s *sa) takeKeyPair(k *keymat.KeyPair) {
 	s.handshake.keys, s.handshake.dhNumber = k, s.e.dhNumbers.take()

@@ -46,7 +46,6 @@ func (m *message) phase2() {
 		n = s.newNode(m.header.MessageID, trace.RoleResponder)
 	}
 	m.n = n
-	s.emit(&trace.PacketReceived{MessageID: n.id})
 	m.run(rowFor(isakmp.ExchangeQuick, n.role, 0, n.state))
 }
 

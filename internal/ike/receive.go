@@ -182,29 +182,17 @@ func (m *message) phase1() {
 		m.drop(trace.DropState)
 		return
 	}
-	if m.e.cfg.Events != nil {
-		c := m.context()
-		m.e.emit(&c, &trace.PacketReceived{})
-	}
 	m.run(rowFor(isakmp.ExchangeIdentity, s.role, s.suite.Auth, s.state))
 }
 
 // run validates a message against its row and hands it to the row's handler.
 func (m *message) run(r *row) {
-	if r == nil {
-		m.drop(trace.DropState)
-		return
-	}
 	m.row = r
-	if m.header.Flags&isakmp.FlagEncryption == 0 && r.encrypted {
-		m.drop(trace.DropNotEncrypted)
-		return
-	}
-	if m.header.Flags&isakmp.FlagEncryption != 0 && !r.encrypted {
-		m.drop(trace.DropEncrypted)
-		return
-	}
-	if r.encrypted && !m.decrypt() {
+	reason, ok := m.open()
+	c := m.context()
+	m.tellReceived(&c, ok)
+	if !ok {
+		m.drop(reason)
 		return
 	}
 	if r.encrypted && m.n == nil {
@@ -221,19 +209,44 @@ func (m *message) run(r *row) {
 	r.do(m)
 }
 
+// open makes a message readable that has a row and is encrypted as the row
+// wants it.
+func (m *message) open() (reason trace.Drop, ok bool) {
+	encrypted := m.header.Flags&isakmp.FlagEncryption != 0
+	switch {
+	case m.row == nil:
+		return trace.DropState, false
+	case !encrypted && m.row.encrypted:
+		return trace.DropNotEncrypted, false
+	case encrypted && !m.row.encrypted:
+		return trace.DropEncrypted, false
+	case encrypted:
+		return m.decrypt()
+	}
+	return 0, true
+}
+
+// tellReceived tells a message, with what is in it as far as it is readable.
+func (m *message) tellReceived(c *trace.Context, readable bool) {
+	if m.e.cfg.Events == nil {
+		return
+	}
+	readable = readable || !m.header.Encrypted()
+	m.e.in = trace.PacketReceived{MessageID: m.header.MessageID, Contents: trace.ContentsOf(m.raw, readable)}
+	m.e.emit(c, &m.e.in)
+}
+
 // decrypt turns the body into clear, in place. The chain's IV stays until the
 // message is accepted, so that a forged one cannot break it.
-func (m *message) decrypt() bool {
+func (m *message) decrypt() (reason trace.Drop, ok bool) {
 	s := m.s
 	if s.cipher == nil {
-		m.drop(trace.DropEncrypted)
-		return false
+		return trace.DropEncrypted, false
 	}
 	body := m.raw[isakmp.HeaderLen:]
 	size := s.cipher.BlockSize()
 	if len(body) == 0 || len(body)%size != 0 {
-		m.drop(trace.DropBlockSize)
-		return false
+		return trace.DropBlockSize, false
 	}
 	m.nextIV.n = copy(m.nextIV.b[:], body[len(body)-size:])
 	iv := s.iv
@@ -241,7 +254,7 @@ func (m *message) decrypt() bool {
 		iv = m.n.iv
 	}
 	s.cipher.Decrypt(iv.Bytes(), body)
-	return true
+	return 0, true
 }
 
 func (m *message) parse(encrypted bool) bool {

@@ -53,7 +53,7 @@ func (s *sa) retryDue(now time.Time) {
 	s.emit(&trace.Retransmitting{Attempt: uint8(s.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase1, Attempt: uint8(s.attempts), Max: uint8(limit)})
 	if !s.skips(0, s.sentAt) {
-		s.sendPhase1(s.lastOut)
+		s.repeatPhase1()
 	}
 	s.e.timers.set(&s.retry, now.Add(s.e.cfg.interval()))
 }
@@ -68,5 +68,5 @@ func (s *sa) duplicate() {
 	}
 	s.replays++
 	s.e.stats.Retransmits++
-	s.sendPhase1(s.lastOut)
+	s.repeatPhase1()
 }

@@ -70,6 +70,25 @@ func TestResponderPrintsThePublishedKeyMismatch(t *testing.T) {
 	golden(t, "key-mismatch-initiator.golden", normal(iosText(p.spoke.events)))
 }
 
+// What the recorder keeps of one peer holds a whole tunnel, its longest form
+// included: several policies, NAT vendor IDs, PFS and dead peer detection.
+func TestRecorderKeepsWholeTunnelOfAnEngine(t *testing.T) {
+	recorder := trace.NewRecorder(trace.DefaultLimits)
+	p := newPair(t, func(hub, spoke *Config) {
+		withKeepalive(hub, spoke)
+		hub.Events = recorder
+		other := hub.Policies[0]
+		other.Priority, other.Hash = 0, isakmp.HashSHA256
+		hub.Policies = append([]policy.IKE{other}, hub.Policies...)
+		hub.Connections[0].PFS, spoke.Connections[0].PFS = isakmp.GroupMODP1024, isakmp.GroupMODP1024
+	})
+	p.connect()
+	p.checkUp()
+	if lost, have := recorder.Lost(spokeAddr), len(recorder.Records(spokeAddr)); lost != 0 || have < 100 {
+		t.Errorf("%d events, %d lost", have, lost)
+	}
+}
+
 // fixedKeys finds the same key for every peer.
 type fixedKeys string
 

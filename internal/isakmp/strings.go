@@ -121,6 +121,7 @@ var idTypeNames = map[IDType]string{
 func (t IDType) String() string { return name(idTypeNames, t, "ID type") }
 
 var notifyTypeNames = map[NotifyType]string{
+	0:                        "none",
 	NotifyInvalidPayloadType: "INVALID-PAYLOAD-TYPE", NotifyDOINotSupported: "DOI-NOT-SUPPORTED",
 	NotifySituationUnsupported: "SITUATION-NOT-SUPPORTED", NotifyInvalidCookie: "INVALID-COOKIE",
 	NotifyInvalidMajor: "INVALID-MAJOR-VERSION", NotifyInvalidMinor: "INVALID-MINOR-VERSION",

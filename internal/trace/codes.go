@@ -96,5 +96,6 @@ const (
 	CodeDynamicEntryDeleted
 	CodeDynamicEntryRefused
 	CodeReverseRouteChanged
+	CodeFragmentsMissing
 	NumCodes
 )

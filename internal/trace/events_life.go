@@ -27,6 +27,11 @@ type MessageFragmented struct {
 	Size  uint16
 }
 
+// FragmentsMissing is a message of which only some of Cisco's fragments came.
+// Have of them did; Count is 0 where the last is not among them.
+type FragmentsMissing struct{ Have, Count uint8 }
+
+func (*FragmentsMissing) Code() Code   { return CodeFragmentsMissing }
 func (*ResponderLifetime) Code() Code  { return CodeResponderLifetime }
 func (*InvalidSPIReceived) Code() Code { return CodeInvalidSPIReceived }
 func (*MessageFragmented) Code() Code  { return CodeMessageFragmented }
@@ -42,6 +47,10 @@ func (e *InvalidSPIReceived) Fields(f *Fields) {
 	f.Addr("destination", &e.Destination)
 	f.U32("spi", &e.SPI)
 	f.Bool("told", &e.Told)
+}
+func (e *FragmentsMissing) Fields(f *Fields) {
+	f.U8("have", &e.Have)
+	f.U8("count", &e.Count)
 }
 func (e *MessageFragmented) Fields(f *Fields) {
 	f.Bool("sent", &e.Sent)

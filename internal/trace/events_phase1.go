@@ -6,11 +6,20 @@ import (
 	"qmidle/internal/isakmp"
 )
 
-// PacketReceived is a datagram that reached an SA, or opened one.
-type PacketReceived struct{ MessageID uint32 }
+// PacketReceived is a message that reached an SA, or opened one. What the peer
+// says is in it: nothing of it is proven yet.
+type PacketReceived struct {
+	MessageID uint32
+	Contents
+}
 
-// PacketSent is a datagram given to the network.
-type PacketSent struct{ MessageID uint32 }
+// PacketSent is a message given to the network. Again says that it was sent
+// before: its contents are those of the first time, and not told again.
+type PacketSent struct {
+	MessageID uint32
+	Again     bool
+	Contents
+}
 
 // PacketDropped is a datagram that was not used.
 type PacketDropped struct {
@@ -282,8 +291,15 @@ func (*RequestAttached) Code() Code        { return CodeRequestAttached }
 func (*RequestFailed) Code() Code          { return CodeRequestFailed }
 func (*ISAKMPOnOff) Code() Code            { return CodeISAKMPOnOff }
 
-func (e *PacketReceived) Fields(f *Fields) { f.U32("message_id", &e.MessageID) }
-func (e *PacketSent) Fields(f *Fields)     { f.U32("message_id", &e.MessageID) }
+func (e *PacketReceived) Fields(f *Fields) {
+	f.U32("message_id", &e.MessageID)
+	e.fields(f)
+}
+func (e *PacketSent) Fields(f *Fields) {
+	f.U32("message_id", &e.MessageID)
+	f.Bool("again", &e.Again)
+	e.fields(f)
+}
 func (e *PacketDropped) Fields(f *Fields) {
 	Enum(f, "reason", &e.Reason)
 	Enum(f, "exchange", &e.Exchange)

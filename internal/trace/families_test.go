@@ -48,7 +48,7 @@ func initiator() []Record {
 	s.add(&InitialContactSent{}, &AuthenticatingAs{isakmp.AuthRSASig, isakmp.IDFQDN}, &PacketSent{})
 	s.established(RoleInitiator, QMIdle)
 	s.add(step(Internal, InputProcessComplete, StateIMM6, StateP1Complete),
-		&QuickModeBegun{node}, &InitiatorGetsSPI{0x5E39E570}, &PacketSent{node},
+		&QuickModeBegun{node}, &InitiatorGetsSPI{0x5E39E570}, &PacketSent{MessageID: node},
 		&Transition{node, Internal, InputInitQM, StateQMReady, StateQMIQM1}, &QuickModeImmediate{},
 		&IPsecSAsCreated{InboundSPI: 0x5E39E570, OutboundSPI: 235339588, LocalProxy: west, RemoteProxy: east,
 			LifeSeconds: 3600, PFS: isakmp.GroupMODP1024, InboundConn: 2000, OutboundConn: 2001},
@@ -192,7 +192,7 @@ func informational() []Record {
 	const node = 0xC1E2F2C4
 	s := newScript()
 	s.established(RoleInitiator, QMIdle)
-	s.add(&PacketReceived{node}, &NodeCreated{node}, &PayloadProcessed{isakmp.PayloadHash, node},
+	s.add(&PacketReceived{MessageID: node}, &NodeCreated{node}, &PayloadProcessed{isakmp.PayloadHash, node},
 		&PayloadProcessed{isakmp.PayloadDelete, node}, &DeleteReceived{isakmp.ProtocolISAKMP, 0, true}, &NotParanoid{},
 		&SADeleting{ReasonNone}, &NodeDeleted{Node: node, Reason: NodeInformational}, &DeleteSending{isakmp.ProtocolISAKMP, 0, node})
 	for _, t := range []isakmp.NotifyType{isakmp.NotifyNoProposalChosen, isakmp.NotifyResponderLifetime,
@@ -210,7 +210,7 @@ func deadPeer() []Record {
 	const node = 635424021
 	s := newScript()
 	s.established(RoleInitiator, QMIdle)
-	s.add(&NodeCreated{node}, &DPDSending{false, 0x3C6B0F8D, node}, &PacketSent{node},
+	s.add(&NodeCreated{node}, &DPDSending{false, 0x3C6B0F8D, node}, &PacketSent{MessageID: node},
 		step(FromTimer, InputTimerIMAlive, StateP1Complete, StateP1Complete),
 		&DPDReceived{true, 0x3C6B0F8D}, &DPDReceived{false, 0x3C6B0F8E}, &DPDSending{true, 0x3C6B0F8E, node},
 		&DPDUnanswered{1, 5}, &PeerDead{}, &NotParanoid{}, &SADeleting{ReasonPeerDead},
@@ -236,7 +236,7 @@ func quickModeRefused() []Record {
 		s.add(&IPsecProposalInvalidated{number, IPsecAttrProxy, west, east})
 	}
 	s.add(&IPsecTransformJudged{false}, &Phase2PolicyRefused{}, &NodeCreated{notify},
-		&NotifySending{isakmp.NotifyNoProposalChosen, isakmp.ProtocolESP, 0x705B8268, notify}, &PacketSent{notify},
+		&NotifySending{isakmp.NotifyNoProposalChosen, isakmp.ProtocolESP, 0x705B8268, notify}, &PacketSent{MessageID: notify},
 		&NodePurged{notify}, &NodeDeleted{node, true, NodeQMRejected},
 		&Transition{node, FromPeer, InputQMExch, StateQMReady, StateQMReady}, &ModeFailure{isakmp.ExchangeQuick})
 	return s.records
@@ -301,8 +301,8 @@ func systemMessages() []Record {
 		s.add(&ModeFailure{t})
 	}
 	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47})
-	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400})
 	s.add(&LocalAddressChanged{Interface: "GigabitEthernet0/0", To: netip.MustParseAddr("192.1.1.41")})
+	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400}, &FragmentsMissing{Have: 2, Count: 3})
 	s.add(&InvalidSPIReceived{Source: bookPeer, Destination: netip.MustParseAddr("192.1.1.40"), SPI: 0x3EA71AED})
 	s.add(&ISAKMPOnOff{On: false})
 	return s.records

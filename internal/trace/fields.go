@@ -25,7 +25,7 @@ const (
 // FieldDoc is one field of an event as the documentation shows it.
 type FieldDoc struct {
 	Name string
-	Kind string // "number", "boolean", "name", "address", "address and port", "octets", "text" or "attributes"
+	Kind string // "number", "boolean", "name", "address", "address and port", "octets", "text", "names" or "attributes"
 }
 
 // Fields visits the fields of one event, in the order of that event's Fields

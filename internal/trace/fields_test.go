@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"qmidle/internal/isakmp"
 )
 
 // drawEvent fills every field of an event of this code.
@@ -24,6 +26,11 @@ func drawValue(t *rapid.T, v reflect.Value) {
 	switch p := v.Addr().Interface().(type) {
 	case *netip.Addr:
 		*p = drawAddr(t)
+		return
+	case *PayloadList:
+		for _, kind := range rapid.SliceOfN(rapid.SampledFrom([]isakmp.PayloadType{sa, ke, id, vid, isakmp.PayloadNone, 200}), 0, 20).Draw(t, "payloads") {
+			p.Add(kind)
+		}
 		return
 	case *[]byte:
 		*p = rapid.SliceOfN(rapid.Byte(), 1, MaxFieldBytes).Draw(t, "octets")

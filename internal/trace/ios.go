@@ -128,6 +128,7 @@ var owners = [NumCodes]debugSet{
 	CodeCryptoOperation:          debugEngine,
 	CodeResponderLifetime:        debugISAKMP,
 	CodeInvalidSPIReceived:       systemMessage,
+	CodeFragmentsMissing:         0, // likewise
 	CodeMessageFragmented:        0, // IOS's words are not known
 	CodeLocalAddressChanged:      0,
 	CodeDynamicEntryCreated:      0, // likewise

@@ -11,7 +11,8 @@ import (
 
 func TestJSONGolden(t *testing.T) {
 	s := newScript()
-	s.add(&PacketReceived{}, &ISAKMPOnOff{On: true})
+	s.add(&PacketReceived{Contents: mainMode(false, 168, sa, vid, vid)}, &ISAKMPOnOff{On: true},
+		&PacketSent{MessageID: 7, Again: true, Contents: contents(isakmp.ExchangeInformational, true, 92, hash, isakmp.PayloadNotify)})
 	s.established(RoleResponder, QMIdle)
 	s.add(&IKETransformOffered{1, 10, join(aesSHA(), basic(isakmp.AttrAuthMethod, 65001), basic(99, 7),
 		variable(isakmp.AttrGroupPrime, 1, 2, 3, 4, 5, 6, 7, 8, 9), variable(isakmp.AttrEncryption, 1, 2, 3), []byte{0x80, 1})},

@@ -14,6 +14,7 @@ import (
 var compareRecords = cmp.Options{
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
+	cmp.Comparer(func(a, b PayloadList) bool { return a == b }),
 }
 
 func recordAll(r *Recorder, records []Record) {

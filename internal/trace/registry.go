@@ -87,6 +87,7 @@ var registry = [NumCodes]struct {
 	CodeIOSVendorIDReceived:      {"ios_vendor_id_received", func() Event { return new(IOSVendorIDReceived) }},
 	CodeResponderLifetime:        {"responder_lifetime", func() Event { return new(ResponderLifetime) }},
 	CodeInvalidSPIReceived:       {"invalid_spi_received", func() Event { return new(InvalidSPIReceived) }},
+	CodeFragmentsMissing:         {"fragments_missing", func() Event { return new(FragmentsMissing) }},
 	CodeMessageFragmented:        {"message_fragmented", func() Event { return new(MessageFragmented) }},
 	CodeLocalAddressChanged:      {"local_address_changed", func() Event { return new(LocalAddressChanged) }},
 	CodeDynamicEntryCreated:      {"dynamic_entry_created", func() Event { return new(DynamicEntryCreated) }},

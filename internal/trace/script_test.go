@@ -98,6 +98,32 @@ func step(source Source, input Input, from, to State) *Transition {
 	return &Transition{Source: source, Input: input, From: from, To: to}
 }
 
+// Payloads of the book's messages.
+const (
+	sa    = isakmp.PayloadSA
+	ke    = isakmp.PayloadKE
+	id    = isakmp.PayloadID
+	hash  = isakmp.PayloadHash
+	nonce = isakmp.PayloadNonce
+	vid   = isakmp.PayloadVendorID
+)
+
+func contents(x isakmp.ExchangeType, encrypted bool, length uint16, payloads ...isakmp.PayloadType) Contents {
+	c := Contents{Exchange: x, Encrypted: encrypted, Length: length}
+	for _, t := range payloads {
+		c.Payloads.Add(t)
+	}
+	return c
+}
+
+func mainMode(encrypted bool, length uint16, payloads ...isakmp.PayloadType) Contents {
+	return contents(isakmp.ExchangeIdentity, encrypted, length, payloads...)
+}
+
+func quickMode(length uint16, payloads ...isakmp.PayloadType) Contents {
+	return contents(isakmp.ExchangeQuick, true, length, payloads...)
+}
+
 // tunnel is a responder's whole main mode and quick mode, as a book prints
 // them. With omitted, it has also the events of the lines that the book omits.
 func tunnel(omitted bool) []Record {
@@ -113,9 +139,9 @@ func tunnel(omitted bool) []Record {
 		&VendorIDReceived{isakmp.VendorNATT03, []byte(isakmp.VIDNATT03)},
 		&VendorIDReceived{isakmp.VendorNATT02n, []byte(isakmp.VIDNATT02n)},
 	}
-	id := &IDPayload{Next: isakmp.PayloadHash, Type: isakmp.IDIPv4Addr, Protocol: 17, Port: 500, Length: 12, Data: bookPeer.AsSlice()}
+	identity := &IDPayload{Next: isakmp.PayloadHash, Type: isakmp.IDIPv4Addr, Protocol: 17, Port: 500, Length: 12, Data: bookPeer.AsSlice()}
 
-	s.add(&PacketReceived{}, &PeerCreated{})
+	s.add(&PacketReceived{Contents: mainMode(false, 168, sa, vid, vid, vid, vid)}, &PeerCreated{})
 	s.ctx.Peer, s.ctx.Role = 1, RoleResponder
 	s.add(&PeerLocked{RefIKE, 1, ForProcessBlock})
 	s.ctx.SA, s.ctx.State = 1, MMNoState
@@ -127,9 +153,9 @@ func tunnel(omitted bool) []Record {
 	extra(natVendors...)
 	extra(step(Internal, InputProcessMainMode, StateRMM1, StateRMM1), &NATTVendorConstructed{NATTRFC3947})
 	s.ctx.State = MMSASetup
-	s.add(&PacketSent{})
+	s.add(&PacketSent{Contents: mainMode(false, 108, sa, vid)})
 	extra(step(Internal, InputProcessComplete, StateRMM1, StateRMM2))
-	s.add(&PacketReceived{}, step(FromPeer, InputMMExch, StateRMM2, StateRMM3),
+	s.add(&PacketReceived{Contents: mainMode(false, 308, ke, nonce, vid, vid, vid, isakmp.PayloadNATD, isakmp.PayloadNATD)}, step(FromPeer, InputMMExch, StateRMM2, StateRMM3),
 		&PayloadProcessed{Payload: isakmp.PayloadKE}, &PayloadProcessed{Payload: isakmp.PayloadNonce},
 		&KeyLookup{bookPeer, true}, &SKEYIDGenerated{},
 		&VendorIDReceived{isakmp.VendorUnity, []byte(isakmp.VIDUnity)},
@@ -138,16 +164,16 @@ func tunnel(omitted bool) []Record {
 	extra(&InternalPayload{20}, &InternalPayload{20}, &NATDetected{})
 	s.add(step(Internal, InputProcessMainMode, StateRMM3, StateRMM3))
 	s.ctx.State = MMKeyExch
-	s.add(&PacketSent{}, step(Internal, InputProcessComplete, StateRMM3, StateRMM4))
-	s.add(&PacketReceived{}, step(FromPeer, InputMMExch, StateRMM4, StateRMM5),
-		&PayloadProcessed{Payload: isakmp.PayloadID}, id, &ProfileMatched{},
+	s.add(&PacketSent{Contents: mainMode(false, 308, ke, nonce, vid, vid, vid, isakmp.PayloadNATD, isakmp.PayloadNATD)}, step(Internal, InputProcessComplete, StateRMM3, StateRMM4))
+	s.add(&PacketReceived{Contents: mainMode(true, 108, id, hash, isakmp.PayloadNotify)}, step(FromPeer, InputMMExch, StateRMM4, StateRMM5),
+		&PayloadProcessed{Payload: isakmp.PayloadID}, identity, &ProfileMatched{},
 		&PayloadProcessed{Payload: isakmp.PayloadHash}, &InternalPayload{17},
 		&NotifyReceived{Type: isakmp.NotifyInitialContact, Protocol: isakmp.ProtocolISAKMP, Protected: true},
 		&AuthStatus{}, &InitialContactReceived{}, &AuthStatus{}, &Authenticated{}, &PeerInserted{}, &DPDEnabled{},
 		step(Internal, InputProcessMainMode, StateRMM5, StateRMM5),
 		&AuthenticatingAs{isakmp.AuthPSK, isakmp.IDIPv4Addr})
 	extra(&IDPayload{Sent: true, Next: isakmp.PayloadHash, Type: isakmp.IDIPv4Addr, Protocol: 17, Port: 500, Length: 12,
-		Data: []byte{192, 1, 1, 40}}, &IDPayloadLength{12}, &PacketSent{})
+		Data: []byte{192, 1, 1, 40}}, &IDPayloadLength{12}, &PacketSent{Contents: mainMode(true, 76, id, hash)})
 	s.ctx.State = QMIdle
 	s.add(step(Internal, InputProcessComplete, StateRMM5, StateP1Complete),
 		step(Internal, InputPhase1Complete, StateP1Complete, StateP1Complete))
@@ -157,7 +183,7 @@ func tunnel(omitted bool) []Record {
 
 func (s *script) quickMode(omitted bool) {
 	const node = 482536716
-	s.add(&PacketReceived{node}, &NodeCreated{node},
+	s.add(&PacketReceived{MessageID: node, Contents: quickMode(172, hash, sa, nonce, id, id)}, &NodeCreated{node},
 		&PayloadProcessed{isakmp.PayloadHash, node}, &PayloadProcessed{isakmp.PayloadSA, node},
 		&IPsecProposalChecked{1}, &IPsecTransformOffered{1, isakmp.ProtocolESP, isakmp.ESPAES, espAESSHA()},
 		&IPsecTransformJudged{true})
@@ -169,9 +195,9 @@ func (s *script) quickMode(omitted bool) {
 	s.add(&IPsecSAsCreated{InboundSPI: 0x705B8268, OutboundSPI: 1221163868,
 		LocalProxy: subnet("192.168.2.0/24"), RemoteProxy: subnet("192.168.3.0/24"),
 		LifeSeconds: 3600, LifeKilobyte: 4608000},
-		&PacketSent{node}, &Transition{node, FromIPsec, InputSPIReply, StateQMSPIStarve, StateQMRQM2},
+		&PacketSent{MessageID: node, Contents: quickMode(172, hash, sa, nonce, id, id)}, &Transition{node, FromIPsec, InputSPIReply, StateQMSPIStarve, StateQMRQM2},
 		&PeerLocked{RefIPsec, 2, ForCreateTransforms}, &PeerUnlocked{RefIPsec, 1, ForCreateTransforms})
-	s.add(&PacketReceived{node}, &NodeDeleted{Node: node, Reason: NodeQMDone},
+	s.add(&PacketReceived{MessageID: node, Contents: quickMode(60, hash)}, &NodeDeleted{Node: node, Reason: NodeQMDone},
 		&Transition{node, FromPeer, InputQMExch, StateQMRQM2, StateQMPhase2Complete})
 }
 
