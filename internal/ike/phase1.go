@@ -211,10 +211,16 @@ func (e *Engine) initialContact(s *sa, before uint64) {
 }
 
 // othersOf lists the ISAKMP SAs with s's peer that came up before a place in
-// Engine.order, and the pairs of IPsec SAs.
+// Engine.order, or that the peer began to negotiate before, and the pairs of
+// IPsec SAs.
 func (e *Engine) othersOf(s *sa, before uint64) (sas []*sa, children []*child) {
 	for _, o := range s.rivals() {
 		if o.order < before {
+			sas = append(sas, o)
+		}
+	}
+	for _, o := range s.e.byAddrs[s.pair()] {
+		if o.role == trace.RoleResponder && !o.up() && !o.dead && o.remote == s.remote && o.begun < min(before, s.begun) {
 			sas = append(sas, o)
 		}
 	}
