@@ -32,7 +32,7 @@ func (m *message) first() {
 	if s := e.byInitial[initialKey{h.Initiator, m.remote}]; s != nil {
 		m.s = s
 		if s.lastIn == m.digest {
-			s.duplicate()
+			s.duplicate(m.remote)
 			return
 		}
 		m.drop(trace.DropState)

@@ -212,7 +212,7 @@ func (s *sa) unanswered(n *node, now time.Time) {
 }
 
 // duplicate answers a retransmission within a node from its last reply.
-func (n *node) duplicate() {
+func (n *node) duplicate(from netip.AddrPort) {
 	s := n.s
 	s.e.stats.Dropped[trace.DropDuplicate]++
 	s.emit(&trace.DuplicateReceived{Node: n.id})
@@ -220,7 +220,7 @@ func (n *node) duplicate() {
 		return
 	}
 	n.replays++
-	n.repeat()
+	s.answerTo(from, n.repeat)
 }
 
 // send sends a message that a duplicate of the peer's last one asks for again,

@@ -27,7 +27,7 @@ func (m *message) phase2() {
 	m.digest = digestOf(m.raw)
 	n := s.nodes[m.header.MessageID]
 	if n != nil && n.lastIn == m.digest {
-		n.duplicate()
+		n.duplicate(m.remote)
 		return
 	}
 	if n != nil && n.busy {

@@ -160,7 +160,7 @@ func (m *message) elsewhere() {
 	s := m.s
 	same := m.local.Addr() == s.local.Addr() && m.remote.Addr() == s.remote.Addr()
 	if same && m.header.Exchange == isakmp.ExchangeIdentity && digestOf(m.raw) == s.lastIn {
-		s.duplicate()
+		s.duplicate(s.remote)
 		return
 	}
 	m.drop(trace.DropWrongAddress)
@@ -175,7 +175,7 @@ func (m *message) phase1() {
 	}
 	m.digest = digestOf(m.raw)
 	if m.digest == s.lastIn {
-		s.duplicate()
+		s.duplicate(m.remote)
 		return
 	}
 	if s.dead || s.handshake == nil || s.handshake.busy {

@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"net/netip"
 	"time"
 
 	"qmidle/internal/trace"
@@ -60,7 +61,7 @@ func (s *sa) retryDue(now time.Time) {
 
 // duplicate answers a retransmission of the peer from the last reply, with no
 // change of state, a bounded number of times.
-func (s *sa) duplicate() {
+func (s *sa) duplicate(from netip.AddrPort) {
 	s.e.stats.Dropped[trace.DropDuplicate]++
 	s.emit(&trace.DuplicateReceived{})
 	if s.lastOut == nil || s.replays >= maxReplays || s.skips(0, s.sentAt) {
@@ -68,5 +69,14 @@ func (s *sa) duplicate() {
 	}
 	s.replays++
 	s.e.stats.Retransmits++
-	s.repeatPhase1()
+	s.answerTo(from, s.repeatPhase1)
+}
+
+// answerTo sends to where a duplicate came from: a NAT may have given the peer
+// another port, which only a message that is new can prove for good.
+func (s *sa) answerTo(from netip.AddrPort, send func()) {
+	at := s.remote
+	s.remote = from
+	send()
+	s.remote = at
 }
