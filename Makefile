@@ -6,7 +6,7 @@ BENCH    ?= .
 PARALLEL ?= 4
 
 # What the tests against real peers, and Go's race detector, need of Debian.
-PACKAGES := iproute2 iputils-ping procps tcpdump nftables gcc libc6-dev \
+PACKAGES := iproute2 iputils-ping procps tcpdump nftables conntrack gcc libc6-dev \
 	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins
 
 # Directories of the tests behind the tag `integration`, and of those with golden files.

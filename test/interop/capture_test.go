@@ -47,13 +47,18 @@ func startCapture(t *testing.T, l *lab) *capture {
 // seen is what a capture holds.
 type seen struct {
 	ike, esp, arp int
+	keepalives    int      // of NAT
 	clear         []string // what should not have been there
 }
 
 // end stops tcpdump and judges the packets.
 func (c *capture) end(t *testing.T) seen {
 	t.Helper()
-	err := inside(c.lab.hub.ns, func() error {
+	from := c.lab.hub
+	if from == c.lab.behind {
+		from = c.lab.spoke
+	}
+	err := inside(from.ns, func() error {
 		conn, err := net.Dial("udp4", fmt.Sprintf("192.1.1.255:%d", lastPort))
 		if err != nil {
 			return err
@@ -75,6 +80,12 @@ func (c *capture) end(t *testing.T) seen {
 	if !strings.Contains(c.output.String(), "\n0 packets dropped by kernel") {
 		t.Errorf("tcpdump has lost packets, so that the capture proves nothing:\n%s", c.output)
 	}
+	return c.read(t)
+}
+
+// read judges the packets so far.
+func (c *capture) read(t *testing.T) seen {
+	t.Helper()
 	f, err := os.Open(c.file)
 	if err != nil {
 		t.Fatal(err)
@@ -118,10 +129,10 @@ func (s *seen) judge(p gopacket.Packet) {
 	switch {
 	case ip.Protocol == layers.IPProtocolESP:
 		s.esp++
-	case isUDP && udp.DstPort == 500:
+	case isUDP && (udp.DstPort == 500 || udp.SrcPort == 500):
 		s.ike++
 	case isUDP && udp.DstPort == lastPort && string(udp.Payload) == lastWord:
-	case isUDP && udp.DstPort == 4500:
+	case isUDP && (udp.DstPort == 4500 || udp.SrcPort == 4500):
 		s.countFloated(udp.Payload)
 	default:
 		s.clear = append(s.clear, fmt.Sprintf("%v to %v, protocol %v", ip.SrcIP, ip.DstIP, ip.Protocol))
@@ -131,7 +142,8 @@ func (s *seen) judge(p gopacket.Packet) {
 // countFloated tells IKE from ESP on port 4500: RFC 3948 section 2.
 func (s *seen) countFloated(payload []byte) {
 	if len(payload) < 4 {
-		return // a keepalive
+		s.keepalives++
+		return
 	}
 	if payload[0]|payload[1]|payload[2]|payload[3] == 0 {
 		s.ike++

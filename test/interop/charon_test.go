@@ -116,10 +116,11 @@ secrets {
   ike-1 {
     id-1 = %[1]s
     id-2 = %[2]s
+    id-3 = %[10]s
     secret = "%[7]s"
   }
 }
-`, s.outside, s.remoteGateway, x.charonIKE(), local, remote, x.charonESP(), presharedKey, x.connection, x.child))
+`, s.outside, s.remoteGateway, x.charonIKE(), local, remote, x.charonESP(), presharedKey, x.connection, x.child, s.remoteIdentity))
 }
 
 func (c *charon) loadText(t *testing.T, text string) {

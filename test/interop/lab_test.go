@@ -21,19 +21,24 @@ import (
 //
 // wan is a bridge, where the capture runs. Each gateway's default route leads
 // to the other, so that a packet that escapes encryption is seen and answered.
+//
+// A gateway may be behind a NAT, which is one namespace more: it is 10.1.0.2
+// then, and seen as 192.1.1.43.
 type lab struct {
 	prefix     string
 	dir        string // configurations, sockets and logs; short, for the sockets' sake
 	hub, spoke *site
+	behind     *site // the one behind a NAT, or nil
 }
 
 // site is a gateway with the host behind it.
 type site struct {
 	name, ns, hostNS       string
 	outside, host, inside  string
-	network, mask, wild    string
-	remoteName             string
-	remoteGateway          string
+	nextHop                string // towards the other site
+	network                string
+	remoteGateway          string // where the other gateway is seen
+	remoteIdentity         string // what it calls itself
 	remoteNet, remoteInner string // the other site's network, and its host
 }
 
@@ -44,15 +49,23 @@ var labs atomic.Int32
 // newLab makes the namespaces and removes them when the test ends.
 func newLab(t *testing.T) *lab {
 	t.Helper()
+	l := planLab(t)
+	l.make(t)
+	return l
+}
+
+// planLab is a lab without its namespaces.
+func planLab(t *testing.T) *lab {
+	t.Helper()
 	dir, err := tempDir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := &lab{prefix: fmt.Sprintf("%s%d-%d", prefix, os.Getpid(), labs.Add(1)), dir: dir}
 	l.hub = &site{name: "hub", outside: "192.1.1.40", inside: "192.168.2.1", host: "192.168.2.10", network: "192.168.2.0",
-		remoteName: "spoke", remoteGateway: "192.1.1.42", remoteNet: "192.168.3.0", remoteInner: "192.168.3.10"}
+		remoteGateway: "192.1.1.42", remoteNet: "192.168.3.0", remoteInner: "192.168.3.10"}
 	l.spoke = &site{name: "spoke", outside: "192.1.1.42", inside: "192.168.3.1", host: "192.168.3.10", network: "192.168.3.0",
-		remoteName: "hub", remoteGateway: "192.1.1.40", remoteNet: "192.168.2.0", remoteInner: "192.168.2.10"}
+		remoteGateway: "192.1.1.40", remoteNet: "192.168.2.0", remoteInner: "192.168.2.10"}
 	t.Cleanup(func() {
 		if t.Failed() {
 			l.logKernel(t)
@@ -62,15 +75,26 @@ func newLab(t *testing.T) *lab {
 		}
 		os.RemoveAll(dir)
 	})
-	wan := l.prefix + "-wan"
+	for _, s := range []*site{l.hub, l.spoke} {
+		s.ns, s.hostNS = l.prefix+"-"+s.name, l.prefix+"-"+s.name+"-host"
+		s.nextHop, s.remoteIdentity = s.remoteGateway, s.remoteGateway
+	}
+	return l
+}
+
+// wan is the namespace of the bridge.
+func (l *lab) wan() string { return l.prefix + "-wan" }
+
+func (l *lab) make(t *testing.T) {
+	t.Helper()
+	wan := l.wan()
 	command(t, "ip", "netns", "add", wan)
 	quiet(t, wan)
 	command(t, "ip", "-n", wan, "link", "add", "br0", "type", "bridge", "mcast_snooping", "0")
 	command(t, "ip", "-n", wan, "link", "set", "br0", "up")
 	for _, s := range []*site{l.hub, l.spoke} {
-		l.addSite(t, s, wan)
+		l.addSite(t, s)
 	}
-	return l
 }
 
 // logKernel shows what the kernel counted, to find lost packets by.
@@ -84,17 +108,20 @@ func (l *lab) logKernel(t *testing.T) {
 	}
 }
 
-func (l *lab) addSite(t *testing.T, s *site, wan string) {
+func (l *lab) addSite(t *testing.T, s *site) {
 	t.Helper()
-	s.ns, s.hostNS = l.prefix+"-"+s.name, l.prefix+"-"+s.name+"-host"
 	command(t, "ip", "netns", "add", s.ns)
 	command(t, "ip", "netns", "add", s.hostNS)
 	quiet(t, s.ns)
 	quiet(t, s.hostNS)
 	ip := func(ns string, args ...string) { command(t, "ip", append([]string{"-n", ns}, args...)...) }
-	ip(s.ns, "link", "add", "wan0", "type", "veth", "peer", "name", s.name, "netns", wan)
+	if s == l.behind {
+		l.addNAT(t, s)
+	} else {
+		ip(s.ns, "link", "add", "wan0", "type", "veth", "peer", "name", s.name, "netns", l.wan())
+		ip(l.wan(), "link", "set", s.name, "master", "br0", "up")
+	}
 	ip(s.ns, "link", "add", "lan0", "type", "veth", "peer", "name", "eth0", "netns", s.hostNS)
-	ip(wan, "link", "set", s.name, "master", "br0", "up")
 	ip(s.ns, "addr", "add", s.outside+"/24", "dev", "wan0")
 	ip(s.ns, "addr", "add", s.inside+"/24", "dev", "lan0")
 	ip(s.hostNS, "addr", "add", s.host+"/24", "dev", "eth0")
@@ -103,8 +130,13 @@ func (l *lab) addSite(t *testing.T, s *site, wan string) {
 	}
 	ip(s.hostNS, "link", "set", "eth0", "up")
 	ip(s.hostNS, "route", "add", "default", "via", s.inside)
-	ip(s.ns, "route", "add", "default", "via", s.remoteGateway)
-	command(t, "ip", "netns", "exec", s.ns, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+	ip(s.ns, "route", "add", "default", "via", s.nextHop)
+	forward(t, s.ns)
+}
+
+func forward(t *testing.T, ns string) {
+	t.Helper()
+	command(t, "ip", "netns", "exec", ns, "sysctl", "-qw", "net.ipv4.ip_forward=1")
 }
 
 // quiet keeps IPv6's own chatter off the wire.

@@ -31,7 +31,7 @@ func TestMatrix(t *testing.T) {
 				if !t.Run(x.String(), func(t *testing.T) { testRow(t, q, c, x) }) {
 					return // the next would begin where nobody knows
 				}
-				esp += 2 * 2 * 2 * echoes
+				esp += 2 * 2 * 2 * echoesEach
 			}
 			q.end(t)
 			c.end(t)
@@ -40,15 +40,15 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
-// echoes from each host, of each negotiation.
-const echoes = 2
+// echoesEach are the echo requests of each host in a negotiation.
+const echoesEach = 2
 
 func testRow(t *testing.T, q *qmidle, c *charon, x setup) {
 	c.forget(t)
 	q.forget(t)
 	c.load(t, x)
 	q.load(t, x)
-	wantPing(t, q.site, echoes)
+	wantPing(t, q.site, echoesEach)
 	compareEnds(t, q, c, x, "initiator")
 	q.do(t, "clear crypto sa")
 	q.do(t, "clear crypto isakmp")
@@ -64,8 +64,8 @@ func testRow(t *testing.T, q *qmidle, c *charon, x setup) {
 // compareEnds sees packets pass and both ends name the suite.
 func compareEnds(t *testing.T, q *qmidle, c *charon, x setup, role string) {
 	t.Helper()
-	wantPing(t, q.site, echoes)
-	wantPing(t, c.site, echoes)
+	wantPing(t, q.site, echoesEach)
+	wantPing(t, c.site, echoesEach)
 	wantListed(t, c.waitSAs(t, 1, 1), x)
 	q.waitSAs(t, 1, 1)
 	q.wantShown(t, x, role)

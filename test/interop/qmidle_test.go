@@ -121,11 +121,11 @@ interface FastEthernet0/0
  crypto map CMAP
 interface FastEthernet0/1
  ip address %[11]s 255.255.255.0
-ip route %[12]s 255.255.255.0 %[7]s
+ip route %[12]s 255.255.255.0 %[16]s
 access-list 101 permit ip %[13]s %[15]s
 end
 `, x.release.ios, s.name, x.cipher.ios, x.hash.ios, x.group.ios, presharedKey, s.remoteGateway, x.esp(), pfs,
-		s.outside, s.inside, s.remoteNet, local, mode, remote)
+		s.outside, s.inside, s.remoteNet, local, mode, remote, s.nextHop)
 }
 
 func (q *qmidle) try(line string) (string, error) {
@@ -163,6 +163,8 @@ func (q *qmidle) ask(t *testing.T, line string, result any) {
 
 // ident is the traffic of a line of the access list, and its SAs.
 type ident struct {
+	Peer     string `json:"current_peer"`
+	PeerPort int    `json:"peer_port"`
 	Counters struct {
 		Encaps     int `json:"encaps_packets"`
 		Decaps     int `json:"decaps_packets"`

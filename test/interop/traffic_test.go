@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -26,52 +27,90 @@ var echoID atomic.Uint32
 // many were answered. It is patient, where `ping` waits but two round trips for
 // the last reply, which is short on a busy machine.
 func ping(s *site, count int) (received int, err error) {
-	var conn net.PacketConn
-	err = inside(s.hostNS, func() (err error) {
-		conn, err = net.ListenPacket("ip4:icmp", s.host)
-		return err
-	})
+	e, err := startEchoes(s, count, echoInterval, echoPatience)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	id := int(echoID.Add(1))
-	sent := make(chan error, 1)
-	go func() { sent <- sendEchoes(conn, s.remoteInner, id, count) }()
-	conn.SetReadDeadline(time.Now().Add(time.Duration(count)*echoInterval + echoPatience))
-	answered := map[int]bool{}
+	lost, err := e.lost()
+	return count - len(lost), err
+}
+
+// echoes are echo requests that are on their way.
+type echoes struct {
+	site     *site
+	conn     net.PacketConn
+	id       int
+	answered []atomic.Bool
+	sent     atomic.Int32
+	ended    chan error // of the sender, then of the receiver
+}
+
+func startEchoes(s *site, count int, interval, patience time.Duration) (*echoes, error) {
+	e := &echoes{site: s, id: int(echoID.Add(1)), answered: make([]atomic.Bool, count), ended: make(chan error, 2)}
+	err := inside(s.hostNS, func() (err error) {
+		e.conn, err = net.ListenPacket("ip4:icmp", s.host)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.conn.SetReadDeadline(time.Now().Add(time.Duration(count)*interval + patience))
+	go func() { e.ended <- e.send(interval) }()
+	go func() { e.ended <- e.receive() }()
+	return e, nil
+}
+
+func (e *echoes) send(interval time.Duration) error {
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for seq := range e.answered {
+		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: e.id, Seq: seq, Data: make([]byte, 56)}}
+		b, err := m.Marshal(nil)
+		if err != nil {
+			return err
+		}
+		if _, err := e.conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP(e.site.remoteInner)}); err != nil {
+			return err
+		}
+		e.sent.Add(1)
+		<-tick.C
+	}
+	return nil
+}
+
+// receive marks what is answered, until all are or the time is over.
+func (e *echoes) receive() error {
 	buf := make([]byte, 1500)
-	for len(answered) < count && err == nil {
-		var n int
-		if n, _, err = conn.ReadFrom(buf); err != nil {
-			break
+	for missing := len(e.answered); missing > 0; {
+		n, _, err := e.conn.ReadFrom(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 		m, bad := icmp.ParseMessage(1, buf[:n])
 		if bad != nil || m.Type != ipv4.ICMPTypeEchoReply {
 			continue
 		}
-		if echo, ok := m.Body.(*icmp.Echo); ok && echo.ID == id {
-			answered[echo.Seq] = true
+		echo, ok := m.Body.(*icmp.Echo)
+		if ok && echo.ID == e.id && echo.Seq < len(e.answered) && !e.answered[echo.Seq].Swap(true) {
+			missing--
 		}
-	}
-	return len(answered), errors.Join(err, <-sent)
-}
-
-func sendEchoes(conn net.PacketConn, to string, id, count int) error {
-	tick := time.NewTicker(echoInterval)
-	defer tick.Stop()
-	for seq := range count {
-		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: id, Seq: seq, Data: make([]byte, 56)}}
-		b, err := m.Marshal(nil)
-		if err != nil {
-			return err
-		}
-		if _, err := conn.WriteTo(b, &net.IPAddr{IP: net.ParseIP(to)}); err != nil {
-			return err
-		}
-		<-tick.C
 	}
 	return nil
+}
+
+// lost waits for the end and lists the sequence numbers without an answer.
+func (e *echoes) lost() (lost []int, err error) {
+	err = errors.Join(<-e.ended, <-e.ended)
+	e.conn.Close()
+	for seq := range e.answered {
+		if !e.answered[seq].Load() {
+			lost = append(lost, seq)
+		}
+	}
+	return lost, err
 }
 
 // wantPing fails for any echo request that is lost.
