@@ -18,7 +18,7 @@ type Holdings struct {
 	Nodes       int // quick modes, those that are over and kept included
 	Children    int // pairs of IPsec SAs
 	Questions   int
-	Assemblies  int
+	Assemblies  int // messages that lack fragments
 	KeyPairs    int // Diffie-Hellman, of what is negotiated
 	Instances   int // of dynamic crypto maps
 	Timers      int
@@ -27,7 +27,7 @@ type Holdings struct {
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
 	h := Holdings{HalfOpen: e.halfOpen.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: e.assemblies, KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
+		Assemblies: e.assemblies + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -247,6 +247,10 @@ func (a *audit) counts() {
 	a.must(len(e.byCookies) == a.numSAs, "%d cookies of %d SAs", len(e.byCookies), a.numSAs)
 	a.must(len(e.byInitial) == a.responders, "%d first messages of %d responders", len(e.byInitial), a.responders)
 	a.must(e.assemblies == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", e.assemblies, a.assemblies)
+	a.must(len(e.firstParts) <= maxFirst, "%d first messages lack fragments", len(e.firstParts))
+	for _, x := range e.firstParts {
+		a.must(a.set(&x.end), "a first message waits for fragments without an end")
+	}
 	a.must(e.dhNumbers.count() == len(a.keyPairs), "%d key pairs counted, %d there", e.dhNumbers.count(), len(a.keyPairs))
 	a.must(len(e.questions) >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
 	a.must(e.halfOpen.count == a.halfOpen && a.halfOpen <= e.cfg.maxHalfOpen(), "%d half-open SAs counted, %d there", e.halfOpen.count, a.halfOpen)

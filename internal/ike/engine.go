@@ -36,7 +36,8 @@ type Engine struct {
 
 	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
 
-	assemblies int // messages that lack fragments, of all SAs
+	assemblies int                    // messages that lack fragments, of all SAs
+	firstParts map[firstKey]*assembly // first messages that lack some
 
 	invalidSPI  map[addrPair]*time.Time // when ESP of a connection's peer for no SA was last told
 	strangerSPI time.Time               // likewise, of all others

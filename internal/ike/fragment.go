@@ -33,14 +33,21 @@ type assembly struct {
 	last   int // number of the last fragment; 0 as long as it is unknown
 	octets int
 	end    timer
+	began  uint64 // Engine.order
+}
+
+// assembler has at most one message at a time that lacks fragments.
+type assembler interface {
+	assembling() *assembly             // nil for none
+	startAssembly(id uint16) *assembly // nil where there is no room
+	dropAssembly()
+	giveUpAssembly() // tells that the rest did not come
 }
 
 // fragment takes one fragment. Fragments are not authenticated: what they make
-// is judged as any message is. First messages in fragments are not taken, since
-// nothing is kept for who has no SA.
-func (m *message) fragment() {
-	s := m.s
-	if m.e.cfg.Fragmentation == nil || s.dead {
+// is judged as any message is.
+func (m *message) fragment(s assembler) {
+	if m.e.cfg.Fragmentation == nil {
 		m.drop(trace.DropFragment)
 		return
 	}
@@ -54,14 +61,17 @@ func (m *message) fragment() {
 		m.drop(trace.DropFragment)
 		return
 	}
-	if s.assembly != nil && s.assembly.contradicts(f) {
+	a := s.assembling()
+	if a != nil && a.contradicts(f) {
 		s.giveUpAssembly()
+		a = nil
 	}
-	if s.assembly == nil && !s.startAssembly(f.ID) {
-		m.drop(trace.DropLimit)
-		return
+	if a == nil {
+		if a = s.startAssembly(f.ID); a == nil {
+			m.drop(trace.DropLimit)
+			return
+		}
 	}
-	a := s.assembly
 	if a.parts[f.Number] != nil {
 		m.drop(trace.DropDuplicate)
 		return
@@ -73,6 +83,7 @@ func (m *message) fragment() {
 	}
 	a.add(f)
 	if a.have == a.last {
+		s.dropAssembly()
 		m.assembled(a)
 	}
 }
@@ -101,21 +112,32 @@ func (a *assembly) add(f isakmp.Fragment) {
 	}
 }
 
-func (s *sa) startAssembly(id uint16) bool {
+func (s *sa) assembling() *assembly { return s.assembly }
+
+func (s *sa) startAssembly(id uint16) *assembly {
 	if s.e.assemblies >= maxAssemblies {
-		return false
+		return nil
 	}
 	s.e.assemblies++
-	s.assembly = &assembly{id: id}
-	s.assembly.end.fire = func(time.Time) { s.giveUpAssembly() }
-	s.e.timers.set(&s.assembly.end, s.e.now.Add(assemblyAge))
-	return true
+	s.assembly = s.e.newAssembly(id, s)
+	return s.assembly
 }
 
-// giveUpAssembly tells that the rest of a message did not come.
+// newAssembly begins a message, which its owner gives up after a while.
+func (e *Engine) newAssembly(id uint16, owner assembler) *assembly {
+	a := &assembly{id: id, began: e.next()}
+	a.end.fire = func(time.Time) { owner.giveUpAssembly() }
+	e.timers.set(&a.end, e.now.Add(assemblyAge))
+	return a
+}
+
 func (s *sa) giveUpAssembly() {
-	s.emit(&trace.FragmentsMissing{Have: uint8(s.assembly.have), Count: uint8(s.assembly.last)})
+	s.emit(s.assembly.missing())
 	s.dropAssembly()
+}
+
+func (a *assembly) missing() *trace.FragmentsMissing {
+	return &trace.FragmentsMissing{Have: uint8(a.have), Count: uint8(a.last)}
 }
 
 func (s *sa) dropAssembly() {
@@ -127,11 +149,10 @@ func (s *sa) dropAssembly() {
 	s.assembly = nil
 }
 
-// assembled hands a whole message on. It must be of the SA that its fragments
-// came under, and no fragment itself.
+// assembled hands a whole message on. It must have the cookies that its fragments
+// came under, and be no fragment itself.
 func (m *message) assembled(a *assembly) {
 	data := bytes.Join(a.parts[1:a.last+1], nil)
-	m.s.dropAssembly()
 	h, err := isakmp.ParseHeader(data)
 	if err != nil || h.NextPayload == isakmp.PayloadFragment || h.Initiator != m.header.Initiator || h.Responder != m.header.Responder {
 		m.drop(trace.DropFragment)

@@ -28,6 +28,10 @@ func (m *message) first() {
 		m.drop(trace.DropNotEnabled)
 		return
 	}
+	if h.NextPayload == isakmp.PayloadFragment {
+		m.fragment(firstAssembler{e, firstKey{initialKey{h.Initiator, m.remote}, m.local}})
+		return
+	}
 	m.digest = digestOf(m.raw)
 	if s := e.byInitial[initialKey{h.Initiator, m.remote}]; s != nil {
 		m.s = s

@@ -114,7 +114,11 @@ func (m *message) route() {
 		return
 	}
 	if h.NextPayload == isakmp.PayloadFragment {
-		m.fragment()
+		if s.dead {
+			m.drop(trace.DropFragment)
+			return
+		}
+		m.fragment(s)
 		return
 	}
 	switch h.Exchange {
