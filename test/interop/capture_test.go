@@ -48,6 +48,7 @@ func startCapture(t *testing.T, l *lab) *capture {
 type seen struct {
 	ike, esp, arp int
 	keepalives    int      // of NAT
+	large         int      // IKE packets of more than fragmentMTU octets
 	clear         []string // what should not have been there
 }
 
@@ -129,27 +130,35 @@ func (s *seen) judge(p gopacket.Packet) {
 	switch {
 	case ip.Protocol == layers.IPProtocolESP:
 		s.esp++
+	case ip.FragOffset > 0 && ip.Protocol == layers.IPProtocolUDP: // counted by its head
 	case isUDP && (udp.DstPort == 500 || udp.SrcPort == 500):
-		s.ike++
+		s.countIKE(ip)
 	case isUDP && udp.DstPort == lastPort && string(udp.Payload) == lastWord:
 	case isUDP && (udp.DstPort == 4500 || udp.SrcPort == 4500):
-		s.countFloated(udp.Payload)
+		s.countFloated(ip, udp.Payload)
 	default:
 		s.clear = append(s.clear, fmt.Sprintf("%v to %v, protocol %v", ip.SrcIP, ip.DstIP, ip.Protocol))
 	}
 }
 
 // countFloated tells IKE from ESP on port 4500: RFC 3948 section 2.
-func (s *seen) countFloated(payload []byte) {
+func (s *seen) countFloated(ip *layers.IPv4, payload []byte) {
 	if len(payload) < 4 {
 		s.keepalives++
 		return
 	}
 	if payload[0]|payload[1]|payload[2]|payload[3] == 0 {
-		s.ike++
+		s.countIKE(ip)
 		return
 	}
 	s.esp++
+}
+
+func (s *seen) countIKE(ip *layers.IPv4) {
+	s.ike++
+	if ip.Length > fragmentMTU {
+		s.large++
+	}
 }
 
 // wantProtected fails for each packet in clear, and when there was less ESP. A
