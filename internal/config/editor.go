@@ -41,6 +41,9 @@ type Editor struct {
 	iface  *Interface
 	list   *AccessList
 
+	keyring *Keyring
+	profile *ISAKMPProfile
+
 	marks    map[string]mark
 	uses     []use
 	standard map[string]bool // standard access lists, which are not kept
@@ -69,7 +72,7 @@ type mark struct {
 type use struct {
 	feature string
 	scope   Scope
-	owner   string // the crypto map, access list or interface
+	owner   string // the crypto map, access list, interface or ISAKMP profile
 	at      mark
 }
 
@@ -294,7 +297,8 @@ func (e *Editor) unsupported(c command, m Match[*Editor]) {
 	e.uses = append(e.uses, u)
 }
 
-// owner names the crypto map, access list or interface that a line belongs to.
+// owner names the crypto map, access list, interface or ISAKMP profile that a
+// line belongs to.
 func (e *Editor) owner(s Scope, a Args) string {
 	switch {
 	case s == ScopeMap && a.Has("map"):
@@ -307,6 +311,10 @@ func (e *Editor) owner(s Scope, a Args) string {
 		return e.list.Name
 	case s == ScopeInterface && e.iface != nil:
 		return e.iface.Name
+	case s == ScopeProfile && a.Has("profile"):
+		return a.Text("profile")
+	case s == ScopeProfile:
+		return e.profile.Name
 	}
 	return ""
 }

@@ -67,6 +67,7 @@ const (
 	ScopeMap                    // in effect when the crypto map is applied
 	ScopeACL                    // in effect when a crypto map matches the access list
 	ScopeInterface              // in effect when the interface has a crypto map
+	ScopeProfile                // in effect when a crypto map uses the ISAKMP profile, or a peer may match it
 )
 
 // Action carries out a command. The problem it may return stops the load.

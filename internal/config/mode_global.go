@@ -17,7 +17,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "ipsec", Help: "Configure IPSEC policy", Next: ipsecNodes},
 			{Text: "map", Help: "Enter a crypto map", Next: cryptoMapNodes},
 			{Text: "dynamic-map", Help: "Specify a dynamic crypto map template", Next: dynamicMapNodes},
-			{Text: "keyring", Help: "Key ring commands", Unsupported: "a keyring", Block: true},
+			{Text: "keyring", Help: "Key ring commands", Next: keyringNodes},
 			{Text: "pki", Help: "Public Key components", Unsupported: "PKI", Block: true},
 			{Text: "ca", Help: "Certification authority", Unsupported: "PKI", Block: true},
 			{Text: "key", Help: "Long term key operations", Unsupported: "RSA and EC keys", Block: true},

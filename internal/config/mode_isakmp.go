@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -36,7 +35,7 @@ var isakmpNodes = []*node{
 	}},
 	{Text: "identity", Help: "Identity sent to the peer", No: setIdentity(IdentityAddress), Next: []*node{
 		{Text: "address", Help: "IP address of the interface", Do: setIdentity(IdentityAddress)},
-		{Text: "dn", Help: "Distinguished name of the certificate", Unsupported: "the identity of a certificate's name", Scope: ScopeAlways},
+		{Text: "dn", Help: "Distinguished name of the certificate", Do: setIdentity(IdentityDN)},
 		{Text: "hostname", Help: "Host name and domain name", Do: setIdentity(IdentityHostname)},
 	}},
 	{Text: "invalid-spi-recovery", Help: "Initiate IKE on receipt of an unknown SPI", Do: setSPIRecovery(true), No: setSPIRecovery(false)},
@@ -59,7 +58,7 @@ var isakmpNodes = []*node{
 	{Text: "policy", Help: "Set policy for an ISAKMP protection suite", No: noPolicies, Next: []*node{
 		{Kind: Number, Lo: 1, Hi: 10000, Arg: "priority", Help: "Priority of protection suite", Do: enterPolicy, No: noPolicy},
 	}},
-	{Text: "profile", Help: "Define ISAKMP profiles", Unsupported: "an ISAKMP profile", Block: true},
+	{Text: "profile", Help: "Define ISAKMP profiles", Next: profileNodes},
 	{Text: "xauth", Help: "Extended authentication", Unsupported: "XAUTH"},
 }
 
@@ -214,25 +213,14 @@ func noNATKeepalive(e *Editor, _ Args) *Problem {
 	return nil
 }
 
-// setKey reads `crypto isakmp key`. A second, different key for the same peer is
-// refused, as in IOS.
+// setKey reads `crypto isakmp key`.
 func setKey(e *Editor, a Args) *Problem {
 	k, p := presharedKey(a)
 	if p != nil {
 		return p
 	}
-	keys := e.cfg.ISAKMP.Keys
-	i := slices.IndexFunc(keys, k.samePeer)
-	switch {
-	case i < 0:
-		e.cfg.ISAKMP.Keys = append(keys, k)
-	case !keys[i].Key.Equal(k.Key):
-		return &Problem{Code: CodeValue, Arg: "key", Message: "A pre-shared key for " + k.peer() + " already exists!",
-			Hint: "remove the other with `no crypto isakmp key` first"}
-	default:
-		keys[i] = k
-	}
-	return nil
+	e.cfg.ISAKMP.Keys, p = addKey(e.cfg.ISAKMP.Keys, k, "no crypto isakmp key")
+	return p
 }
 
 func presharedKey(a Args) (PresharedKey, *Problem) {
@@ -243,14 +231,8 @@ func presharedKey(a Args) (PresharedKey, *Problem) {
 	if !a.Has("address") {
 		return k, nil
 	}
-	k.Mask = 32
-	if a.Addr("address").IsUnspecified() {
-		k.Mask = 0
-	}
-	if a.Has("mask") {
-		k.Mask, _ = maskBits(a.Addr("mask"))
-	}
-	k.Addr = netip.PrefixFrom(a.Addr("address"), k.Mask).Masked().Addr()
+	peers := rangeOf(a, "address", "mask")
+	k.Addr, k.Mask = peers.Addr(), peers.Bits()
 	return k, nil
 }
 
@@ -274,12 +256,8 @@ func noKey(e *Editor, a Args) *Problem {
 	if !a.Has("address") && !a.Has("hostname") {
 		return &Problem{Code: CodeIncomplete, Message: "% Incomplete command.", Hint: "name the key and its peer"}
 	}
-	before := len(e.cfg.ISAKMP.Keys)
-	e.cfg.ISAKMP.Keys = slices.DeleteFunc(e.cfg.ISAKMP.Keys, k.samePeer)
-	if len(e.cfg.ISAKMP.Keys) == before {
-		return &Problem{Code: CodeReference, Message: "there is no key for " + k.peer()}
-	}
-	return nil
+	e.cfg.ISAKMP.Keys, p = removeKey(e.cfg.ISAKMP.Keys, k)
+	return p
 }
 
 func policyMark(priority int) string { return "isakmp policy " + strconv.Itoa(priority) }

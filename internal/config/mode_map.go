@@ -26,8 +26,14 @@ var cryptoMapNodes = []*node{
 		}},
 		{Text: "client", Help: "Specify client configuration settings", Unsupported: "client configuration on a crypto map", Scope: ScopeMap},
 		{Text: "isakmp", Help: "Specify isakmp configuration settings", Unsupported: "ISAKMP authorization on a crypto map", Scope: ScopeMap},
-		{Text: "isakmp-profile", Help: "Specify isakmp profile to use", Unsupported: "an ISAKMP profile", Scope: ScopeMap},
-		{Text: "local-address", Help: "Interface to use for local address for this crypto map", Unsupported: "the local address of a crypto map", Scope: ScopeMap},
+		{Text: "isakmp-profile", Help: "Specify isakmp profile to use", No: noMapProfile, Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "profile", Help: "Name of the profile", Do: setMapProfile},
+		}},
+		{Text: "local-address", Help: "Interface to use for local address for this crypto map", No: noMapLocalAddress, Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "name", Help: "Interface name", Do: setMapLocalAddress, Next: []*node{
+				{Kind: Word, Text: "N/N", Arg: "number", Help: "Interface number", Do: setMapLocalAddress},
+			}},
+		}},
 		{Text: "redundancy", Help: "High availability options for this map", Unsupported: "redundancy of a crypto map", Scope: ScopeMap},
 	}},
 }
@@ -47,7 +53,9 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 		{Text: "identity", Help: "Identity restriction", Unsupported: "an identity restriction", Scope: ScopeMap},
 		{Text: "ikev2-profile", Help: "Specify ikev2 Profile", Unsupported: "IKEv2", Scope: ScopeMap},
 		{Text: "ip", Help: "Interface Internet Protocol config commands", Unsupported: "access lists inside a crypto map", Scope: ScopeMap},
-		{Text: "isakmp-profile", Help: "Specify isakmp Profile", Unsupported: "an ISAKMP profile", Scope: ScopeMap},
+		{Text: "isakmp-profile", Help: "Specify isakmp Profile", No: noEntryProfile, Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "profile", Help: "Name of the profile", Do: setEntryProfile},
+		}},
 		{Text: "nat", Help: "Set NAT translation", Unsupported: "NAT inside a crypto map", Scope: ScopeMap},
 		{Text: "peer", Help: "Allowed Encryption/Decryption peer", No: noPeer, Next: []*node{
 			{Kind: Address, Text: "A.B.C.D", Arg: "address", Help: "IP address of peer", Do: addPeer, Next: []*node{
@@ -169,10 +177,8 @@ func noCryptoMapEntry(e *Editor, a Args) *Problem {
 		return &Problem{Code: CodeReference, Arg: "seq", Message: "there is no such crypto map entry"}
 	}
 	m.Entries = slices.DeleteFunc(m.Entries, func(c *CryptoMapEntry) bool { return c.Seq == int(a.Number("seq")) })
-	if len(m.Entries) == 0 {
-		return noCryptoMap(e, a)
-	}
 	e.enter(nil)
+	e.dropEmptyMap(m)
 	return nil
 }
 

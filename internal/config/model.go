@@ -18,12 +18,14 @@ type Config struct {
 	TimestampsDebug Timestamps
 	ISAKMP          ISAKMP
 	IPsec           IPsec
-	TransformSets   []*TransformSet // in the order of their first line
-	DynamicMaps     []*DynamicMap   // in the order of their first line
-	CryptoMaps      []*CryptoMap    // in the order of their first line
-	Interfaces      []*Interface    // in the order of their first line
-	Routes          []Route         // in the order of their lines
-	AccessLists     []*AccessList   // extended lists only, in the order of their first line
+	Keyrings        []*Keyring       // in the order of their first line
+	Profiles        []*ISAKMPProfile // in the order of their first line
+	TransformSets   []*TransformSet  // in the order of their first line
+	DynamicMaps     []*DynamicMap    // in the order of their first line
+	CryptoMaps      []*CryptoMap     // in the order of their first line
+	Interfaces      []*Interface     // in the order of their first line
+	Routes          []Route          // in the order of their lines
+	AccessLists     []*AccessList    // extended lists only, in the order of their first line
 }
 
 // New returns the configuration of an empty file: IOS's defaults.
@@ -121,7 +123,7 @@ type IdentityType uint8
 // Identities of `crypto isakmp identity`.
 const (
 	IdentityAddress  IdentityType = iota
-	IdentityDN                    // known, not supported yet: Load refuses it
+	IdentityDN                    // the name in the certificate; the address where there is none
 	IdentityHostname              // host name and domain name
 )
 
@@ -172,8 +174,10 @@ type TransformSet struct {
 
 // CryptoMap is the entries of one name.
 type CryptoMap struct {
-	Name    string
-	Entries []*CryptoMapEntry // sorted by Seq
+	Name         string
+	LocalAddress string            // `local-address`: the interface whose address is the local endpoint; "": the one with the map
+	Profile      string            // `isakmp-profile`: that of entries without their own; ""
+	Entries      []*CryptoMapEntry // sorted by Seq
 }
 
 // DynamicMap is the templates of one `crypto dynamic-map` name.
@@ -194,6 +198,7 @@ type CryptoMapEntry struct {
 	TransformSets     []string        // names, in the order of preference
 	Sets              []*TransformSet // the same, resolved by Load and Editor.Check
 	PFS               isakmp.Group    // GroupNone: off
+	Profile           string          // `set isakmp-profile`, "" when none: see CryptoMap.ProfileOf
 	LifetimeSeconds   *uint32         // nil: Config.IPsec's
 	LifetimeKilobytes *uint32         // nil: Config.IPsec's; 0: no limit
 	ReplayWindow      *uint32         // nil: Config.IPsec's; 0: no replay check

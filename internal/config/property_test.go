@@ -37,6 +37,8 @@ func drawConfig(t *rapid.T) *Config {
 	}
 	c.TransformSets = distinct(t, "sets", drawTransformSet, func(s *TransformSet) string { return s.Name })
 	c.AccessLists = distinct(t, "lists", drawACL, func(l *AccessList) string { return l.Name })
+	c.Keyrings = distinct(t, "keyrings", drawKeyring, func(k *Keyring) string { return k.Name })
+	c.Profiles = distinct(t, "profiles", func(t *rapid.T) *ISAKMPProfile { return drawProfile(t, c) }, func(p *ISAKMPProfile) string { return p.Name })
 	if len(c.TransformSets) > 0 && len(c.AccessLists) > 0 {
 		c.DynamicMaps = distinct(t, "dynamic maps", func(t *rapid.T) *DynamicMap { return drawDynamicMap(t, c) }, func(d *DynamicMap) string { return d.Name })
 		c.CryptoMaps = distinct(t, "maps", func(t *rapid.T) *CryptoMap { return drawMap(t, c) }, func(m *CryptoMap) string { return m.Name })
@@ -89,7 +91,7 @@ func drawISAKMP(t *rapid.T) ISAKMP {
 		SPIRecovery:    rapid.Bool().Draw(t, "invalid SPI recovery"),
 		DefaultPolicy:  rapid.Bool().Draw(t, "default policy"),
 		AggressiveMode: rapid.Bool().Draw(t, "aggressive"),
-		Identity:       rapid.SampledFrom([]IdentityType{IdentityAddress, IdentityHostname}).Draw(t, "identity"),
+		Identity:       rapid.SampledFrom([]IdentityType{IdentityAddress, IdentityDN, IdentityHostname}).Draw(t, "identity"),
 		NATKeepalive:   rapid.SampledFrom([]time.Duration{0, 5 * time.Second, time.Hour}).Draw(t, "nat keepalive"),
 		Retransmission: Retransmission{time.Duration(rapid.IntRange(1, 60).Draw(t, "interval")) * time.Second, rapid.IntRange(1, 20).Draw(t, "tries")},
 		Keys:           distinct(t, "keys", drawKey, PresharedKey.peer),
@@ -239,7 +241,11 @@ func drawPort(t *rapid.T, permit bool) PortMatch {
 func drawMap(t *rapid.T, c *Config) *CryptoMap {
 	m := &CryptoMap{Name: name(t, "map")}
 	m.Entries = distinct(t, "entries", func(t *rapid.T) *CryptoMapEntry { return drawMapEntry(t, c) }, func(e *CryptoMapEntry) string { return fmt.Sprint(e.Seq) })
-	if len(m.Entries) == 0 {
+	m.Profile = drawProfileName(t, c)
+	if rapid.Bool().Draw(t, "local address") {
+		m.LocalAddress = localInterface
+	}
+	if len(m.Entries) == 0 && m.Profile == "" && m.LocalAddress == "" {
 		m.Entries = []*CryptoMapEntry{{Seq: 1}}
 	}
 	slices.SortFunc(m.Entries, func(a, b *CryptoMapEntry) int { return a.Seq - b.Seq })
@@ -284,6 +290,7 @@ func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 		Peers:        distinct(t, "peers", drawPeer, Peer.String),
 		PFS:          rapid.OneOf(rapid.Just(isakmp.GroupNone), rapid.Just(isakmp.GroupMODP2048), rapid.Just(isakmp.GroupMODP2048S256)).Draw(t, "pfs"),
 	}
+	e.Profile = drawProfileName(t, c)
 	if len(e.Peers) > 0 && rapid.Bool().Draw(t, "default") {
 		e.Peers[0].Default = true
 	}
@@ -338,7 +345,67 @@ func drawInterfaces(t *rapid.T, c *Config) []*Interface {
 		}
 		all = append(all, x)
 	}
-	return all[rapid.IntRange(0, len(all)).Draw(t, "skip"):]
+	return append(all[rapid.IntRange(0, len(all)).Draw(t, "skip"):], &Interface{Name: localInterface, Short: localInterface})
+}
+
+// localInterface is a Linux interface, which needs no address, that is always
+// there.
+const localInterface = "tunl0x"
+
+func drawLocal(t *rapid.T) LocalEndpoint {
+	return rapid.OneOf(rapid.Just(LocalEndpoint{}), rapid.Just(LocalEndpoint{Interface: localInterface}),
+		rapid.Map(rapid.Uint32Range(0x01000001, 0xdffffffe), func(v uint32) LocalEndpoint { return LocalEndpoint{Addr: addr4(v)} })).Draw(t, "local")
+}
+
+func drawKeyring(t *rapid.T) *Keyring {
+	k := &Keyring{Name: name(t, "keyring"), Description: words(t, "description"), Local: drawLocal(t)}
+	for _, key := range distinct(t, "keys", drawKey, PresharedKey.peer) {
+		key.NoXauth = false
+		k.Keys = append(k.Keys, key)
+	}
+	return k
+}
+
+func drawProfile(t *rapid.T, c *Config) *ISAKMPProfile {
+	p := &ISAKMPProfile{Name: name(t, "profile"), Description: words(t, "description"), Local: drawLocal(t)}
+	for _, k := range append(c.Keyrings, &Keyring{Name: DefaultKeyring}) {
+		if rapid.Bool().Draw(t, "has keyring") {
+			p.Keyrings = append(p.Keyrings, k.Name)
+		}
+	}
+	// No host's name is short for the keyword `domain`.
+	host := rapid.StringMatching(`x[a-z0-9-]{0,9}\.example\.(com|net)`)
+	switch p.SelfIdentity.Type = SelfIdentityType(rapid.IntRange(0, 3).Draw(t, "identity")); p.SelfIdentity.Type {
+	case SelfAddress:
+		if rapid.Bool().Draw(t, "own") {
+			p.SelfIdentity.Addr = address(t, "self")
+		}
+	case SelfFQDN:
+		p.SelfIdentity.Name = rapid.OneOf(rapid.Just(""), host).Draw(t, "self")
+	case SelfUserFQDN:
+		p.SelfIdentity.Name = "user@" + host.Draw(t, "self")
+	}
+	p.Match = distinct(t, "matches", func(t *rapid.T) IdentityMatch {
+		m := IdentityMatch{Kind: MatchKind(rapid.IntRange(0, 4).Draw(t, "kind")), Name: host.Draw(t, "host")}
+		switch m.Kind {
+		case MatchAddress:
+			m.Name, m.Prefix = "", netip.PrefixFrom(address(t, "peer"), rapid.IntRange(0, 32).Draw(t, "bits")).Masked()
+		case MatchUser:
+			m.Name = "user@" + m.Name
+		}
+		return m
+	}, IdentityMatch.String)
+	if rapid.Bool().Draw(t, "keepalive") {
+		p.Keepalive = &Keepalive{Interval: time.Duration(rapid.IntRange(10, 3600).Draw(t, "interval")) * time.Second,
+			Retry: time.Duration(rapid.IntRange(2, 60).Draw(t, "retry")) * time.Second}
+	}
+	return p
+}
+
+// drawProfileName is one of the configuration's profiles, or none.
+func drawProfileName(t *rapid.T, c *Config) string {
+	names := append(profileNames(c.Profiles), "")
+	return rapid.SampledFrom(names).Draw(t, "profile")
 }
 
 func drawRoutes(t *rapid.T) []Route {

@@ -87,13 +87,22 @@ func (c *Config) writeISAKMP(w *writer) {
 	if k.DefaultPolicy {
 		w.line("crypto isakmp default policy")
 	}
+	if len(c.Keyrings) > 0 {
+		for _, r := range c.Keyrings {
+			r.write(w)
+		}
+		w.line("!")
+	}
 	for _, p := range k.Policies {
 		p.write(w)
 	}
 	for _, key := range k.Keys {
 		w.line("%s", key.command())
 	}
-	if k.Identity == IdentityHostname {
+	switch k.Identity {
+	case IdentityDN:
+		w.line("crypto isakmp identity dn")
+	case IdentityHostname:
 		w.line("crypto isakmp identity hostname")
 	}
 	if p := k.Keepalive; p != nil {
@@ -114,6 +123,9 @@ func (c *Config) writeISAKMP(w *writer) {
 	}
 	if k.SPIRecovery {
 		w.line("crypto isakmp invalid-spi-recovery")
+	}
+	for _, p := range c.Profiles {
+		p.write(w)
 	}
 	w.line("!")
 }
@@ -203,11 +215,7 @@ func AuthName(a isakmp.AuthMethod) string {
 
 // command is the key's whole line, with the blanks that IOS leaves at its end.
 func (k PresharedKey) command() string {
-	key := string(k.Key.Reveal())
-	if key == "0" || key == "6" {
-		key = "0 " + key // else it would be read as the kind of key
-	}
-	s := "crypto isakmp key " + key
+	s := "crypto isakmp key " + k.word()
 	switch {
 	case k.Hostname != "":
 		s += " hostname " + k.Hostname
@@ -223,6 +231,16 @@ func (k PresharedKey) command() string {
 		s += "  "
 	}
 	return s
+}
+
+// word is the key, in clear. One that would be read as the kind of key has its
+// kind before it.
+func (k PresharedKey) word() string {
+	key := string(k.Key.Reveal())
+	if key == "0" || key == "6" {
+		return "0 " + key
+	}
+	return key
 }
 
 func (c *Config) writeIPsec(w *writer) {
@@ -299,6 +317,12 @@ func (c *Config) writeMaps(w *writer) {
 		w.line("!")
 	}
 	for _, m := range c.CryptoMaps {
+		if m.LocalAddress != "" {
+			w.line("crypto map %s local-address %s", m.Name, m.LocalAddress)
+		}
+		if m.Profile != "" {
+			w.line("crypto map %s isakmp-profile %s", m.Name, m.Profile)
+		}
 		for _, e := range m.Entries {
 			if e.Dynamic != "" {
 				w.line("crypto map %s %d ipsec-isakmp dynamic %s ", m.Name, e.Seq, e.Dynamic)
@@ -343,6 +367,9 @@ func (e *CryptoMapEntry) write(w *writer) {
 	}
 	if e.PFS != isakmp.GroupNone {
 		w.line(" set pfs group%d", e.PFS)
+	}
+	if e.Profile != "" {
+		w.line(" set isakmp-profile %s", e.Profile)
 	}
 	if r := e.ReverseRoute; r.Distance != 0 {
 		w.line(" set reverse-route distance %d", r.Distance)

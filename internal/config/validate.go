@@ -16,6 +16,8 @@ func (e *Editor) Check() Diagnostics {
 	e.diags = nil
 	e.checkUnsupported()
 	e.checkPolicies()
+	e.checkKeyrings()
+	e.checkProfiles()
 	e.checkTransformSets()
 	e.checkInterfaces()
 	e.checkMaps()
@@ -58,6 +60,8 @@ func (e *Editor) inUse(u use) bool {
 	case ScopeInterface:
 		i := e.cfg.Interface(u.owner)
 		return i != nil && i.CryptoMap != ""
+	case ScopeProfile:
+		return e.profileInUse(u.owner)
 	case ScopeACL:
 		uses := func(c *CryptoMapEntry) bool { return c.ACL == u.owner }
 		return slices.ContainsFunc(e.cfg.CryptoMaps, func(m *CryptoMap) bool { return slices.ContainsFunc(m.Entries, uses) }) ||
@@ -197,18 +201,26 @@ func (e *Editor) checkMap(m *CryptoMap) {
 	if !applied {
 		e.find(Warning, CodeUnused, mapMark(m.Name), "write `crypto map "+m.Name+"` below the interface that faces the peers", "the crypto map %s is on no interface: it protects nothing", m.Name)
 	}
+	e.checkProfileUse(m.Profile, mapMark(m.Name)+" profile")
+	if m.LocalAddress != "" {
+		e.checkLocalInterface(m.LocalAddress, mapMark(m.Name)+" local")
+		if i := e.cfg.Interface(m.LocalAddress); applied && i != nil && i.Shutdown {
+			e.find(Error, CodeDisabled, mapMark(m.Name)+" local", "write `no shutdown` below it", "%s, whose address the crypto map has, is shut down", i.Name)
+		}
+	}
 	for _, c := range m.Entries {
 		key := entryMark(m.Name, c.Seq)
 		if c.Dynamic != "" {
 			e.resolveDynamic(c, key)
 			continue
 		}
+		e.checkProfileUse(c.Profile, key+" profile")
 		e.resolve(c, key)
 		if !c.Complete() {
 			e.find(Warning, CodeDisabled, key, "", "entry %d of %s stays disabled: it has no %s", c.Seq, m.Name, missing(c))
 		}
 		if applied {
-			e.checkPeers(c, key)
+			e.checkPeers(c, m.ProfileOf(c), key)
 		}
 	}
 }
@@ -279,7 +291,7 @@ func listNames(lists []*AccessList) []string {
 
 // checkPeers looks for the key of each peer, and for a peer that is this
 // gateway itself.
-func (e *Editor) checkPeers(c *CryptoMapEntry, key string) {
+func (e *Editor) checkPeers(c *CryptoMapEntry, profile, key string) {
 	if c.IdleToDefault && !slices.ContainsFunc(c.Peers, func(p Peer) bool { return p.Default }) {
 		e.find(Warning, CodeReference, key+" idle", "write `set peer A default`", "no peer of entry %d is the default one: after the idle time the same peer is used again", c.Seq)
 	}
@@ -291,21 +303,10 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, key string) {
 				break
 			}
 		}
-		if !e.hasKey(p) {
-			e.find(Warning, CodeReference, at, "write `crypto isakmp key KEY "+keyPeer(p)+"`", "there is no pre-shared key for %s", p)
+		if !e.hasKey(p, profile) {
+			e.find(Warning, CodeReference, at, e.cfg.keyHint(p, profile), "there is no pre-shared key for %s%s", p, inProfile(profile))
 		}
 	}
-}
-
-// hasKey says whether a pre-shared key may serve a peer. A host name may resolve
-// to any address.
-func (e *Editor) hasKey(p Peer) bool {
-	return slices.ContainsFunc(e.cfg.ISAKMP.Keys, func(k PresharedKey) bool {
-		if p.Host != "" {
-			return k.Hostname == p.Host || k.Addr.IsValid()
-		}
-		return k.Addr.IsValid() && k.Prefix().Contains(p.Addr)
-	})
 }
 
 func keyPeer(p Peer) string {

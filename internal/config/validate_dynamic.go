@@ -28,6 +28,7 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 	}
 	for _, c := range d.Entries {
 		key := entryMark(owner, c.Seq)
+		e.checkProfileUse(c.Profile, key+" profile")
 		e.resolve(c, key)
 		if !c.TemplateComplete() {
 			e.find(Warning, CodeDisabled, key, "", "entry %d of the dynamic crypto map %s stays disabled: it has no `set transform-set`", c.Seq, d.Name)
@@ -35,7 +36,7 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 		if !e.applied(owner) {
 			continue
 		}
-		if e.checkPeers(c, key); len(c.Peers) == 0 && !e.hasKeyForRange() {
+		if e.checkPeers(c, c.Profile, key); len(c.Peers) == 0 && !e.hasKeyForRange(c.Profile) {
 			e.find(Warning, CodeReference, key, "write `crypto isakmp key KEY address 0.0.0.0 0.0.0.0`, or the range that the peers have their addresses from",
 				"no pre-shared key is for more than one address: a peer whose address is not known has none")
 		}
@@ -43,7 +44,12 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 }
 
 // hasKeyForRange says whether a peer with an address that is not known may have
-// a pre-shared key.
-func (e *Editor) hasKeyForRange() bool {
-	return slices.ContainsFunc(e.cfg.ISAKMP.Keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 })
+// a pre-shared key, of a profile's keyrings or of any.
+func (e *Editor) hasKeyForRange(profile string) bool {
+	for _, keys := range e.cfg.keysFor(profile) {
+		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 }) {
+			return true
+		}
+	}
+	return false
 }

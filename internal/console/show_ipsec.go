@@ -106,6 +106,7 @@ func ipsecSAs(r Router) IPsecSAs {
 			view.block("", "", sa.Local.Addr()).add(r, &ike.Connection{}, sa)
 		}
 	}
+	view.repeat(r.Connections())
 	return view
 }
 
@@ -125,6 +126,17 @@ func (v *IPsecSAs) addInstances(r Router, sas []ike.IPsecSA, shown []bool) {
 		}
 		block := v.block(c.Interface, c.Map, c.Local)
 		block.Idents = append(block.Idents, d)
+	}
+}
+
+// repeat shows a block for each further interface of a crypto map whose
+// interfaces share their SAs, with the same idents, as IOS does.
+func (v *IPsecSAs) repeat(connections []*ike.Connection) {
+	for _, c := range connections {
+		first := *v.block(c.Interface, c.Map, c.Local)
+		for _, name := range c.MoreInterfaces {
+			*v.block(name, c.Map, c.Local) = IPsecInterface{name, first.CryptoMap, first.LocalAddr, first.Idents}
+		}
 	}
 }
 

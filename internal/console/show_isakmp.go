@@ -38,6 +38,7 @@ type ISAKMPSA struct {
 	Expires         time.Time      `json:"expires,omitzero"`
 	NATTraversal    bool           `json:"nat_traversal"`
 	DPD             bool           `json:"dead_peer_detection"`
+	Profile         string         `json:"isakmp_profile,omitempty"`
 	InitiatorCookie string         `json:"initiator_cookie"` // hexadecimal
 	ResponderCookie string         `json:"responder_cookie"`
 }
@@ -66,7 +67,7 @@ func isakmpSA(sa ike.ISAKMPSA) ISAKMPSA {
 		Src: sa.Remote.Addr(), Dst: sa.Local.Addr(), State: sa.Show.String(), ConnID: sa.Conn,
 		Local: sa.Local, Remote: sa.Remote, Role: roleText(sa.Role),
 		Dead: sa.Dead, LastState: sa.Show.String(), PeerIdentity: sa.PeerIdentity.String(),
-		Established: sa.Established, Expires: sa.Expires, NATTraversal: sa.NATT, DPD: sa.DPD,
+		Established: sa.Established, Expires: sa.Expires, NATTraversal: sa.NATT, DPD: sa.DPD, Profile: sa.Profile,
 		InitiatorCookie: sa.InitiatorCookie.String(),
 		ResponderCookie: sa.ResponderCookie.String(),
 	}

@@ -203,13 +203,3 @@ func (v ISAKMPPeers) Text() string {
 	}
 	return b.String()
 }
-
-// ISAKMPProfiles is show crypto isakmp profile.
-type ISAKMPProfiles struct {
-	Profiles []string `json:"profiles"` // names
-}
-
-func isakmpProfiles(Router) ISAKMPProfiles { return ISAKMPProfiles{[]string{}} }
-
-// Text says that there is none: the configuration has no profiles yet.
-func (ISAKMPProfiles) Text() string { return "No ISAKMP profiles are configured.\n" }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"qmidle/internal/config"
 	"qmidle/internal/policy"
 )
 
@@ -26,14 +27,21 @@ type ISAKMPKey struct {
 
 func isakmpKeys(r Router) ISAKMPKeys {
 	view := ISAKMPKeys{Keys: []ISAKMPKey{}}
-	for _, k := range r.Config().ISAKMP.Keys {
-		row := ISAKMPKey{Keyring: "default", Hostname: k.Hostname, NoXauth: k.NoXauth, key: string(k.Key.Reveal())}
+	view.add(config.DefaultKeyring, r.Config().ISAKMP.Keys)
+	for _, ring := range r.Config().Keyrings {
+		view.add(ring.Name, ring.Keys)
+	}
+	return view
+}
+
+func (v *ISAKMPKeys) add(keyring string, keys []config.PresharedKey) {
+	for _, k := range keys {
+		row := ISAKMPKey{Keyring: keyring, Hostname: k.Hostname, NoXauth: k.NoXauth, key: string(k.Key.Reveal())}
 		if k.Addr.IsValid() {
 			row.Prefix = k.Prefix()
 		}
-		view.Keys = append(view.Keys, row)
+		v.Keys = append(v.Keys, row)
 	}
-	return view
 }
 
 // Text is IOS's table.
@@ -54,6 +62,18 @@ func (k ISAKMPKey) peer() string {
 	case k.Prefix.IsSingleIP():
 		return k.Prefix.Addr().String()
 	}
-	mask, _ := policy.Mask(policy.ProxyFromPrefix(k.Prefix, 0, 0))
-	return fmt.Sprintf("%-14s [%-15s]", k.Prefix.Addr(), mask)
+	return fmt.Sprintf("%-14s [%-15s]", k.Prefix.Addr(), maskText(k.Prefix))
+}
+
+func maskText(p netip.Prefix) string {
+	mask, _ := policy.Mask(policy.ProxyFromPrefix(p, 0, 0))
+	return mask.String()
+}
+
+// maskedText is an address with its mask; every address has none.
+func maskedText(p netip.Prefix) string {
+	if p.Bits() == 0 {
+		return p.Addr().String()
+	}
+	return p.Addr().String() + " " + maskText(p)
 }

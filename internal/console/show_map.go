@@ -21,6 +21,11 @@ type CryptoMap struct {
 	Name       string          `json:"name"`
 	Entries    []CryptoMapLine `json:"entries"`
 	Interfaces []string        `json:"interfaces"`
+	// LocalInterface has the local address of the map on every interface; ""
+	// where each has its own.
+	LocalInterface string `json:"local_interface,omitempty"`
+	LocalAddress   string `json:"local_address,omitempty"`  // "" where the map is not in use
+	Profile        string `json:"isakmp_profile,omitempty"` // of entries without their own
 }
 
 // CryptoMapLine is one entry of a crypto map. CurrentPeer is the peer of its
@@ -45,6 +50,7 @@ type CryptoMapLine struct {
 	IdleSeconds       int      `json:"idle_seconds"` // 0: SAs may be idle
 	PFSGroup          uint16   `json:"pfs_group"`    // 0: off
 	TransformSets     []string `json:"transform_sets"`
+	Profile           string   `json:"isakmp_profile,omitempty"`
 	ReverseRoute      bool     `json:"reverse_route"`
 
 	template bool // which needs a transform set only
@@ -55,9 +61,12 @@ func cryptoMaps(r Router) CryptoMaps {
 	cfg := r.Config()
 	view := CryptoMaps{Maps: []CryptoMap{}}
 	for _, m := range cfg.CryptoMaps {
-		shown := CryptoMap{Name: m.Name, Entries: []CryptoMapLine{}, Interfaces: []string{}}
+		shown := CryptoMap{Name: m.Name, Entries: []CryptoMapLine{}, Interfaces: []string{}, LocalInterface: m.LocalAddress, Profile: m.Profile}
+		if m.LocalAddress != "" {
+			shown.LocalAddress = localAddress(r, m.Name)
+		}
 		for _, e := range m.Entries {
-			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m.Name, e))
+			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m, e))
 		}
 		for _, c := range instances {
 			if c.Map == m.Name {
@@ -74,12 +83,23 @@ func cryptoMaps(r Router) CryptoMaps {
 	return view
 }
 
-func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMapEntry) CryptoMapLine {
+// localAddress is that of a crypto map's connections.
+func localAddress(r Router, name string) string {
+	for _, c := range r.Connections() {
+		if c.Map == name {
+			return c.Local.String()
+		}
+	}
+	return ""
+}
+
+func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) CryptoMapLine {
 	line := entryLine(cfg, e)
+	line.Profile = m.ProfileOf(e)
 	if len(line.Peers) > 0 {
 		line.CurrentPeer = line.Peers[0]
 	}
-	if peer := livePeer(r, name, e.Seq); peer.IsValid() {
+	if peer := livePeer(r, m.Name, e.Seq); peer.IsValid() {
 		line.CurrentPeer = peer.String()
 	}
 	return line
@@ -88,7 +108,7 @@ func cryptoMapLine(r Router, cfg *config.Config, name string, e *config.CryptoMa
 // entryLine is what the configuration says of an entry.
 func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 	line := CryptoMapLine{
-		DynamicMap: e.Dynamic, ReverseRoute: e.ReverseRoute.On,
+		DynamicMap: e.Dynamic, ReverseRoute: e.ReverseRoute.On, Profile: e.Profile,
 		Sequence: e.Seq, Description: e.Description, Complete: e.Complete(), Peers: []string{}, AccessList: e.ACL,
 		AccessListLines: []string{}, LifetimeKilobytes: cfg.IPsec.LifetimeKilobytes,
 		LifetimeSeconds: cfg.IPsec.LifetimeSeconds, PFSGroup: uint16(e.PFS), TransformSets: []string{},
@@ -139,6 +159,9 @@ func (v CryptoMaps) Text() string {
 	}
 	var b strings.Builder
 	for _, m := range v.Maps {
+		if m.LocalInterface != "" {
+			fmt.Fprintf(&b, "Crypto Map: \"%s\" idb: %s local address: %s\n\n", m.Name, m.LocalInterface, orNone(m.LocalAddress))
+		}
 		for i, e := range m.Entries {
 			if i > 0 {
 				b.WriteByte('\n')
@@ -169,6 +192,9 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 	}
 	for _, p := range e.Peers {
 		fmt.Fprintf(b, "\tPeer = %s\n", p)
+	}
+	if e.Profile != "" {
+		fmt.Fprintf(b, "\tISAKMP Profile: %s\n", e.Profile)
 	}
 	if e.AccessList == "" && e.CreatedFrom == "" {
 		b.WriteString("\tNo matching address list set.\n")

@@ -17,8 +17,9 @@ type Sessions struct {
 	Sessions []PeerSession `json:"sessions"`
 }
 
-// PeerSession is what one interface has with one peer. Interface is "" where the
-// peer is in no crypto map.
+// PeerSession is what one interface has with one peer; where several share one
+// crypto map's local address, Interface names them all. It is "" where the peer
+// is in no crypto map.
 type PeerSession struct {
 	Interface string `json:"interface"`
 	// Status is UP-ACTIVE (IPsec SAs), UP-IDLE (an ISAKMP SA only), UP-NO-IKE
@@ -31,6 +32,7 @@ type PeerSession struct {
 	// UptimeSeconds is the age of the session's oldest SA.
 	UptimeSeconds int64  `json:"uptime_seconds"`
 	Phase1ID      string `json:"phase1_id"`
+	Profile       string `json:"isakmp_profile,omitempty"`
 	Description   string `json:"description"`
 
 	local  netip.Addr
@@ -79,11 +81,11 @@ func sessions(r Router) Sessions {
 			continue
 		}
 		for _, peer := range c.Peers {
-			view.at(c.Interface, c.Local, peer).addLines(c)
+			view.at(interfacesText(c), c.Local, peer).addLines(c)
 		}
 	}
 	for _, c := range r.Instances() {
-		view.atPort(c.Interface, c.Local, c.Remote).addLines(c)
+		view.atPort(interfacesText(c), c.Local, c.Remote).addLines(c)
 	}
 	for _, sa := range r.ISAKMPSAs() {
 		if !sa.Dead {
@@ -139,12 +141,12 @@ func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote ne
 	}
 	for _, c := range connections {
 		if c.Local == local && !c.Dynamic && slices.Contains(c.Peers, remote.Addr()) {
-			return v.at(c.Interface, local, remote.Addr())
+			return v.at(interfacesText(c), local, remote.Addr())
 		}
 	}
 	for _, c := range connections {
 		if c.Local == local && c.Admits(remote.Addr()) {
-			return v.atPort(c.Interface, local, remote)
+			return v.atPort(interfacesText(c), local, remote)
 		}
 	}
 	return v.at("", local, remote.Addr())
@@ -154,6 +156,9 @@ func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote ne
 func (s *PeerSession) ends(remote netip.AddrPort) bool {
 	return s.remote == remote || !s.remote.IsValid() && s.Peer == remote.Addr()
 }
+
+// interfacesText are the interfaces of a connection, as IOS shows several.
+func interfacesText(c *ike.Connection) string { return strings.Join(c.Interfaces(), " ") }
 
 func (s *PeerSession) addLines(c *ike.Connection) {
 	for _, line := range c.ACL {
@@ -185,6 +190,9 @@ func (s *PeerSession) addISAKMP(sa ike.ISAKMPSA, now time.Time) {
 	}
 	if id := sa.PeerIdentity.String(); id != "" {
 		s.Phase1ID = id
+	}
+	if sa.Profile != "" {
+		s.Profile = sa.Profile
 	}
 	left := int64(0)
 	if !sa.Expires.IsZero() {
@@ -226,6 +234,7 @@ func (v Sessions) Text() string {
 	b.WriteString("Crypto session current status\n\n")
 	for _, s := range v.Sessions {
 		fmt.Fprintf(&b, "Interface: %s\n", orNone(s.Interface))
+		s.writeProfile(&b)
 		fmt.Fprintf(&b, "Session status: %-14s\n", s.Status)
 		fmt.Fprintf(&b, "Peer: %s port %d \n", s.Peer, s.PeerPort)
 		for _, sa := range s.ISAKMPSAs {
@@ -237,6 +246,12 @@ func (v Sessions) Text() string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+func (s PeerSession) writeProfile(b *strings.Builder) {
+	if s.Profile != "" {
+		fmt.Fprintf(b, "Profile: %s\n", s.Profile)
+	}
 }
 
 func (sa SessionISAKMP) write(b *strings.Builder) {

@@ -34,6 +34,7 @@ func (v SessionsDetail) Text() string {
 
 func (s PeerSession) writeDetail(b *strings.Builder) {
 	fmt.Fprintf(b, "Interface: %s\n", orNone(s.Interface))
+	s.writeProfile(b)
 	if s.up() {
 		fmt.Fprintf(b, "Uptime: %s\n", shortUptime(s.UptimeSeconds))
 	}
@@ -97,7 +98,8 @@ func (v SessionsBrief) Text() string {
 	}
 	row("Peer", "I/F", "Username", "Group/Phase1_id", "Uptime", "Status")
 	for _, s := range v.Sessions.Sessions {
-		_, short, _ := config.InterfaceName(s.Interface)
+		first, _, _ := strings.Cut(s.Interface, " ")
+		_, short, _ := config.InterfaceName(first)
 		up := ""
 		if s.up() {
 			up = shortUptime(s.UptimeSeconds)
@@ -128,7 +130,7 @@ func (v *Sessions) addDetail(r Router) {
 		}
 		s.UptimeSeconds = uptimeOf(r, s)
 		for _, block := range idents.Interfaces {
-			if block.Interface == s.Interface {
+			if first, _, _ := strings.Cut(s.Interface, " "); block.Interface == first {
 				s.addCounters(block.Idents)
 			}
 		}

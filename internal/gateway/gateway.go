@@ -194,12 +194,14 @@ func (g *Gateway) Summary() string {
 		}
 		var on []string
 		for _, c := range conns {
-			at := c.Interface
-			if c.Local.IsValid() {
-				at = fmt.Sprintf("%s (%s, %s)", c.Interface, g.bindings[c.Interface].linux, c.Local)
-			}
-			if !slices.Contains(on, at) {
-				on = append(on, at)
+			for _, name := range c.Interfaces() {
+				at := name
+				if c.Local.IsValid() {
+					at = fmt.Sprintf("%s (%s, %s)", name, g.bindings[name].linux, c.Local)
+				}
+				if !slices.Contains(on, at) {
+					on = append(on, at)
+				}
 			}
 		}
 		entries += " on " + strings.Join(on, ", ")

@@ -16,13 +16,14 @@ type bindings map[string]binding
 
 type binding struct {
 	linux string
-	addr  netip.Addr // the primary one; invalid without a crypto map and an address
+	addr  netip.Addr // the primary one; invalid where the host lacks it
 }
 
 // bind finds the interfaces of the configuration on the host. An IOS name is
 // bound by override, else by its address; a Linux name is itself. Only an
-// interface with a crypto map must be there, and its configured address too; one
-// that gets its address from elsewhere may get it later.
+// interface with a crypto map, or whose address one has, must be there, and its
+// configured address too; one that gets its address from elsewhere may get it
+// later.
 func bind(c *config.Config, override map[string]string, host []hostInterface) (bindings, error) {
 	return bindings{}.again(nil, c, override, host)
 }
@@ -37,7 +38,7 @@ func (b bindings) again(old, c *config.Config, override map[string]string, host 
 		if err == nil {
 			now[i.Name], err = bindOne(i, linux, b[i.Name].addr)
 		}
-		if err != nil && i.CryptoMap != "" && !i.Shutdown && !bound(old, i) {
+		if err != nil && c.NeedsInterface(i) && !bound(old, i) {
 			return nil, err
 		}
 	}
@@ -57,13 +58,14 @@ func bound(old *config.Config, i *config.Interface) bool {
 		return false
 	}
 	o := old.Interface(i.Name)
-	return o != nil && o.CryptoMap != "" && !o.Shutdown && slices.Equal(o.Addresses, i.Addresses)
+	return o != nil && old.NeedsInterface(o) && slices.Equal(o.Addresses, i.Addresses)
 }
 
-// missing are those interfaces with a crypto map that have no address now.
+// missing are those interfaces whose address a crypto map is to have and that
+// have none now.
 func (b bindings) missing(c *config.Config) (names []string) {
 	for _, i := range c.Interfaces {
-		if i.CryptoMap != "" && !i.Shutdown && !b[i.Name].addr.IsValid() {
+		if c.IsEndpoint(i) && !b[i.Name].addr.IsValid() {
 			names = append(names, i.Name)
 		}
 	}

@@ -2,7 +2,6 @@ package ike
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -223,7 +222,7 @@ func TestAnAnswerNobodyAskedForIsIgnored(t *testing.T) {
 // hiddenKeys keeps its key as a store outside of tests must.
 type hiddenKeys struct{ key secret.Secret }
 
-func (k hiddenKeys) PresharedKey(_, _ netip.Addr) (secret.Secret, bool) { return k.key, true }
+func (k hiddenKeys) PresharedKey(KeyQuery) (Key, bool) { return Key{Secret: k.key}, true }
 
 // Keys must not reach a log by way of a %+v.
 func TestSecretsDoNotPrint(t *testing.T) {

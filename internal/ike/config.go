@@ -20,10 +20,14 @@ type Config struct {
 	// DefaultPolicy accepts policy.Default after all others.
 	DefaultPolicy bool
 	Connections   []*Connection
+	// Profiles are matched by the peers' identities.
+	Profiles []*Profile
 	// Keys finds pre-shared keys.
 	Keys KeyStore
 	// Identity is what we present in main mode; zero is our address.
 	Identity policy.Identity
+	// NoAggressive refuses aggressive mode.
+	NoAggressive bool
 	// NATT are the NAT traversal versions that we speak, best first.
 	NATT []trace.NATTVersion
 	// NATKeepalive is the interval of keepalives when we are behind a NAT; 0
@@ -75,9 +79,23 @@ type Keepalive struct {
 	Periodic bool // else on demand: only when we send and hear nothing
 }
 
-// KeyStore finds the pre-shared key for a peer's address.
+// KeyStore finds the pre-shared key of a peer.
 type KeyStore interface {
-	PresharedKey(local, remote netip.Addr) (secret.Secret, bool)
+	PresharedKey(KeyQuery) (Key, bool)
+}
+
+// KeyQuery is what is known of a peer whose key is wanted: in main mode its
+// address alone.
+type KeyQuery struct {
+	Local, Remote netip.Addr
+	Keyrings      []string // to look in; nil is every one
+}
+
+// Key is a pre-shared key, and the name of the keyring that has it; "" is the
+// keys of no keyring.
+type Key struct {
+	Secret  secret.Secret
+	Keyring string
 }
 
 // Traffic tells when an SA, by our inbound SPI, last carried a packet.
@@ -88,20 +106,24 @@ type Traffic interface {
 // Connection is a crypto map entry bound to an interface, or an instance that
 // the engine has made of a dynamic one.
 type Connection struct {
-	Tag           uint32 // the owner's number, unique and below 1<<31; those above are of instances
-	Map           string
-	Seq           int
-	Interface     string
-	Local         netip.Addr   // invalid while the interface has no address: nothing is negotiated
-	Peers         []netip.Addr // in the order of trying
-	Preferred     netip.Addr   // the one of them that each request tries first; invalid for none
-	TransformSets []policy.TransformSet
-	PFS           isakmp.Group // GroupNone: not asked for
-	Lives         policy.Lives
-	ACL           []policy.ACLEntry // in order; the index names a line
-	ReplayWindow  int
-	IdleTime      time.Duration // after which a pair that carries nothing ends; 0 for never
-	IdleToDefault bool          // the request after that begins anew, at Preferred
+	Tag       uint32 // the owner's number, unique and below 1<<31; those above are of instances
+	Map       string
+	Seq       int
+	Interface string
+	// MoreInterfaces have the same map, under the one local address that it has.
+	MoreInterfaces []string
+	LocalInterface string       // that has Local; "" for Interface
+	Local          netip.Addr   // invalid while the interface has no address: nothing is negotiated
+	Peers          []netip.Addr // in the order of trying
+	Preferred      netip.Addr   // the one of them that each request tries first; invalid for none
+	TransformSets  []policy.TransformSet
+	PFS            isakmp.Group // GroupNone: not asked for
+	Lives          policy.Lives
+	ACL            []policy.ACLEntry // in order; the index names a line
+	ReplayWindow   int
+	IdleTime       time.Duration // after which a pair that carries nothing ends; 0 for never
+	IdleToDefault  bool          // the request after that begins anew, at Preferred
+	Profile        string        // of its ISAKMP SAs; "" for any
 
 	// Dynamic is a template: it answers any peer, or those of Peers where there
 	// are any, for any proxies, or those that ACL allows.
@@ -116,6 +138,9 @@ type Connection struct {
 	Remote    netip.AddrPort
 	LocalPort uint16
 }
+
+// Interfaces are all by which the connection's traffic leaves.
+func (c *Connection) Interfaces() []string { return append([]string{c.Interface}, c.MoreInterfaces...) }
 
 // index finds connections without walking them all.
 type index struct {

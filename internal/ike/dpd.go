@@ -25,7 +25,7 @@ const dpdMaxMissed = 5
 
 // startDPD arms dead peer detection if it is configured and the peer does it.
 func (s *sa) startDPD() {
-	k := s.e.cfg.Keepalive
+	k := s.liveness()
 	if k == nil || !s.peerDPD {
 		return
 	}
@@ -38,7 +38,7 @@ func (s *sa) startDPD() {
 // dpdDue asks, asks again, or gives the peer up. What the peer sent meanwhile,
 // under the SA's keys or in its tunnels, is an answer too (RFC 3706 section 5.5).
 func (s *sa) dpdDue(now time.Time) {
-	k := s.e.cfg.Keepalive
+	k := s.liveness()
 	if k == nil || s.dead {
 		return
 	}
@@ -158,7 +158,7 @@ func (m *message) dpdAck(x isakmp.Notify) {
 	}
 	s.dpd.asked, s.dpd.missed = false, 0
 	s.emit(&trace.DPDReceived{Ack: true, Sequence: sequence})
-	if k := s.e.cfg.Keepalive; k != nil {
+	if k := s.liveness(); k != nil {
 		s.e.timers.set(&s.dpd.timer, s.e.now.Add(k.Interval))
 	}
 }

@@ -227,14 +227,21 @@ func (s *sa) sendDeleteESP(spi uint32) {
 }
 
 // sendDeleteISAKMP tells the peer that this SA is gone.
-func (s *sa) sendDeleteISAKMP() {
-	s.sendDelete(isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPIs: [][]byte{s.spi()}}, 0)
+func (s *sa) sendDeleteISAKMP() { s.sendDelete(s.ownDelete(), 0) }
+
+func (s *sa) ownDelete() isakmp.Delete {
+	return isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPIs: [][]byte{s.spi()}}
 }
 
 func (s *sa) sendDelete(d isakmp.Delete, spi uint32) {
-	if !s.up() {
-		return
+	if s.up() {
+		s.sendDeleteNow(d, spi)
 	}
+}
+
+// sendDeleteNow needs the keys alone: an initiator may have to end what is up
+// for its peer only.
+func (s *sa) sendDeleteNow(d isakmp.Delete, spi uint32) {
 	id := s.e.newMessageID()
 	s.emit(&trace.NodeCreated{Node: id})
 	s.emit(&trace.DeleteSending{Protocol: d.Protocol, SPI: spi, MessageID: id})

@@ -167,7 +167,7 @@ func (s *sa) newInstance(template *Connection, local, remote policy.Proxy) *Conn
 		s.emit(&trace.DynamicEntryRefused{Map: template.Map, DynamicMap: template.DynamicMap, Count: uint32(own)})
 		return nil
 	}
-	c := &Connection{Map: template.Map, Interface: template.Interface, Local: s.local.Addr(), Peers: []netip.Addr{s.remote.Addr()},
+	c := &Connection{Map: template.Map, Interface: template.Interface, LocalInterface: template.LocalInterface, Local: s.local.Addr(), Peers: []netip.Addr{s.remote.Addr()},
 		ACL: []policy.ACLEntry{{Permit: true, Local: local, Remote: remote}}, Template: template.Tag, Remote: s.remote, LocalPort: s.local.Port()}
 	c.follow(template)
 	e.instances.add(c)
@@ -182,6 +182,7 @@ func (c *Connection) follow(template *Connection) {
 	c.DynamicMap, c.DynamicSeq = template.DynamicMap, template.DynamicSeq
 	c.TransformSets, c.PFS, c.Lives = template.TransformSets, template.PFS, template.Lives
 	c.ReplayWindow, c.IdleTime, c.IdleToDefault = template.ReplayWindow, template.IdleTime, template.IdleToDefault
+	c.Profile, c.MoreInterfaces = template.Profile, template.MoreInterfaces
 }
 
 // supplant ends what other peers have for the proxies of an instance whose pair

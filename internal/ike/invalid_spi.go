@@ -41,7 +41,7 @@ func (e *Engine) UnknownSPI(now time.Time, spi uint32, local, remote netip.AddrP
 	if local.Port() != isakmp.PortNATT {
 		local, remote = toPort(local.Addr()), toPort(remote.Addr())
 	}
-	e.startMainMode(local, remote, nil)
+	e.startMainMode(local, remote, e.conns.byEnds[pair][0].Profile, nil)
 }
 
 // upWith returns the newest ISAKMP SA with a peer; a port tells those behind
@@ -49,12 +49,26 @@ func (e *Engine) UnknownSPI(now time.Time, spi uint32, local, remote netip.AddrP
 func (e *Engine) upWith(pair addrPair, remote netip.AddrPort) *sa {
 	list := e.byAddrs[pair]
 	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].up() && (remote.Port() == 0 || list[i].remote == remote) {
+		if list[i].up() && list[i].reaches(remote) {
 			return list[i]
 		}
 	}
 	return nil
 }
+
+// upServing is upWith for a connection.
+func (e *Engine) upServing(conn *Connection, pair addrPair) *sa {
+	list := e.byAddrs[pair]
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].up() && list[i].reaches(conn.Remote) && list[i].serves(conn) {
+			return list[i]
+		}
+	}
+	return nil
+}
+
+// reaches says whether s is with a peer; without a port of its own every one is.
+func (s *sa) reaches(remote netip.AddrPort) bool { return remote.Port() == 0 || s.remote == remote }
 
 // mayAnswerSPI limits the rate for one peer, and for all strangers together.
 func (e *Engine) mayAnswerSPI(pair addrPair, known bool, s *sa) bool {

@@ -150,6 +150,10 @@ func TestEveryReasonForADrop(t *testing.T) {
 		{trace.DropMissingPayload, 0, func(*pair) []byte { return edited(func(b []byte) { b[16] = byte(isakmp.PayloadVendorID) }) }},
 		{trace.DropNoSA, 0, func(*pair) []byte { return edited(func(b []byte) { b[8] = 1 }) }},
 		{trace.DropExchange, 0, func(*pair) []byte { return edited(func(b []byte) { b[18] = byte(isakmp.ExchangeAggressive) }) }},
+		{trace.DropAggressiveMode, 0, func(p *pair) []byte {
+			p.hub.engine.cfg.NoAggressive = true
+			return edited(func(b []byte) { b[18] = byte(isakmp.ExchangeAggressive) })
+		}},
 		{trace.DropNotEnabled, 0, func(p *pair) []byte { p.hub.engine.conns = indexOf(nil); return first }},
 		{trace.DropNotEncrypted, 9, func(p *pair) []byte { return p.quick(0, isakmp.PayloadHash, 32) }},
 		{trace.DropBlockSize, 9, func(p *pair) []byte { return p.quick(isakmp.FlagEncryption, isakmp.PayloadHash, 33) }},

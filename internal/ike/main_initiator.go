@@ -9,8 +9,8 @@ import (
 )
 
 // startMainMode opens a main mode with a peer, for requests that wait or for
-// its own sake.
-func (e *Engine) startMainMode(local, remote netip.AddrPort, waiting []request) {
+// its own sake, under a profile if one is named.
+func (e *Engine) startMainMode(local, remote netip.AddrPort, profile string, waiting []request) {
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
 		for _, r := range waiting {
@@ -21,6 +21,10 @@ func (e *Engine) startMainMode(local, remote netip.AddrPort, waiting []request) 
 	s := e.newSA(trace.RoleInitiator, local, remote)
 	s.cookieI = cookie
 	s.waiting = waiting
+	if s.profile = e.cfg.profile(profile); s.profile != nil {
+		s.demanded = true
+		s.emit(&trace.ProfileRequested{Name: profile})
+	}
 	e.byCookies[cookiePair{i: s.cookieI}] = s
 	e.lockPeer(s, trace.ForInitiator)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
@@ -83,7 +87,7 @@ func (m *message) mainMode2() {
 	if haveKey {
 		s.emit(&trace.LocalKeyFound{})
 	}
-	s.emit(&trace.ProfilesScanned{})
+	s.emit(&trace.ProfilesScanned{Profiles: s.e.cfg.profileNames()})
 	c, ok := s.chooseIKE(answer, haveKey)
 	if !ok {
 		// Message 2 is not authenticated: a forged one must not end the

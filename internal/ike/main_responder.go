@@ -17,6 +17,10 @@ func (m *message) first() {
 			m.unprotectedInfo()
 			return
 		}
+		if h.Exchange == isakmp.ExchangeAggressive && e.cfg.NoAggressive {
+			m.drop(trace.DropAggressiveMode)
+			return
+		}
 		m.drop(trace.DropExchange)
 		return
 	}
@@ -99,7 +103,7 @@ func (m *message) mainMode1() {
 	if haveKey {
 		s.emit(&trace.LocalKeyFound{})
 	}
-	s.emit(&trace.ProfilesScanned{})
+	s.emit(&trace.ProfilesScanned{Profiles: s.e.cfg.profileNames()})
 	c, ok := s.chooseIKE(offer, haveKey)
 	if !ok {
 		s.refusePhase1()

@@ -3,7 +3,6 @@ package ike
 import (
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
-	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
 
@@ -16,9 +15,9 @@ type choice struct {
 }
 
 // lookupKey finds the pre-shared key for the peer and tells what it found.
-func (s *sa) lookupKey() (secret.Secret, bool) {
-	key, ok := s.e.cfg.Keys.PresharedKey(s.local.Addr(), s.remote.Addr())
-	s.emit(&trace.KeyLookup{Peer: s.remote.Addr(), Found: ok})
+func (s *sa) lookupKey() (Key, bool) {
+	key, ok := s.e.cfg.Keys.PresharedKey(KeyQuery{Local: s.local.Addr(), Remote: s.remote.Addr(), Keyrings: s.keyrings()})
+	s.emit(&trace.KeyLookup{Peer: s.remote.Addr(), Found: ok, Keyring: key.Keyring})
 	return key, ok
 }
 

@@ -25,9 +25,9 @@ var (
 // keys is a KeyStore of one key per peer.
 type keys map[netip.Addr]string
 
-func (k keys) PresharedKey(_, remote netip.Addr) (secret.Secret, bool) {
-	s, ok := k[remote]
-	return secret.FromString(s), ok
+func (k keys) PresharedKey(q KeyQuery) (Key, bool) {
+	s, ok := k[q.Remote]
+	return Key{Secret: secret.FromString(s)}, ok
 }
 
 // events keeps every event's context and value.

@@ -38,7 +38,8 @@ func (s *sa) deriveKeys(shared []byte) bool {
 		return false
 	}
 	h := s.handshake
-	base := keymat.SkeyidPSK(s.suite.Hash, key.Reveal(), h.nonceI, h.nonceR)
+	h.key = key
+	base := keymat.SkeyidPSK(s.suite.Hash, key.Secret.Reveal(), h.nonceI, h.nonceR)
 	s.works(trace.CryptoCreateSKEYID)
 	skeyid := keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
 	s.skeyid = &skeyid
@@ -64,10 +65,7 @@ func (s *sa) deriveKeys(shared []byte) bool {
 // ourIdentity is the body of our identity payload, and tells it. Protocol and
 // port are UDP 500, or 0 once NAT traversal moved the ports (RFC 3947 section 4).
 func (s *sa) ourIdentity() []byte {
-	id := s.e.cfg.Identity
-	if id.Type == 0 {
-		id = policy.AddressIdentity(s.local.Addr())
-	}
+	id := s.identity()
 	s.emit(&trace.AuthenticatingAs{Method: s.suite.Auth, ID: id.Type})
 	p := isakmp.ID{Type: id.Type, Protocol: 17, Port: isakmp.PortIKE, Data: []byte(id.Data)}
 	if s.local.Port() == isakmp.PortNATT {
@@ -93,7 +91,8 @@ func (s *sa) sendIdentity(body, hash []byte, initialContact bool) {
 }
 
 // takeIdentity checks the peer's identity and proof of message 5 or 6. The IV
-// and the state go on only when both hold.
+// and the state go on only when both hold. An exchange whose peer has proven
+// itself and is refused by the profile ends.
 func (m *message) takeIdentity(state trace.State) bool {
 	s := m.s
 	before := s.state
@@ -110,7 +109,7 @@ func (m *message) takeIdentity(state trace.State) bool {
 	s.emit(&trace.IDPayload{Next: m.after(p), Type: id.Type, Protocol: id.Protocol, Port: id.Port,
 		Length: uint16(len(p.Raw)), Data: id.Data})
 	who, okID := policy.IdentityFromID(id)
-	s.emit(&trace.ProfileMatched{})
+	profile, refused := s.judgeProfile(who)
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash})
 	hash, _ := m.find(isakmp.PayloadHash)
 	if subtle.ConstantTimeCompare(hash.Body, s.expectedHash(p.Body)) != 1 {
@@ -127,6 +126,11 @@ func (m *message) takeIdentity(state trace.State) bool {
 	}
 	m.accept()
 	s.peerID = who
+	if refused != trace.ReasonNone {
+		s.refusePeer(refused)
+		return false
+	}
+	s.profile = profile
 	s.followPorts(m)
 	m.takePhase1Notifies()
 	return true
@@ -186,7 +190,7 @@ func (s *sa) tellAuthenticated() {
 	}
 	s.emit(&trace.Authenticated{})
 	s.emit(&trace.PeerInserted{})
-	if s.peerDPD && s.e.cfg.Keepalive != nil {
+	if s.peerDPD && s.liveness() != nil {
 		s.emit(&trace.DPDEnabled{})
 	}
 }
@@ -214,7 +218,7 @@ func (e *Engine) initialContact(s *sa, before uint64) {
 // Engine.order, or that the peer began to negotiate before, and the pairs of
 // IPsec SAs.
 func (e *Engine) othersOf(s *sa, before uint64) (sas []*sa, children []*child) {
-	for _, o := range s.rivals() {
+	for _, o := range s.others() {
 		if o.order < before {
 			sas = append(sas, o)
 		}

@@ -122,9 +122,9 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 		return false
 	}
 	n.validates(o)
-	conn, line := s.e.connectionFor(s.pair(), n.localProxy, n.remoteProxy)
+	conn, line, refused := s.connectionFor(n.localProxy, n.remoteProxy)
 	if conn == nil || conn.Dynamic && policy.IsTransport(o.Encap) && !n.betweenHosts() {
-		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: trace.IPsecAttrProxy})
+		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: refused})
 		return false
 	}
 	ts, refusal, match := s.matchESP(conn, o)
@@ -180,9 +180,11 @@ func (s *sa) wrongMode(o policy.ESPOffer) policy.ESPRefusal {
 	return policy.ESPRefusal{Attr: trace.IPsecAttrMode, Offered: uint32(o.Encap), Wanted: uint32(want)}
 }
 
-// connectionFor finds the crypto map entry, in order, that is for this peer and
-// whose access list allows the proxies, and the line that does.
-func (e *Engine) connectionFor(ends addrPair, lp, rp policy.Proxy) (*Connection, int) {
+// connectionFor finds the crypto map entry, in order, that is for this peer, its
+// profile and the proxies, and the line that allows those; or what all refuse.
+func (s *sa) connectionFor(lp, rp policy.Proxy) (conn *Connection, line int, refused trace.IPsecAttr) {
+	e, ends := s.e, s.pair()
+	refused = trace.IPsecAttrProxy
 	static, templates := e.conns.byEnds[ends], e.conns.templates[ends.local]
 	for len(static)+len(templates) > 0 {
 		var conn *Connection
@@ -194,11 +196,16 @@ func (e *Engine) connectionFor(ends addrPair, lp, rp policy.Proxy) (*Connection,
 		if conn.Dynamic && !conn.Admits(ends.remote) {
 			continue
 		}
-		if line, ok := conn.allowing(lp, rp); ok {
-			return conn, line
+		line, ok := conn.allowing(lp, rp)
+		switch {
+		case !ok:
+		case !s.serves(conn):
+			refused = trace.IPsecAttrProfile
+		default:
+			return conn, line, trace.IPsecAttrProxy
 		}
 	}
-	return nil, -1
+	return nil, -1, refused
 }
 
 // cloneProposal copies what points into the datagram.

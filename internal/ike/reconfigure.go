@@ -19,6 +19,7 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
 	e.refreshInstances()
 	for _, s := range e.sorted() {
+		s.adoptProfile()
 		s.adoptConnections()
 	}
 	for _, c := range e.sortedChildren() {

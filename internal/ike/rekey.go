@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -214,18 +215,24 @@ func (s *sa) renewalDue(now time.Time) {
 		return
 	}
 	if s.guards() && e.budding(s.pair()) == nil {
-		e.startMainMode(s.local, s.remote, nil)
+		e.startMainMode(s.local, s.remote, s.successorProfile(), nil)
 	}
 }
 
-// rivals are the other ISAKMP SAs that are up with s's peer.
-func (s *sa) rivals() (list []*sa) {
+// others are the other ISAKMP SAs that are up with s's peer.
+func (s *sa) others() (list []*sa) {
 	for _, o := range s.e.byAddrs[s.pair()] {
 		if o != s && o.up() && o.remote == s.remote {
 			list = append(list, o)
 		}
 	}
 	return list
+}
+
+// rivals are the others of s's profile. Those of another serve other
+// connections.
+func (s *sa) rivals() []*sa {
+	return slices.DeleteFunc(s.others(), func(o *sa) bool { return o.profile != s.profile })
 }
 
 // newestWith is the ISAKMP SA with s's peer that came up last.
@@ -239,10 +246,12 @@ func (s *sa) newestWith() *sa {
 	return newest
 }
 
-// guards says whether there are IPsec SAs with s's peer.
+// guards says whether there are IPsec SAs with s's peer, of connections that it
+// serves.
 func (s *sa) guards() bool {
 	for _, c := range s.e.byEnds[s.pair()] {
-		if c.remote == s.remote {
+		conn := s.e.connection(c.conn)
+		if c.remote == s.remote && (conn == nil || s.serves(conn)) {
 			return true
 		}
 	}

@@ -62,30 +62,31 @@ func (e *Engine) failed(a Acquire) {
 func (e *Engine) pursue(conn *Connection, peer netip.Addr, r request) {
 	e.tellRequest(conn, peer, r)
 	pair := addrPair{conn.Local, peer}
-	if s := e.upWith(pair, conn.Remote); s != nil {
+	if s := e.upServing(conn, pair); s != nil {
 		s.emit(&trace.QuickModeImmediate{})
 		s.startQuickMode(r)
 		return
 	}
-	if s := e.buddingWith(pair, conn.Remote); s != nil {
+	if s := e.buddingFor(conn, pair); s != nil {
 		s.waiting = append(s.waiting, r)
 		s.emit(&trace.RequestAttached{})
 		return
 	}
 	local, remote := conn.endpoints(peer)
-	e.startMainMode(local, remote, []request{r})
+	e.startMainMode(local, remote, conn.Profile, []request{r})
 }
 
 func toPort(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, isakmp.PortIKE) }
 
 // budding returns an ISAKMP SA that is being negotiated. The first message of a
 // half-open one may be forged: nothing waits for it.
-func (e *Engine) budding(p addrPair) *sa { return e.buddingWith(p, netip.AddrPort{}) }
+func (e *Engine) budding(p addrPair) *sa { return e.buddingFor(&Connection{}, p) }
 
-// buddingWith is budding for one peer; a port tells those behind one NAT apart.
-func (e *Engine) buddingWith(p addrPair, remote netip.AddrPort) *sa {
+// buddingFor is budding for a connection: of its profile, and with its peer where
+// several are behind one NAT.
+func (e *Engine) buddingFor(conn *Connection, p addrPair) *sa {
 	for _, s := range e.byAddrs[p] {
-		if !s.dead && !s.halfOpen && !s.up() && (remote.Port() == 0 || s.remote == remote) {
+		if !s.dead && !s.halfOpen && !s.up() && s.reaches(conn.Remote) && s.serves(conn) {
 			return s
 		}
 	}

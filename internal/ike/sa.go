@@ -25,6 +25,10 @@ type sa struct {
 	opened        netip.AddrPort // where the first message came from
 	peer          *peer
 
+	// profile is the one that the connection names for which we began, then the
+	// one that the peer's identity matches; nil for none, and before it is known.
+	profile *Profile
+
 	suite  policy.IKE     // holds once it is agreed
 	skeyid *keymat.Skeyid // behind a pointer, which %+v does not follow
 	cipher *keymat.Cipher
@@ -42,7 +46,6 @@ type sa struct {
 	life     timer // end of the lifetime
 
 	assembly *assembly // fragments of a message; nil for none
-	sentID   uint16    // of the last message that went in fragments
 
 	nodes    map[uint32]*node
 	finished recentIDs // quick modes
@@ -53,11 +56,13 @@ type sa struct {
 	localNAT, remoteNAT  bool
 	peerDPD              bool
 	contacted            bool // INITIAL-CONTACT was obeyed
+	demanded             bool // the connection for which we began names profile
 	dpd                  dpdState
 	keepalive            timer
 	peerID               policy.Identity
-	peerGateway          bool // the peer is of this kind too
-	peerFragments        bool // it takes Cisco's fragments
+	peerGateway          bool   // the peer is of this kind too
+	peerFragments        bool   // it takes Cisco's fragments
+	sentID               uint16 // of the last message that went in fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	invalidSPI           time.Time // when INVALID-SPI was last sent
@@ -76,6 +81,7 @@ type handshake struct {
 	nonceR      []byte
 	keys        *keymat.KeyPair
 	dhNumber    uint32 // of keys; 0 for none
+	key         Key    // the pre-shared key that SKEYID was made of
 	peerPublic  []byte
 	idI, idR    []byte // bodies of the identity payloads
 	vendorIDs   [][]byte

@@ -24,6 +24,7 @@ type ISAKMPSA struct {
 	Expires         time.Time // zero before
 	NATT            bool      // a NAT was found
 	DPD             bool
+	Profile         string // "" for none, and before the peer is known
 	InitiatorCookie isakmp.Cookie
 	ResponderCookie isakmp.Cookie
 }

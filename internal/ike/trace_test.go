@@ -92,8 +92,8 @@ func TestRecorderKeepsWholeTunnelOfAnEngine(t *testing.T) {
 // fixedKeys finds the same key for every peer.
 type fixedKeys string
 
-func (k fixedKeys) PresharedKey(_, _ netip.Addr) (secret.Secret, bool) {
-	return secret.FromString(string(k)), k != ""
+func (k fixedKeys) PresharedKey(KeyQuery) (Key, bool) {
+	return Key{Secret: secret.FromString(string(k))}, k != ""
 }
 
 // Each case bends one input of the same negotiation; the file shows how the

@@ -21,12 +21,13 @@ const (
 )
 
 // dataPlane is the ESP path of a host: a Processor for each interface with a
-// crypto map, since a map protects what leaves by its interface.
+// crypto map, since a map protects what leaves by its interface. Interfaces that
+// share their SAs share the Processor.
 type dataPlane struct {
 	host       *host
 	processors map[string]*ipsec.Processor // by interface
 	order      []*ipsec.Processor
-	interfaces map[uint32]string // of a connection, by its tag
+	owners     map[uint32]*ipsec.Processor // of a connection's SAs, by its tag
 	queues     map[lineKey]*queue
 	pairs      map[uint32]*pair // by our inbound SPI
 	drops      ipsec.DropCounts // of packets that no processor has seen
@@ -47,27 +48,53 @@ type pair struct {
 }
 
 func newDataPlane(h *host) *dataPlane {
-	return &dataPlane{host: h, processors: make(map[string]*ipsec.Processor), interfaces: make(map[uint32]string),
+	return &dataPlane{host: h, processors: make(map[string]*ipsec.Processor), owners: make(map[uint32]*ipsec.Processor),
 		queues: make(map[lineKey]*queue), pairs: make(map[uint32]*pair)}
 }
 
 // setPolicies fills the policy database of every interface.
 func (d *dataPlane) setPolicies(conns []*ike.Connection) {
-	entries := make(map[string][]ipsec.PolicyEntry)
+	before := d.processors
+	d.processors = make(map[string]*ipsec.Processor)
 	for _, c := range conns {
-		d.interfaces[c.Tag] = c.Interface
+		d.owners[c.Tag] = d.processorFor(c, before)
 	}
+	entries := make(map[*ipsec.Processor][]ipsec.PolicyEntry)
 	for _, e := range router.PolicyEntries(conns) {
-		name := d.interfaces[e.Tag]
-		if d.processors[name] == nil {
-			d.processors[name] = ipsec.NewProcessor(d.host.rand)
-			d.order = append(d.order, d.processors[name])
+		p := d.owners[e.Tag]
+		entries[p] = append(entries[p], e)
+	}
+	for _, p := range d.order {
+		p.SetPolicies(entries[p])
+	}
+}
+
+// processorFor gives a connection's interfaces their Processor: the one that one
+// of them had before, unless others have it now.
+func (d *dataPlane) processorFor(c *ike.Connection, before map[string]*ipsec.Processor) *ipsec.Processor {
+	p := d.processors[c.Interface]
+	for _, name := range c.Interfaces() {
+		if old := before[name]; p == nil && old != nil && !d.inUse(old) {
+			p = old
 		}
-		entries[name] = append(entries[name], e)
 	}
-	for name, p := range d.processors {
-		p.SetPolicies(entries[name])
+	if p == nil {
+		p = ipsec.NewProcessor(d.host.rand)
+		d.order = append(d.order, p)
 	}
+	for _, name := range c.Interfaces() {
+		d.processors[name] = p
+	}
+	return p
+}
+
+func (d *dataPlane) inUse(p *ipsec.Processor) bool {
+	for _, other := range d.processors {
+		if other == p {
+			return true
+		}
+	}
+	return false
 }
 
 // protect sends a packet by a port, under ESP where the port's crypto map wants
@@ -212,7 +239,7 @@ func (d *dataPlane) wantsProtection(in *port, p packet) bool {
 
 // Install implements router.DataPlane.
 func (d *dataPlane) Install(params ipsec.SAParams) error {
-	processor := d.processors[d.interfaces[params.Tag]]
+	processor := d.owners[params.Tag]
 	if params.Direction == ipsec.Inbound {
 		sa, err := processor.InstallInbound(params)
 		if err == nil {
@@ -251,20 +278,20 @@ func (d *dataPlane) release(tag uint32) {
 
 // AddInstance implements router.DataPlane.
 func (d *dataPlane) AddInstance(template uint32, entry ipsec.PolicyEntry) error {
-	name := d.interfaces[template]
-	if err := d.processors[name].AddInstance(template, entry); err != nil {
+	p := d.owners[template]
+	if err := p.AddInstance(template, entry); err != nil {
 		return err
 	}
-	d.interfaces[entry.Tag] = name
+	d.owners[entry.Tag] = p
 	return nil
 }
 
 // RemoveInstance implements router.DataPlane.
 func (d *dataPlane) RemoveInstance(tag uint32) error {
-	if processor := d.processors[d.interfaces[tag]]; processor != nil {
-		processor.RemoveInstance(tag)
+	if p := d.owners[tag]; p != nil {
+		p.RemoveInstance(tag)
 	}
-	delete(d.interfaces, tag)
+	delete(d.owners, tag)
 	delete(d.queues, lineKey{tag, 0})
 	return nil
 }
@@ -285,7 +312,7 @@ func (d *dataPlane) RemoveRoute(r console.ReverseRoute) error {
 
 // Remove implements router.DataPlane.
 func (d *dataPlane) Remove(x ike.RemovedSA) {
-	processor := d.processors[d.interfaces[x.Connection]]
+	processor := d.owners[x.Connection]
 	if x.Direction == ipsec.Inbound {
 		processor.RemoveInbound(x.SPI)
 		delete(d.pairs, x.SPI)

@@ -38,13 +38,36 @@ func (h *host) routesOf(c *config.Config) []route {
 			all = append(all, route{prefix: p.Masked(), name: i.Name})
 		}
 	}
+	var static []route
 	for _, r := range c.Routes {
 		if i := c.Interface(r.Interface); i != nil && i.Shutdown {
 			continue
 		}
-		all = append(all, route{r.Prefix, r.NextHop, r.Interface, r.Distance})
+		static = append(static, route{r.Prefix, r.NextHop, r.Interface, r.Distance})
+	}
+	return usable(all, static)
+}
+
+// usable adds to the routes that are there those whose next hop one of them
+// leads to. Those of a link that is down make room for others, as on a router.
+func usable(all, static []route) []route {
+	for range maxRecursion {
+		var waiting []route
+		known := len(all)
+		for _, r := range static {
+			if !r.nextHop.IsValid() || leads(all[:known], r.nextHop) {
+				all = append(all, r)
+			} else {
+				waiting = append(waiting, r)
+			}
+		}
+		static = waiting
 	}
 	return all
+}
+
+func leads(routes []route, to netip.Addr) bool {
+	return slices.ContainsFunc(routes, func(r route) bool { return r.prefix.Contains(to) })
 }
 
 // maxRecursion bounds next hops that are reached over other next hops.

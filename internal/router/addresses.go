@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"qmidle/internal/ike"
 	"qmidle/internal/trace"
 )
 
@@ -24,12 +25,21 @@ func (r *Router) tellAddresses(now time.Time, c *Change) {
 	var told []string
 	for _, x := range c.Connections {
 		old := find(r.conns, x)
-		if old == nil || old.Local == x.Local || slices.Contains(told, x.Interface) {
+		name := endpointName(x)
+		if old == nil || old.Local == x.Local || slices.Contains(told, name) {
 			continue
 		}
-		told = append(told, x.Interface)
-		r.Record(&trace.Record{Time: now, Event: &trace.LocalAddressChanged{Interface: x.Interface, From: old.Local, To: x.Local}})
+		told = append(told, name)
+		r.Record(&trace.Record{Time: now, Event: &trace.LocalAddressChanged{Interface: name, From: old.Local, To: x.Local}})
 	}
+}
+
+// endpointName is the interface that has a connection's local address.
+func endpointName(x *ike.Connection) string {
+	if x.LocalInterface != "" {
+		return x.LocalInterface
+	}
+	return x.Interface
 }
 
 // InterfaceAddress implements console.InterfaceAddresses.

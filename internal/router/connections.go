@@ -7,7 +7,6 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
-	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
 
@@ -26,6 +25,9 @@ func ConfiguredAddress(i *config.Interface) (netip.Addr, bool) {
 
 // present drops the address of an interface that has none now.
 func present(local LocalAddress, i *config.Interface) netip.Addr {
+	if i == nil {
+		return netip.Addr{}
+	}
 	if a, ok := local(i); ok {
 		return a
 	}
@@ -39,23 +41,39 @@ type UnsupportedError struct{ What, Hint string }
 func (e *UnsupportedError) Error() string { return e.What + ": " + e.Hint }
 
 // Connections makes one connection of each complete crypto map entry on each
-// interface that is up, in the map's order.
+// interface that is up, in the map's order. A crypto map with a local address of
+// its own makes one for all its interfaces.
 func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error) {
 	var all []*ike.Connection
+	shared := make(map[string][]*ike.Connection) // of the crypto maps with a local address of their own
 	for _, i := range c.Interfaces {
 		m := c.CryptoMap(i.CryptoMap)
 		if i.CryptoMap == "" || i.Shutdown || m == nil {
 			continue
 		}
+		if first := shared[m.Name]; len(first) > 0 {
+			for _, conn := range first {
+				conn.MoreInterfaces = append(conn.MoreInterfaces, i.Name)
+			}
+			continue
+		}
+		begun := len(all)
 		for _, e := range m.Entries {
 			conns, err := entryConnections(c, m, e)
 			if err != nil {
 				return nil, err
 			}
 			for _, conn := range conns {
-				conn.Tag, conn.Interface, conn.Local = uint32(len(all)+1), i.Name, present(local, i)
+				conn.Tag, conn.Interface = uint32(len(all)+1), i.Name
+				conn.LocalInterface, conn.Local = m.LocalAddress, present(local, c.Endpoint(i))
+				if conn.Profile == "" {
+					conn.Profile = m.Profile
+				}
 				all = append(all, conn)
 			}
+		}
+		if m.LocalAddress != "" {
+			shared[m.Name] = all[begun:]
 		}
 	}
 	return all, nil
@@ -101,7 +119,7 @@ var allIPv4 = netip.MustParsePrefix("0.0.0.0/0")
 // connection is what an entry says, of a crypto map or of a dynamic one; where
 // names it.
 func connection(c *config.Config, where string, e *config.CryptoMapEntry) (*ike.Connection, error) {
-	conn := &ike.Connection{PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
+	conn := &ike.Connection{Profile: e.Profile, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
 		Lives:    policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes},
 		IdleTime: c.IPsec.IdleTime}
 	if e.ReplayWindow != nil {
@@ -212,16 +230,4 @@ func IKEPolicies(c *config.Config) []policy.IKE {
 			Hash: p.Hash, Auth: p.Auth, Group: p.Group, Lifetime: p.Lifetime})
 	}
 	return all
-}
-
-// identity is what `crypto isakmp identity` presents; zero is the address.
-func identity(c *config.Config) policy.Identity {
-	if c.ISAKMP.Identity != config.IdentityHostname {
-		return policy.Identity{}
-	}
-	name := c.Hostname
-	if c.DomainName != "" {
-		name += "." + c.DomainName
-	}
-	return policy.Identity{Type: isakmp.IDFQDN, Data: name}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"qmidle/internal/config"
+	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
@@ -119,14 +120,14 @@ func TestWhatCannotRunIsRefusedWithAHint(t *testing.T) {
 }
 
 func TestLongestMaskOfAKeyWins(t *testing.T) {
-	keys := keyRing(load(t, plainACL, "").ISAKMP.Keys)
+	keys := keyrings{{keys: load(t, plainACL, "").ISAKMP.Keys}}
 	for peer, want := range map[string]string{"192.1.1.42": "host", "192.1.1.43": "range", "10.0.0.1": "anyone"} {
-		key, ok := keys.PresharedKey(netip.Addr{}, netip.MustParseAddr(peer))
-		if !ok || string(key.Reveal()) != want {
+		key, ok := keys.PresharedKey(ike.KeyQuery{Remote: netip.MustParseAddr(peer)})
+		if !ok || string(key.Secret.Reveal()) != want {
 			t.Errorf("%s: found %v, want the key %q", peer, ok, want)
 		}
 	}
-	if _, ok := keyRing(nil).PresharedKey(netip.Addr{}, netip.MustParseAddr("10.0.0.1")); ok {
+	if _, ok := keyrings(nil).PresharedKey(ike.KeyQuery{Remote: netip.MustParseAddr("10.0.0.1")}); ok {
 		t.Error("a key out of nothing")
 	}
 }

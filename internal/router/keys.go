@@ -2,23 +2,64 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 
 	"qmidle/internal/config"
-	"qmidle/internal/secret"
+	"qmidle/internal/ike"
 )
 
-// keyRing finds `crypto isakmp key` lines; the longest mask that covers the
-// peer wins.
-type keyRing []config.PresharedKey
+// keyring is the keys of one name, for one address of ours or for all.
+type keyring struct {
+	name  string
+	local netip.Addr // invalid for all
+	keys  []config.PresharedKey
+}
 
-// PresharedKey implements ike.KeyStore.
-func (k keyRing) PresharedKey(_, remote netip.Addr) (secret.Secret, bool) {
-	best := -1
-	var found secret.Secret
-	for _, key := range k {
-		if key.Addr.IsValid() && key.Mask > best && key.Prefix().Contains(remote) {
-			best, found = key.Mask, key.Key
+// keyrings finds keys by the peer's address: the `crypto isakmp key` lines and
+// the keyrings, in the order of the configuration.
+type keyrings []keyring
+
+// PresharedKey implements ike.KeyStore. The longest mask that covers the peer
+// wins; of equal ones a keyring for this very address of ours, then the first.
+func (r keyrings) PresharedKey(q ike.KeyQuery) (found ike.Key, ok bool) {
+	best, bound := -1, false
+	for _, ring := range r {
+		if q.Keyrings != nil && !slices.Contains(q.Keyrings, ring.name) || ring.local.IsValid() && ring.local != q.Local {
+			continue
+		}
+		for _, key := range ring.keys {
+			if !key.Addr.IsValid() || !key.Prefix().Contains(q.Remote) {
+				continue
+			}
+			if key.Mask > best || key.Mask == best && ring.local.IsValid() && !bound {
+				best, bound = key.Mask, ring.local.IsValid()
+				found = ike.Key{Secret: key.Key, Keyring: ring.name}
+			}
 		}
 	}
+	if found.Keyring == config.DefaultKeyring {
+		found.Keyring = ""
+	}
 	return found, best >= 0
+}
+
+// newKeyrings puts the addresses of interfaces in the place of their names.
+func newKeyrings(c *config.Config, local LocalAddress) keyrings {
+	all := keyrings{{name: config.DefaultKeyring, keys: c.ISAKMP.Keys}}
+	for _, k := range c.Keyrings {
+		all = append(all, keyring{k.Name, localEndpoint(c, k.Local, local), k.Keys})
+	}
+	return all
+}
+
+// localEndpoint is the address that a keyring or profile is for; invalid for
+// all. That of an interface without one is no address of ours: it is for none.
+func localEndpoint(c *config.Config, l config.LocalEndpoint, local LocalAddress) netip.Addr {
+	if l.Interface == "" {
+		return l.Addr
+	}
+	if a := present(local, c.Interface(l.Interface)); a.IsValid() {
+		return a
+	}
+	return netip.IPv4Unspecified()
 }

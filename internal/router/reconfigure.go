@@ -20,6 +20,7 @@ type Change struct {
 	// Connections are those of the new configuration. One that is negotiated as
 	// before has its old tag; every other has a tag that none had before.
 	Connections []*ike.Connection
+	peers       peering
 	// Notices say, a sentence each, what SAs end and what goes on as before
 	// until it is negotiated anew.
 	Notices []string
@@ -39,12 +40,14 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local}
+	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local, peers: newPeering(cfg, local)}
 	tag := r.lastTag
+	kept := make(map[uint32]bool) // several may come of one that had several interfaces
 	for _, x := range conns {
 		old := find(r.conns, x)
-		if old != nil && difference(old, x) == "" {
+		if old != nil && difference(old, x) == "" && !kept[old.Tag] {
 			x.Tag = old.Tag
+			kept[x.Tag] = true
 			continue
 		}
 		tag++
@@ -59,7 +62,7 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	was := r.active()
 	r.tellAddresses(now, c)
-	r.cfg, r.conns, r.opts.Local = c.Config, c.Connections, c.local
+	r.cfg, r.conns, r.peers, r.opts.Local = c.Config, c.Connections, c.peers, c.local
 	for _, x := range c.Connections {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
@@ -75,10 +78,12 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 }
 
 // find returns the connection that x was before: the same entry of the same
-// crypto map on the same interface, and of the same dynamic one.
+// crypto map on the same interface, or one of the same, and of the same dynamic
+// one.
 func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
 	for _, c := range conns {
-		if c.Interface == x.Interface && c.Map == x.Map && c.Seq == x.Seq && c.DynamicMap == x.DynamicMap && c.DynamicSeq == x.DynamicSeq {
+		shared := slices.ContainsFunc(c.Interfaces(), func(i string) bool { return slices.Contains(x.Interfaces(), i) })
+		if shared && c.Map == x.Map && c.Seq == x.Seq && c.DynamicMap == x.DynamicMap && c.DynamicSeq == x.DynamicSeq {
 			return c
 		}
 	}
@@ -87,11 +92,12 @@ func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
 
 // difference names what of a connection changed so that its SAs cannot stay; ""
 // is nothing. Lines at the end of the access list, the replay window of SAs to
-// come, and the idle time disturb no SA.
+// come, the idle time, and further interfaces of a map with a local address of
+// its own disturb no SA.
 func difference(old, x *ike.Connection) string {
 	switch {
 	case old.Local != x.Local:
-		return "the address of " + x.Interface
+		return "the address of " + endpointName(x)
 	case !slices.Equal(old.Peers, x.Peers):
 		return "the peer"
 	case len(x.ACL) < len(old.ACL) || !slices.Equal(old.ACL, x.ACL[:len(old.ACL)]), x.Dynamic && (len(old.ACL) == 0) != (len(x.ACL) == 0):
@@ -100,6 +106,8 @@ func difference(old, x *ike.Connection) string {
 		return "the transform set"
 	case old.PFS != x.PFS:
 		return "PFS"
+	case old.Profile != x.Profile:
+		return "the ISAKMP profile"
 	case old.Lives != x.Lives:
 		return "the lifetime"
 	case !reflect.DeepEqual(rest(old), rest(x)):
@@ -119,6 +127,7 @@ func rest(c *ike.Connection) ike.Connection {
 	x := *c
 	x.Tag, x.Peers, x.ACL, x.TransformSets, x.ReplayWindow = 0, nil, nil, nil, 0
 	x.IdleTime, x.IdleToDefault = 0, false
+	x.Interface, x.MoreInterfaces = "", nil
 	return x
 }
 
@@ -152,8 +161,7 @@ func entryName(c *ike.Connection) string {
 
 // postponed are the notices of what is up and stays as it was negotiated.
 func (r *Router) postponed(c *Change) (notices []string) {
-	peers := r.peersUp()
-	if len(peers) > 0 && c.Config.ISAKMP.Enabled {
+	if len(r.up()) > 0 && c.Config.ISAKMP.Enabled {
 		if !slices.Equal(IKEPolicies(r.cfg), IKEPolicies(c.Config)) {
 			notices = append(notices, "crypto isakmp policy: the ISAKMP SAs that are up keep theirs until they are negotiated anew")
 		}
@@ -161,13 +169,7 @@ func (r *Router) postponed(c *Change) (notices []string) {
 			notices = append(notices, "crypto isakmp identity: the ISAKMP SAs that are up keep theirs until they are negotiated anew")
 		}
 	}
-	for _, peer := range peers {
-		before, had := keyRing(r.cfg.ISAKMP.Keys).PresharedKey(netip.Addr{}, peer)
-		after, has := keyRing(c.Config.ISAKMP.Keys).PresharedKey(netip.Addr{}, peer)
-		if had != has || !before.Equal(after) {
-			notices = append(notices, fmt.Sprintf("crypto isakmp key of %s: its ISAKMP SA stays until it is negotiated anew", peer))
-		}
-	}
+	notices = append(notices, r.repeered(c)...)
 	if r.newWindow(c) {
 		notices = append(notices, "security-association replay: the IPsec SAs that are up keep their window until they are negotiated anew")
 	}
@@ -185,13 +187,33 @@ func (r *Router) newWindow(c *Change) bool {
 	return false
 }
 
-// peersUp lists the peers that have an ISAKMP SA, by address.
-func (r *Router) peersUp() (peers []netip.Addr) {
-	for _, s := range r.engine.ISAKMPSAs() {
-		if a := s.Remote.Addr(); s.Show == trace.QMIdle && !s.Dead && !slices.Contains(peers, a) {
-			peers = append(peers, a)
+// repeered are the notices of peers whose key or profile is another now.
+func (r *Router) repeered(c *Change) (notices []string) {
+	told := make(map[string]bool)
+	tell := func(format string, peer netip.Addr) {
+		if text := fmt.Sprintf(format, peer); !told[text] {
+			told[text] = true
+			notices = append(notices, text)
 		}
 	}
-	slices.SortFunc(peers, netip.Addr.Compare)
-	return peers
+	for _, sa := range r.up() {
+		if !r.peers.sameKey(&c.peers, sa) {
+			tell("crypto isakmp key of %s: its ISAKMP SA stays until it is negotiated anew", sa.Remote.Addr())
+		}
+		if !r.peers.sameProfile(&c.peers, sa) {
+			tell("crypto isakmp profile of %s: its ISAKMP SA stays until it is negotiated anew", sa.Remote.Addr())
+		}
+	}
+	return notices
+}
+
+// up lists the ISAKMP SAs that are up, by the peer's address.
+func (r *Router) up() (all []ike.ISAKMPSA) {
+	for _, s := range r.engine.ISAKMPSAs() {
+		if s.Show == trace.QMIdle && !s.Dead {
+			all = append(all, s)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b ike.ISAKMPSA) int { return a.Remote.Addr().Compare(b.Remote.Addr()) })
+	return all
 }

@@ -54,6 +54,7 @@ type Router struct {
 	opts      Options
 	cfg       *config.Config
 	conns     []*ike.Connection
+	peers     peering
 	engine    *ike.Engine
 	recorder  *trace.Recorder
 	ios       trace.IOS
@@ -82,8 +83,8 @@ func New(o Options) (*Router, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{opts: o, cfg: o.Config, conns: conns, started: o.Now, now: o.Now, recorder: trace.NewRecorder(o.Limits),
-		tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
+	r := &Router{opts: o, cfg: o.Config, conns: conns, peers: newPeering(o.Config, o.Local), started: o.Now, now: o.Now,
+		recorder: trace.NewRecorder(o.Limits), tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setTimestamps()
 	r.engine = ike.New(r.engineConfig())
@@ -108,11 +109,11 @@ const settleTime = 50 * time.Millisecond
 func (r *Router) engineConfig() ike.Config {
 	i := r.cfg.ISAKMP
 	e := ike.Config{
-		Policies: IKEPolicies(r.cfg), DefaultPolicy: i.DefaultPolicy, Keys: keyRing(i.Keys), Identity: identity(r.cfg),
+		Policies: IKEPolicies(r.cfg), DefaultPolicy: i.DefaultPolicy, Keys: r.peers.keys, Profiles: r.peers.profiles, Identity: identity(r.cfg),
 		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
-		InvalidSPIRecovery: i.SPIRecovery,
+		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode,
 	}
 	if i.Enabled {
 		e.Connections = r.conns

@@ -97,5 +97,8 @@ const (
 	CodeDynamicEntryRefused
 	CodeReverseRouteChanged
 	CodeFragmentsMissing
+	CodeProfileRequested
+	CodeProfileKeyFound
+	CodeProfileRefused
 	NumCodes
 )

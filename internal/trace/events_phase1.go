@@ -101,17 +101,20 @@ type NATDetected struct{ LocalBehindNAT, RemoteBehindNAT bool }
 // PortsFloated is the move to UDP 4500, or to another port of the peer.
 type PortsFloated struct{ LocalPort, RemotePort uint16 }
 
-// KeyLookup is the search for a pre-shared key.
+// KeyLookup is the search for a pre-shared key. Keyring is where it was found,
+// "" for the keys of no keyring.
 type KeyLookup struct {
-	Peer  netip.Addr
-	Found bool
+	Peer    netip.Addr
+	Found   bool
+	Keyring string
 }
 
 // LocalKeyFound says that pre-shared key authentication is possible.
 type LocalKeyFound struct{}
 
-// ProfilesScanned is the search of profiles for XAUTH.
-type ProfilesScanned struct{}
+// ProfilesScanned is the search of profiles for XAUTH: the names of those that
+// are there, a blank between two.
+type ProfilesScanned struct{ Profiles string }
 
 // IKETransformOffered is one phase 1 transform about to be compared with one
 // policy. Attributes are the data attributes as received, in wire form.
@@ -358,9 +361,10 @@ func (e *PortsFloated) Fields(f *Fields) {
 func (e *KeyLookup) Fields(f *Fields) {
 	f.Addr("peer", &e.Peer)
 	f.Bool("found", &e.Found)
+	f.Str("keyring", &e.Keyring)
 }
-func (*LocalKeyFound) Fields(*Fields)   {}
-func (*ProfilesScanned) Fields(*Fields) {}
+func (*LocalKeyFound) Fields(*Fields)       {}
+func (e *ProfilesScanned) Fields(f *Fields) { f.Str("profiles", &e.Profiles) }
 func (e *IKETransformOffered) Fields(f *Fields) {
 	f.U8("transform", &e.Number)
 	f.U16("priority", &e.Priority)

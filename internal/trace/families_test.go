@@ -21,6 +21,7 @@ func families() map[string][]Record {
 		"informational":      informational(),
 		"dead-peer":          deadPeer(),
 		"no-key":             noKey(),
+		"profiles":           profiles(),
 		"quick-mode-refused": quickModeRefused(),
 		"ipsec":              ipsecMessages(),
 		"engine":             engineMessages(),
@@ -40,7 +41,7 @@ func initiator() []Record {
 	s.add(&IPsecSARequested{local, remote, west, east, exampleSuite(), 3600, 4608000, 0x5E39E570}, &PeerCreated{})
 	s.established(RoleInitiator, MMNoState)
 	s.ctx.Conn = 0
-	s.add(&PeerLocked{RefIKE, 1, ForInitiator}, &SAInserted{}, &AggressiveNotPossible{}, &KeyLookup{remote, true},
+	s.add(&PeerLocked{RefIKE, 1, ForInitiator}, &SAInserted{}, &AggressiveNotPossible{}, &KeyLookup{Peer: remote, Found: true},
 		&NATTVendorConstructed{NATTRFC3947}, &NATTVendorConstructed{NATTDraft07}, &NATTVendorConstructed{NATTDraft03},
 		&NATTVendorConstructed{NATTDraft02n}, &NATTVendorConstructed{NATTDraft02},
 		step(FromIPsec, InputSARequestMM, StateReady, StateIMM1), &MainModeBegun{}, &PacketSent{}, &RequestAttached{})
@@ -222,7 +223,18 @@ func noKey() []Record {
 	s := newScript()
 	s.established(RoleInitiator, MMNoState)
 	s.ctx.Conn = 0
-	s.add(&AggressiveNotPossible{}, &KeyLookup{bookPeer, false}, &RequestFailed{ReasonNoKey}, &RequestFailed{ReasonInternal})
+	s.add(&AggressiveNotPossible{}, &KeyLookup{Peer: bookPeer, Found: false}, &RequestFailed{ReasonNoKey}, &RequestFailed{ReasonInternal})
+	return s.records
+}
+
+func profiles() []Record {
+	s := newScript()
+	s.established(RoleInitiator, MMNoState)
+	s.ctx.Conn = 0
+	s.add(&ProfileRequested{"BRANCH"}, &KeyLookup{Peer: bookPeer, Found: true, Keyring: "KEYS"}, &ProfilesScanned{"BRANCH HEAD"})
+	s.established(RoleInitiator, MMKeyExch)
+	s.add(&ProfileMatched{"BRANCH"}, &ProfileKeyFound{"KEYS", true}, &ProfileMatched{"HEAD"}, &ProfileKeyFound{},
+		&ProfileMatched{}, &ProfileRefused{"BRANCH"})
 	return s.records
 }
 

@@ -150,7 +150,7 @@ func TestDescribe(t *testing.T) {
 			seen[doc.Name] = true
 		}
 	}
-	want := []FieldDoc{{"peer", "address"}, {"found", "boolean"}}
+	want := []FieldDoc{{"peer", "address"}, {"found", "boolean"}, {"keyring", "text"}}
 	if diff := cmp.Diff(want, CodeKeyLookup.Describe()); diff != "" {
 		t.Errorf("key_lookup (-want +got):\n%s", diff)
 	}

@@ -136,6 +136,9 @@ var owners = [NumCodes]debugSet{
 	CodeDynamicEntryRefused:      0,
 	CodeReverseRouteChanged:      debugIPsec,
 	CodeClearTextReceived:        systemMessage,
+	CodeProfileRequested:         debugISAKMP,
+	CodeProfileKeyFound:          debugISAKMP,
+	CodeProfileRefused:           debugISAKMP,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when

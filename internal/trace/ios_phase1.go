@@ -64,7 +64,7 @@ func (w *iosWriter) writeISAKMP(event Event) {
 	case *ResponderLifetime:
 		w.responderLifetime(e)
 	default:
-		if !w.writeNegotiation(event) && !w.writeAuthentication(event) {
+		if !w.writeNegotiation(event) && !w.writeAuthentication(event) && !w.writeProfile(event) {
 			w.writePhase2(event)
 		}
 	}
@@ -89,8 +89,6 @@ func (w *iosWriter) writeNegotiation(event Event) bool {
 		w.keyLookup(e)
 	case *LocalKeyFound:
 		w.sa(" local preshared key found")
-	case *ProfilesScanned:
-		w.module("ISAKMP : Scanning profiles for xauth ...")
 	case *IKETransformOffered:
 		w.sa("Checking ISAKMP transform %d against priority %d policy", e.Number, e.Priority)
 		for a := range wireAttributes(e.Attributes) {
@@ -119,12 +117,6 @@ func (w *iosWriter) writeAuthentication(event Event) bool {
 		w.idPayload(e)
 	case *IDPayloadLength:
 		w.sa("Total payload length: %d", e.Length)
-	case *ProfileMatched:
-		if e.Name == "" {
-			w.sa(": peer matches *none* of the profiles")
-			return true
-		}
-		w.sa(": peer matches %s profile", printable([]byte(e.Name)))
 	case *AuthStatus:
 		w.sa("SA authentication status:")
 		w.more("        authenticated")
@@ -329,7 +321,7 @@ func (w *iosWriter) portsFloated(e *PortsFloated) {
 
 // keyLookup prints the search under the prefix of no SA always, as IOS does.
 func (w *iosWriter) keyLookup(e *KeyLookup) {
-	w.conn(0, "Looking for a matching key for %s in default", e.Peer)
+	w.conn(0, "Looking for a matching key for %s in %s", e.Peer, keyringWord(e.Keyring))
 	if !e.Found {
 		w.sa("No pre-shared key with %s!", e.Peer)
 		return

@@ -39,6 +39,8 @@ func (w *iosWriter) packetDropped(e *PacketDropped) {
 		w.system("%%CRYPTO-6-IKMP_NOT_ENCRYPTED: IKE packet from %s was not encrypted and it should've been.", w.remote())
 	case DropExchange:
 		w.system("%%CRYPTO-6-IKMP_UNK_EXCHANGE: IKE peer at %s sent a message with an unknown exchange %d", w.remote(), e.Exchange)
+	case DropAggressiveMode:
+		w.system("%%CRYPTO-5-IKMP_AG_MODE_DISABLED: Unable to initiate or respond to Aggressive Mode while disabled")
 	case DropState:
 		if e.Exchange == isakmp.ExchangeQuick && w.rec.State != QMIdle {
 			w.system("%%CRYPTO-6-IKMP_SA_NOT_AUTH: Cannot accept Quick Mode exchange from %s if SA is not authenticated!", w.remote())

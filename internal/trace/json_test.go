@@ -21,7 +21,7 @@ func TestJSONGolden(t *testing.T) {
 		&IDPayload{Type: isakmp.IDFQDN, Data: []byte("r1")},
 		&ProfileMatched{"a \"quoted\" \\ name\n\u0085\x7f \xff é"},
 		&IPsecSAsCreated{InboundSPI: 0x705B8268, LocalProxy: subnet("192.168.2.0/24")},
-		&KeyLookup{bookPeer, true})
+		&KeyLookup{Peer: bookPeer, Found: true})
 	var got []byte
 	for i := range s.records {
 		got = AppendJSON(got, &s.records[i])

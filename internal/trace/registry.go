@@ -94,6 +94,9 @@ var registry = [NumCodes]struct {
 	CodeDynamicEntryDeleted:      {"dynamic_entry_deleted", func() Event { return new(DynamicEntryDeleted) }},
 	CodeDynamicEntryRefused:      {"dynamic_entry_refused", func() Event { return new(DynamicEntryRefused) }},
 	CodeReverseRouteChanged:      {"reverse_route_changed", func() Event { return new(ReverseRouteChanged) }},
+	CodeProfileRequested:         {"profile_requested", func() Event { return new(ProfileRequested) }},
+	CodeProfileKeyFound:          {"profile_key_found", func() Event { return new(ProfileKeyFound) }},
+	CodeProfileRefused:           {"profile_refused", func() Event { return new(ProfileRefused) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }

@@ -147,7 +147,7 @@ func tunnel(omitted bool) []Record {
 	s.ctx.SA, s.ctx.State = 1, MMNoState
 	s.add(&SAInserted{}, step(FromPeer, InputMMExch, StateReady, StateRMM1), &PayloadProcessed{Payload: isakmp.PayloadSA})
 	extra(natVendors...)
-	s.add(&KeyLookup{bookPeer, true}, &LocalKeyFound{}, &ProfilesScanned{},
+	s.add(&KeyLookup{Peer: bookPeer, Found: true}, &LocalKeyFound{}, &ProfilesScanned{},
 		&IKETransformOffered{1, 1, aesSHA()}, &IKETransformJudged{Accepted: true})
 	s.ctx.Conn = 1
 	extra(natVendors...)
@@ -157,7 +157,7 @@ func tunnel(omitted bool) []Record {
 	extra(step(Internal, InputProcessComplete, StateRMM1, StateRMM2))
 	s.add(&PacketReceived{Contents: mainMode(false, 308, ke, nonce, vid, vid, vid, isakmp.PayloadNATD, isakmp.PayloadNATD)}, step(FromPeer, InputMMExch, StateRMM2, StateRMM3),
 		&PayloadProcessed{Payload: isakmp.PayloadKE}, &PayloadProcessed{Payload: isakmp.PayloadNonce},
-		&KeyLookup{bookPeer, true}, &SKEYIDGenerated{},
+		&KeyLookup{Peer: bookPeer, Found: true}, &SKEYIDGenerated{},
 		&VendorIDReceived{isakmp.VendorUnity, []byte(isakmp.VIDUnity)},
 		&VendorIDReceived{isakmp.VendorDPD, []byte(isakmp.VIDDPD)},
 		&IOSVendorIDReceived{[]byte("another IOS box.")})
@@ -230,7 +230,7 @@ func keyMismatch() []Record {
 	s.add(&PacketSent{}, step(Internal, InputProcessComplete, StateRMM1, StateRMM2))
 	s.add(&PacketReceived{}, step(FromPeer, InputMMExch, StateRMM2, StateRMM3),
 		&PayloadProcessed{Payload: isakmp.PayloadKE}, &PayloadProcessed{Payload: isakmp.PayloadNonce},
-		&KeyLookup{bookPeer, true}, &SKEYIDGenerated{})
+		&KeyLookup{Peer: bookPeer, Found: true}, &SKEYIDGenerated{})
 	s.ctx.State = MMKeyExch
 	s.add(&PacketSent{}, step(Internal, InputProcessComplete, StateRMM3, StateRMM4))
 	s.add(&PacketReceived{}, &PayloadMalformed{isakmp.PayloadID, isakmp.KindReserved, 29},

@@ -159,10 +159,11 @@ const (
 	IPsecAttrGroup
 	IPsecAttrLife
 	IPsecAttrProxy
+	IPsecAttrProfile // the ISAKMP profile of the crypto map entry
 	IPsecAttrUnknown
 )
 
-var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "unknown"}
+var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "ISAKMP profile", "unknown"}
 
 func (a IPsecAttr) String() string { return name(ipsecAttrNames[:], a) }
 
@@ -194,6 +195,8 @@ const (
 	ReasonIdle        // it carried nothing for the idle time
 	ReasonNewAddress  // our address is another one now
 	ReasonNoAddress   // the interface has no address
+	ReasonProfileKey  // no keyring of the peer's profile has the key that has proven it
+	ReasonProfile     // the peer's identity is none of the requested profile's
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -201,7 +204,8 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"Recevied fatal informational", "No pre-shared key with peer", "PAYLOAD_MALFORMED", "Authentication failed",
 	"half-open SA evicted", "gateway is stopping", "internal error", "configuration changed", "Replaced by a newer SA", "Death by retransmission P2",
 	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer",
-	"Idle time exceeded", "Local address changed", "No local address"}
+	"Idle time exceeded", "Local address changed", "No local address",
+	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
@@ -277,6 +281,7 @@ const (
 	DropCommit                        // commit bit, which is not supported
 	DropReplay                        // DPD sequence or a finished message ID again
 	DropFragment                      // a fragment that does not fit, or of a message not wanted in fragments
+	DropAggressiveMode                // aggressive mode, which the configuration forbids
 	NumDrops
 )
 
@@ -284,7 +289,7 @@ var dropNames = [...]string{"truncated", "bad header", "malformed payload", "une
 	"wrong address", "not encrypted", "encrypted without key", "hash mismatch", "exchange not supported",
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
 	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
-	"bad fragment"}
+	"bad fragment", "aggressive mode disabled"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 

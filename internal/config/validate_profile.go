@@ -1,0 +1,159 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+)
+
+// checkKeyrings looks for keyrings that can hold no peer's key.
+func (e *Editor) checkKeyrings() {
+	for _, k := range e.cfg.Keyrings {
+		e.checkLocal(k.Local, keyringMark(k.Name)+" local")
+		if len(k.Keys) == 0 {
+			e.find(Warning, CodeUnused, keyringMark(k.Name), "write `pre-shared-key` below it", "keyring %s has no key", k.Name)
+		}
+	}
+}
+
+// checkLocal looks for the interface of a local address.
+func (e *Editor) checkLocal(l LocalEndpoint, key string) {
+	if l.Interface != "" {
+		e.checkLocalInterface(l.Interface, key)
+	}
+}
+
+func (e *Editor) checkLocalInterface(name, key string) {
+	i := e.cfg.Interface(name)
+	switch {
+	case i == nil:
+		e.find(Error, CodeReference, key, similar("interface", name, interfaceNames(e.cfg.Interfaces)), "there is no interface %s", name)
+	case len(i.Addresses) == 0 && i.Learned == AddressStatic && !i.Linux():
+		e.find(Error, CodeReference, key, "give it `ip address A.B.C.D MASK`", "%s has no address", name)
+	}
+}
+
+func interfaceNames(all []*Interface) (names []string) {
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	return names
+}
+
+func (e *Editor) checkProfiles() {
+	for i, p := range e.cfg.Profiles {
+		key := profileMark(p.Name)
+		e.checkLocal(p.Local, key+" local")
+		for _, name := range p.Keyrings {
+			if name != DefaultKeyring && e.cfg.Keyring(name) == nil {
+				e.find(Error, CodeReference, key+" keyring "+name, similar("keyring", name, keyringNames(e.cfg.Keyrings)), "there is no keyring %s", name)
+			}
+		}
+		if len(p.Match) == 0 && !e.hasUse(ScopeProfile, p.Name) {
+			e.find(Warning, CodeDisabled, key, "write `match identity` below it", "profile %s is incomplete until it has `match identity`: it matches no peer", p.Name)
+		}
+		if s := p.SelfIdentity; s.Type == SelfFQDN && s.Name == "" && e.cfg.DomainName == "" {
+			e.find(Warning, CodeReference, key, "write `ip domain name`", "the identity of profile %s is %q alone: there is no domain name", p.Name, e.cfg.Hostname)
+		}
+		e.checkMatchedOnce(p, e.cfg.Profiles[:i])
+	}
+}
+
+// checkMatchedOnce warns of an identity that two profiles match: IOS's manual
+// calls that invalid, and one of them is in vain.
+func (e *Editor) checkMatchedOnce(p *ISAKMPProfile, before []*ISAKMPProfile) {
+	for _, m := range p.Match {
+		for _, o := range before {
+			if o.Local == p.Local && slices.Contains(o.Match, m) {
+				e.find(Warning, CodeUnused, profileMark(p.Name), "match it in one of them", "`match identity %s` is in profile %s too, which takes the peer", m.trimmed(), o.Name)
+			}
+		}
+	}
+}
+
+func keyringNames(all []*Keyring) (names []string) {
+	for _, k := range all {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+func profileNames(all []*ISAKMPProfile) (names []string) {
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+// checkProfileUse looks for the profile that a crypto map or an entry names.
+func (e *Editor) checkProfileUse(name, key string) {
+	if name == "" || e.cfg.Profile(name) != nil || e.hasUse(ScopeProfile, name) {
+		return
+	}
+	e.find(Error, CodeReference, key, similar("ISAKMP profile", name, profileNames(e.cfg.Profiles)), "there is no ISAKMP profile %s", name)
+}
+
+// profileInUse says whether a profile has peers: those that it matches, or that
+// a crypto map on an interface names it for.
+func (e *Editor) profileInUse(name string) bool {
+	if p := e.cfg.Profile(name); p != nil && len(p.Match) > 0 {
+		return true
+	}
+	names := func(c *CryptoMapEntry) bool { return c.Profile == name }
+	for _, m := range e.cfg.CryptoMaps {
+		if e.applied(m.Name) && (m.Profile == name || slices.ContainsFunc(m.Entries, names)) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(e.cfg.DynamicMaps, func(d *DynamicMap) bool {
+		return e.applied(dynamicOwner(d.Name)) && slices.ContainsFunc(d.Entries, names)
+	})
+}
+
+// hasKey says whether a pre-shared key may serve a peer of an entry: one of its
+// profile's keyrings, or of any where it has no profile. A host name may resolve
+// to any address.
+func (e *Editor) hasKey(p Peer, profile string) bool {
+	for _, keys := range e.cfg.keysFor(profile) {
+		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.serves(p) }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (k PresharedKey) serves(p Peer) bool {
+	if p.Host != "" {
+		return k.Hostname == p.Host || k.Addr.IsValid()
+	}
+	return k.Addr.IsValid() && k.Prefix().Contains(p.Addr)
+}
+
+// keysFor lists the keys of each keyring that a profile may use, of every one
+// for "".
+func (c *Config) keysFor(profile string) (all [][]PresharedKey) {
+	p := c.Profile(profile)
+	if p == nil || slices.Contains(p.KeyringNames(), DefaultKeyring) {
+		all = append(all, c.ISAKMP.Keys)
+	}
+	for _, k := range c.Keyrings {
+		if p == nil || slices.Contains(p.KeyringNames(), k.Name) {
+			all = append(all, k.Keys)
+		}
+	}
+	return all
+}
+
+func inProfile(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " in the keyrings of profile " + name
+}
+
+// keyHint says where a key for a peer of an entry is to be written.
+func (c *Config) keyHint(p Peer, profile string) string {
+	if x := c.Profile(profile); x != nil && !slices.Contains(x.KeyringNames(), DefaultKeyring) {
+		return fmt.Sprintf("write `pre-shared-key %s key KEY` below `crypto keyring %s`", keyPeer(p), x.Keyrings[0])
+	}
+	return "write `crypto isakmp key KEY " + keyPeer(p) + "`"
+}
