@@ -368,6 +368,7 @@ func TestManySAsInTheTable(t *testing.T) {
 // on while SAs and policies change, and no packet is lost to the change.
 func TestReadersWhileWriting(t *testing.T) {
 	hubEnd, spokeEnd := ends(t)
+	hubEnd.SetPolicies(append(hubEnd.Policies(), dynamicLine(true, "0.0.0.0/0", "0.0.0.0/0")))
 	join(t, hubEnd, spokeEnd, 0x1000, 0x2000, "gcm128")
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -405,6 +406,10 @@ func TestReadersWhileWriting(t *testing.T) {
 		}
 		hubEnd.SetPolicies(hubEnd.Policies())
 		runtime.Gosched()
+		if err := hubEnd.AddInstance(template, instanceFor(1000+i, "10.1.0.0/16", "192.168.3.0/24")); err != nil {
+			t.Error(err)
+		}
+		hubEnd.RemoveInstance(1000 + i)
 		hubEnd.RemoveOutbound(0x1000+i, spoke)
 	}
 	close(stop)
