@@ -204,12 +204,20 @@ func (e *Engine) supplant(by *child) {
 	}
 }
 
-// EndInstance ends the pairs of an instance that the data plane has refused.
+// EndInstance ends an instance that the data plane has refused, with its pairs
+// and negotiations.
 func (e *Engine) EndInstance(tag uint32, fx *Effects) {
 	e.fx = fx
 	c := e.instances.byTag[tag]
 	if c == nil {
 		return
+	}
+	for _, s := range slices.Clone(e.byAddrs[c.ends()]) {
+		for _, n := range s.sortedNodes() {
+			if n.conn != nil && n.conn.Tag == tag {
+				s.endNode(n, true, trace.NodeDeleteLarval)
+			}
+		}
 	}
 	for _, x := range slices.Clone(e.byEnds[c.ends()]) {
 		if x.conn == tag {

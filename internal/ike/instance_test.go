@@ -293,6 +293,21 @@ func TestUnconfirmedInstanceGoes(t *testing.T) {
 		t.Errorf("%d instances, %d SAs without message 3", len(s.live), len(s.hub.sas))
 	}
 
+	// Its inbound SA is cleared before message 3 comes.
+	s = newStar(t, nil)
+	a = s.spoke("198.51.100.7", "192.168.3.0/24", nil)
+	s.lose = func(d Datagram) bool {
+		if len(s.live) == 1 && d.Local.Addr() == a.addr {
+			s.do(s.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(s.now, IPsecFilter{}, fx) })
+			s.lose = nil
+		}
+		return false
+	}
+	s.connect(a)
+	if s.lose != nil || len(s.live) != 0 {
+		t.Errorf("%d instances of SAs that were cleared", len(s.live))
+	}
+
 	s = newStar(t, nil)
 	a = s.spoke("198.51.100.7", "192.168.3.0/24", nil)
 	s.lose = func(d Datagram) bool {

@@ -132,6 +132,9 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	if failed || reason == trace.NodeIKEDeleted {
 		s.failNode(n, reason)
 	}
+	if n.conn != nil {
+		s.e.reapInstance(n.conn.Tag)
+	}
 	if s.dead {
 		s.e.timers.clear(&n.retry)
 		delete(s.nodes, n.id)
