@@ -85,7 +85,7 @@ func sessions(r Router) Sessions {
 		}
 	}
 	for _, c := range r.Instances() {
-		view.atPort(interfacesText(c), c.Local, c.Remote).addLines(c)
+		view.of(connections, c.Local, c.Remote).addLines(c)
 	}
 	for _, sa := range r.ISAKMPSAs() {
 		if !sa.Dead {

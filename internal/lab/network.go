@@ -73,8 +73,19 @@ func (l *link) send(from *port, hop netip.Addr, p packet) {
 	l.net.clock.after(l.latency, func() { l.deliver(hop, p) })
 }
 
+// holderFor returns, of those that share an address, the one whose flow a packet
+// belongs to, else the first.
+func (l *link) holderFor(a netip.Addr, p packet) *port {
+	for _, x := range l.ports {
+		if x.nat != nil && x.nat.outside == a && x.nat.knows(p) {
+			return x
+		}
+	}
+	return l.holder(a)
+}
+
 func (l *link) deliver(hop netip.Addr, p packet) {
-	to := l.holder(hop)
+	to := l.holderFor(hop, p)
 	if to == nil || l.net.faults.cut[to.host] {
 		return
 	}

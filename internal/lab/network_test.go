@@ -133,7 +133,7 @@ func (l *lab) mustRun(t *testing.T, lines ...string) {
 func TestNATTranslates(t *testing.T) {
 	inside, outside := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.0.1.9")
 	peer, other := netip.MustParseAddrPort("10.0.1.2:500"), netip.MustParseAddrPort("10.0.1.3:500")
-	n := newNAT(inside, outside)
+	n := newNAT(&link{}, inside, outside)
 	out := func(port uint16, to netip.AddrPort) netip.AddrPort {
 		p := newUDP(netip.AddrPortFrom(inside, port), to, []byte("x"))
 		if !n.outbound(p) || !p.valid() || checksum(p[:ipLen]) != 0 {

@@ -268,7 +268,7 @@ func (l *lab) parseNAT(words []string) (func() error, error) {
 	if p.link.holder(outside) != nil {
 		return nil, fmt.Errorf("%s is taken", outside)
 	}
-	return func() error { p.nat = newNAT(p.addr, outside); return nil }, nil
+	return func() error { p.nat = newNAT(p.link, p.addr, outside); return nil }, nil
 }
 
 func (l *lab) parsePartition(words []string) (func() error, error) { return l.parseCut(words, true) }
