@@ -99,6 +99,10 @@ func (q *qmidle) config(x setup) string {
 	if x.pfs.ios != "" {
 		pfs = " set pfs group" + x.pfs.ios + "\n"
 	}
+	key := x.key
+	if key == "" {
+		key = presharedKey
+	}
 	mode, local, remote := "", s.network+" 0.0.0.255", s.remoteNet+" 0.0.0.255"
 	if x.transport {
 		mode, local, remote = " mode transport\n", "host "+s.outside, "host "+s.remoteGateway
@@ -124,7 +128,7 @@ interface FastEthernet0/1
 ip route %[12]s 255.255.255.0 %[16]s
 access-list 101 permit ip %[13]s %[15]s
 end
-`, x.release.ios, s.name, x.cipher.ios, x.hash.ios, x.group.ios, presharedKey, s.remoteGateway, x.esp(), pfs,
+`, x.release.ios, s.name, x.cipher.ios, x.hash.ios, x.group.ios, key, s.remoteGateway, x.esp(), pfs,
 		s.outside, s.inside, s.remoteNet, local, mode, remote, s.nextHop)
 }
 

@@ -18,6 +18,7 @@ type suite struct {
 type setup struct {
 	suite
 	transport  bool   // between the gateways themselves
+	key        string // our global one, if it is not charon's
 	ios        string // commands of ours
 	daemon     string // charon's strongswan.conf
 	connection string // charon's swanctl.conf
