@@ -112,6 +112,15 @@ func LookupVendorID(b []byte) VendorID {
 	return VendorUnknown
 }
 
+// Bytes is what a vendor ID of this kind is, or begins with; "" for one that is
+// not known.
+func (v VendorID) Bytes() string {
+	if int(v) < len(vendorIDs) {
+		return vendorIDs[v].bytes
+	}
+	return ""
+}
+
 // String is the vendor ID's usual name.
 func (v VendorID) String() string {
 	if int(v) < len(vendorIDs) {

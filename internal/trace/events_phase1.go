@@ -342,7 +342,7 @@ func (e *PayloadMalformed) Fields(f *Fields) {
 func (e *InternalPayload) Fields(f *Fields) { f.U8("number", &e.Number) }
 func (e *VendorIDReceived) Fields(f *Fields) {
 	Enum(f, "vendor", &e.ID)
-	f.Bytes("bytes", &e.Bytes)
+	f.vendorID("bytes", e.ID, &e.Bytes)
 }
 func (e *IOSVendorIDReceived) Fields(f *Fields) { f.Bytes("bytes", &e.Bytes) }
 func (e *CryptoOperation) Fields(f *Fields) {

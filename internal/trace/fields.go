@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"unicode/utf8"
+
+	"qmidle/internal/isakmp"
 )
 
 // MaxFieldBytes bounds one field of octets or text in the recorder's form and
@@ -171,6 +173,27 @@ func (f *Fields) Bytes(name string, v *[]byte) {
 		f.buf = append(f.buf, '"')
 	case describeFields:
 		f.describe(name, "octets")
+	}
+}
+
+// vendorID visits the octets of a vendor ID. The recorder leaves out those that
+// its kind implies: a peer sends half a dozen, each time the same.
+func (f *Fields) vendorID(name string, kind isakmp.VendorID, v *[]byte) {
+	implied := kind.Bytes()
+	switch f.mode {
+	case encodeFields:
+		if n := len(implied); n > 0 && len(*v) >= n && string((*v)[:n]) == implied {
+			f.buf = appendBounded(append(f.buf, 1), (*v)[n:])
+			return
+		}
+		f.buf = appendBounded(append(f.buf, 0), *v)
+	case decodeFields:
+		whole := f.uvarint() == 0
+		if *v = f.octets(); !whole {
+			*v = append([]byte(implied), *v...)
+		}
+	default:
+		f.Bytes(name, v)
 	}
 }
 

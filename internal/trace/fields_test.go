@@ -221,3 +221,26 @@ func members(t *rapid.T, object json.RawMessage) []string {
 	}
 	return names
 }
+
+// A vendor ID that is known takes a few octets of the recorder, and comes back
+// as it was, with what its peer added.
+func TestVendorIDsAreShortInTheRecorder(t *testing.T) {
+	for _, want := range []*VendorIDReceived{
+		{isakmp.VendorDPD, []byte(isakmp.VIDDPD)},
+		{isakmp.VendorRFC3947, []byte(isakmp.VIDRFC3947)},
+		{isakmp.VendorFragmentation, []byte(isakmp.VIDFragmentation + "\x80\x00\x00\x00")},
+		{isakmp.VendorUnknown, []byte("no one knows")},
+		{isakmp.VendorDPD, []byte("not DPD's octets")},
+	} {
+		enc := Fields{mode: encodeFields}
+		want.Fields(&enc)
+		var got VendorIDReceived
+		got.Fields(&Fields{mode: decodeFields, in: enc.buf})
+		if !equalEvents(want, &got) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if known := string(want.Bytes[:4]) == want.ID.Bytes()[:min(4, len(want.ID.Bytes()))]; known && len(enc.buf) > 8 {
+			t.Errorf("%s takes %d octets", want.ID, len(enc.buf))
+		}
+	}
+}
