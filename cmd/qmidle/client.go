@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"qmidle/internal/console"
@@ -31,7 +32,11 @@ func (c *client) run(words []string) int {
 	if !execCommand(words[0]) {
 		return usageError(c.stderr, "", fmt.Errorf("there is no command %q", words[0]))
 	}
-	result, err := gateway.Ask(c.socket, gateway.Request{Line: strings.Join(words, " "), JSON: c.json})
+	q := gateway.Request{Line: strings.Join(words, " "), JSON: c.json}
+	if f, ok := c.stdout.(*os.File); ok {
+		q.Screen = screenOf(int(f.Fd()), os.Getenv)
+	}
+	result, err := gateway.Ask(c.socket, q)
 	if err != nil {
 		fmt.Fprintf(c.stderr, "qmidle: %v\n", err)
 		return exitFailed

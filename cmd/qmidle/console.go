@@ -50,11 +50,7 @@ func sitAt(socket string, stdin *os.File, stdout io.Writer) error {
 	if !term.IsTerminal(fd) {
 		return errors.New("the console needs a terminal\n  hint: give a single command without it, as in `qmidle show crypto isakmp sa`")
 	}
-	width, height, err := term.GetSize(fd)
-	if err != nil {
-		width, height = 0, 0
-	}
-	c, err := gateway.OpenConsole(socket, width, height)
+	c, err := gateway.OpenConsole(socket, screenOf(fd, os.Getenv))
 	if err != nil {
 		return err
 	}

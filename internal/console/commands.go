@@ -142,6 +142,11 @@ var showCrypto = []*node{
 			}},
 		}},
 		{Text: "key", Help: "Show ISAKMP preshared keys", Do: plain(isakmpKeys)},
+		{Text: "ladder", Help: "Draw the recorded messages", Do: do(ladders), Next: []*node{
+			{Text: "peer", Help: "With one peer only", Next: []*node{
+				{Kind: config.Address, Text: "A.B.C.D", Arg: "peer", Help: "Peer address", Do: do(ladders)},
+			}},
+		}},
 		{Text: "peers", Help: "Show ISAKMP peer structures", Do: plain(isakmpPeers)},
 		{Text: "policy", Help: "Show ISAKMP protection suite policy", Do: plain(isakmpPolicies)},
 		{Text: "profile", Help: "Show ISAKMP profiles", Do: plain(isakmpProfiles)},

@@ -9,10 +9,16 @@ import (
 
 // Console runs exec commands against one router. It keeps no state of its own:
 // several may run at once as far as the Router lets them.
-type Console struct{ router Router }
+type Console struct {
+	router Router
+	style  Style
+}
 
 // New returns a console of a router.
-func New(r Router) *Console { return &Console{r} }
+func New(r Router) *Console { return &Console{router: r} }
+
+// NewStyled returns a console whose output is for a screen.
+func NewStyled(r Router, style Style) *Console { return &Console{r, style} }
 
 // Result is what a command yields. Output ends in a newline unless it is
 // empty. JSON is nil after an error; else it is one of this package's View
@@ -58,6 +64,9 @@ func (c *Console) run(line string, s *Session) Result {
 	match.Path[len(match.Path)-1].Do(call, match.Args)
 	if call.err != nil {
 		return Result{Err: call.err}
+	}
+	if d, ok := call.view.(drawing); ok && filter == nil && c.style != (Style{}) {
+		return Result{Output: d.Draw(c.style), JSON: call.view}
 	}
 	output, err := filter.apply(call.view)
 	if err != nil {

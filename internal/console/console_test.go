@@ -399,7 +399,7 @@ func TestHelpAndCompletion(t *testing.T) {
 	for _, choice := range choices {
 		words = append(words, choice.Text)
 	}
-	equal(t, []string{"history", "key", "peers", "policy", "profile", "sa", "statistics"}, words)
+	equal(t, []string{"history", "key", "ladder", "peers", "policy", "profile", "sa", "statistics"}, words)
 	if _, err := c.Help("show foo bar "); err == nil {
 		t.Error("help for a command that is none")
 	}
@@ -439,7 +439,7 @@ func TestDocumentationListsTheMembers(t *testing.T) {
 	}
 	snake := regexp.MustCompile("^[a-z][a-z0-9_]*$")
 	for _, view := range []View{ISAKMPSAs{}, ISAKMPPolicies{}, IPsecSAs{}, Sessions{}, CryptoMaps{}, RunningConfig{},
-		Version{}, Statistics{}, History{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}, ISAKMPCount{}, ISAKMPPeers{},
+		Version{}, Statistics{}, History{}, Ladders{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}, ISAKMPCount{}, ISAKMPPeers{},
 		ISAKMPProfiles{}, ISAKMPKeys{}, TransformSets{}, IPsecLifetime{}, EngineBrief{}, EngineConnections{}, AccessLists{}, Interfaces{},
 		Routes{}, Logging{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{}} {
 		for _, member := range members(reflect.TypeOf(view)) {

@@ -29,6 +29,7 @@ type fakeRouter struct {
 	sa          map[[2]uint32]Counters
 	line        map[string]Counters // "tag/line"
 	records     []trace.Record
+	lost        uint64 // records before them
 	debug       Debug
 	cleared     []string
 	logCleared  time.Time
@@ -78,7 +79,8 @@ func (f *fakeRouter) History(peer netip.Addr) []trace.Record {
 	}
 	return out
 }
-func (f *fakeRouter) Debug() *Debug { return &f.debug }
+func (f *fakeRouter) HistoryLost(netip.Addr) uint64 { return f.lost }
+func (f *fakeRouter) Debug() *Debug                 { return &f.debug }
 func (f *fakeRouter) ClearISAKMP(conn uint32) (n int) {
 	for _, sa := range f.isakmp {
 		if conn == 0 || sa.Conn == conn {

@@ -43,6 +43,8 @@ type Router interface {
 	// History returns the recorded events of a peer, oldest first; of all
 	// peers, sorted by time, for the invalid address.
 	History(peer netip.Addr) []trace.Record
+	// HistoryLost is how many events of a peer were recorded before those.
+	HistoryLost(peer netip.Addr) uint64
 
 	// Debug returns the debug switches, which the console sets.
 	Debug() *Debug

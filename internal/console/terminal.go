@@ -29,6 +29,7 @@ type TerminalOptions struct {
 	// Height is the number of lines of the screen, 0 when it is not known: then
 	// there are no pages. `terminal length` may set another.
 	Height, Width int
+	Style         Style
 }
 
 // NewTerminal talks over rw, which passes every key at once and shows what is
@@ -38,6 +39,7 @@ func NewTerminal(rw io.ReadWriter, s *Session, o TerminalOptions) *Terminal {
 	if o.Serialize == nil {
 		o.Serialize = func(f func()) { f() }
 	}
+	s.console.style = o.Style
 	t := &Terminal{session: s, options: o, out: rw, keys: &keys{in: bufio.NewReader(rw)}}
 	t.term = term.NewTerminal(struct {
 		io.Reader

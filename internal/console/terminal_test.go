@@ -191,3 +191,36 @@ func TestMonitor(t *testing.T) {
 		t.Error("the router was reached past Serialize")
 	}
 }
+
+// A drawing has colours and lines on a screen that shows them, and neither
+// behind a filter nor anywhere else.
+func TestDrawingsSuitTheScreen(t *testing.T) {
+	f := policyMismatch(t)
+	show := func(style Style, line string) string {
+		s := &screen{keys: strings.NewReader(line + "\r")}
+		if err := NewTerminal(s, NewSession(f), TerminalOptions{Width: 100, Style: style}).Run(); err != nil {
+			t.Fatal(err)
+		}
+		return s.out.String()
+	}
+	const ladder = "show crypto isakmp ladder"
+	const red, cross = "\x1b[31m", "✗"
+	for _, test := range []struct {
+		text           string
+		colored, boxes bool
+	}{
+		{show(Style{UTF8: true, Color: true}, ladder), true, true},
+		{show(Style{Color: true}, ladder), true, false},
+		{show(Style{}, ladder), false, false},
+		{show(Style{UTF8: true, Color: true}, ladder+" | include fits"), false, false},
+		{NewStyled(f, Style{UTF8: true}).Run(ladder).Output, false, true},
+		{New(f).Run(ladder).Output, false, false},
+	} {
+		if !strings.Contains(test.text, "no transform fits a policy") {
+			t.Fatalf("no ladder: %q", test.text)
+		}
+		if strings.Contains(test.text, red) != test.colored || strings.Contains(test.text, cross) != test.boxes {
+			t.Errorf("colour %v and boxes %v wanted: %q", test.colored, test.boxes, test.text)
+		}
+	}
+}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"qmidle/internal/console"
 )
 
 // Request is a command for the daemon: one line of JSON.
@@ -18,9 +20,18 @@ type Request struct {
 	// Console asks for a console instead: when the response says OK, frames of
 	// keys go to the daemon, and what a terminal shows comes back.
 	Console bool `json:"console,omitempty"`
-	Width   int  `json:"width,omitempty"` // of the terminal; 0 where it is not known
-	Height  int  `json:"height,omitempty"`
+	Screen
 }
+
+// Screen is the terminal on which a result is shown; the zero value is none.
+type Screen struct {
+	Width  int  `json:"width,omitempty"` // 0 where it is not known
+	Height int  `json:"height,omitempty"`
+	UTF8   bool `json:"utf8,omitempty"`
+	Color  bool `json:"color,omitempty"`
+}
+
+func (s Screen) style() console.Style { return console.Style{UTF8: s.UTF8, Color: s.Color} }
 
 // Response is its result: one line of JSON.
 type Response struct {

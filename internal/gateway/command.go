@@ -139,7 +139,7 @@ func (v *view) LinkUp(name string) bool {
 func (g *Gateway) command(ctx context.Context, q Request) Response {
 	v := &view{Router: g.router, g: g, ctx: ctx}
 	var result console.Result
-	if err := v.lease(func() { result = console.New(v).Run(q.Line) }); err != nil {
+	if err := v.lease(func() { result = console.NewStyled(v, q.style()).Run(q.Line) }); err != nil {
 		return Response{Error: err.Error()}
 	}
 	return respond(q, result)

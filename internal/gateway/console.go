@@ -66,7 +66,7 @@ func (g *Gateway) console(ctx context.Context, conn net.Conn, q Request) {
 	defer cancel()
 	o := &operator{conn: conn, keys: make(chan []byte, keyQueue), ctx: ctx, view: &view{Router: g.router, g: g, ctx: ctx}}
 	o.terminal = console.NewTerminal(o, console.NewSession(o.view), console.TerminalOptions{
-		Serialize: o.serialize, Width: q.Width, Height: q.Height})
+		Serialize: o.serialize, Width: q.Width, Height: q.Height, Style: q.style()})
 	m := g.monitors.add()
 	var helpers sync.WaitGroup
 	helpers.Go(func() { defer cancel(); o.receive() })

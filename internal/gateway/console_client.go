@@ -19,15 +19,14 @@ type Console struct {
 	mu   sync.Mutex // one frame at a time
 }
 
-// OpenConsole opens a console of the daemon at the socket, for a terminal of so
-// many columns and lines; 0 is not known.
-func OpenConsole(socket string, width, height int) (*Console, error) {
+// OpenConsole opens a console of the daemon at the socket, for a terminal.
+func OpenConsole(socket string, screen Screen) (*Console, error) {
 	conn, err := net.DialTimeout("unix", socket, dialPatient)
 	if err != nil {
 		return nil, dialError(socket, err)
 	}
 	c := &Console{conn: conn, in: bufio.NewReader(conn)}
-	if err := c.begin(socket, Request{Console: true, Width: width, Height: height}); err != nil {
+	if err := c.begin(socket, Request{Console: true, Screen: screen}); err != nil {
 		conn.Close()
 		return nil, err
 	}

@@ -21,7 +21,7 @@ type seat struct {
 
 func sit(t *testing.T, s *site) *seat {
 	t.Helper()
-	c, err := OpenConsole(s.socket, 80, 0)
+	c, err := OpenConsole(s.socket, Screen{Width: 80})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestConsolesAreBoundedAndSeveral(t *testing.T) {
 	for _, x := range seats {
 		x.typed(t, "show version\n", "one#")
 	}
-	if _, err := OpenConsole(one.socket, 80, 24); err == nil || err.Error() != "Too many consoles: leave one of them first" {
+	if _, err := OpenConsole(one.socket, Screen{Width: 80, Height: 24}); err == nil || err.Error() != "Too many consoles: leave one of them first" {
 		t.Errorf("one more: %v", err)
 	}
 	seats[0].typed(t, "exit\n", "exit")
@@ -113,7 +113,7 @@ func TestConsolesAreBoundedAndSeveral(t *testing.T) {
 		t.Error(err)
 	}
 	waitFor(t, "room for one more", func() bool {
-		c, err := OpenConsole(one.socket, 80, 24)
+		c, err := OpenConsole(one.socket, Screen{Width: 80, Height: 24})
 		if err == nil {
 			c.Close()
 		}

@@ -34,6 +34,21 @@ func echoing(t *testing.T) string {
 	return path
 }
 
+// A request says what its screen shows; one that says nothing gets plain text.
+func TestRequestsCarryTheirScreen(t *testing.T) {
+	var q Request
+	if err := json.Unmarshal([]byte(`{"line":"x","console":true,"width":80,"height":24,"utf8":true,"color":true}`), &q); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Request{Line: "x", Console: true, Screen: Screen{80, 24, true, true}}); q != want || !q.style().Color || !q.style().UTF8 {
+		t.Errorf("%+v, want %+v", q, want)
+	}
+	b, err := json.Marshal(Request{Line: "x"})
+	if err != nil || string(b) != `{"line":"x"}` {
+		t.Errorf("%s, %v", b, err)
+	}
+}
+
 func TestControlSocketIsForItsOwnerOnly(t *testing.T) {
 	path := echoing(t)
 	for file, mode := range map[string]os.FileMode{path: os.ModeSocket | 0o600, filepath.Dir(path): os.ModeDir | 0o700} {

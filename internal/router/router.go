@@ -250,6 +250,9 @@ func (r *Router) Errors() []error {
 	return e
 }
 
+// HistoryLost is how many events of a peer the flight recorder has dropped.
+func (r *Router) HistoryLost(peer netip.Addr) uint64 { return r.recorder.Lost(peer) }
+
 // History returns the recorded events of a peer, or of all for the invalid
 // address, oldest first.
 func (r *Router) History(peer netip.Addr) []trace.Record {
