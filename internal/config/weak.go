@@ -70,10 +70,17 @@ func (e *Editor) checkTransformSets() {
 		}
 	}
 	for _, m := range e.cfg.CryptoMaps {
-		for _, c := range m.Entries {
-			if why := weakGroup(c.PFS); why != "" {
-				e.find(Warning, CodeWeak, entryMark(m.Name, c.Seq)+" pfs", "", "entry %d of %s uses group %s for PFS: %s", c.Seq, m.Name, groupNumber(c.PFS), why)
-			}
+		e.checkWeakPFS(m.Name, m.Name, m.Entries)
+	}
+	for _, d := range e.cfg.DynamicMaps {
+		e.checkWeakPFS(dynamicOwner(d.Name), "the dynamic crypto map "+d.Name, d.Entries)
+	}
+}
+
+func (e *Editor) checkWeakPFS(within, name string, entries []*CryptoMapEntry) {
+	for _, c := range entries {
+		if why := weakGroup(c.PFS); why != "" {
+			e.find(Warning, CodeWeak, entryMark(within, c.Seq)+" pfs", "", "entry %d of %s uses group %s for PFS: %s", c.Seq, name, groupNumber(c.PFS), why)
 		}
 	}
 }

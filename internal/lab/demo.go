@@ -51,6 +51,10 @@ func (l *lab) probes() (all []probe, notes []string) {
 	})
 	for _, h := range order {
 		for _, c := range h.router.Connections() {
+			if c.Dynamic {
+				notes = append(notes, fmt.Sprintf("%s: crypto map %s %d is not pinged: the dynamic crypto map %s waits for its peers", h.name, c.Map, c.Seq, c.DynamicMap))
+				continue
+			}
 			for i, line := range c.ACL {
 				if !line.Permit {
 					continue
