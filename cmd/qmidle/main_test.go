@@ -62,7 +62,7 @@ func TestExitStatusTellsSuccess(t *testing.T) {
 	good := write(t, "hostname r\n")
 	weak := write(t, "crypto isakmp policy 1\n encr des\n authentication pre-share\n group 1\n!\ncrypto isakmp key k address 192.0.2.1\nntp server 192.0.2.5\n")
 	bad := write(t, "hostname r\ncrypto isakmp policy 1\n group 99\n")
-	peerByName := write(t, `crypto isakmp policy 1
+	cannotRun := write(t, `crypto isakmp policy 1
  authentication pre-share
 crypto isakmp key k hostname hub.example.com
 crypto ipsec transform-set T esp-aes esp-sha-hmac
@@ -70,7 +70,8 @@ crypto map M 10 ipsec-isakmp
  set peer hub.example.com
  set transform-set T
  match address 101
-access-list 101 permit ip any any
+access-list 101 deny tcp any any established
+access-list 101 permit ip 10.0.0.0 0.0.0.255 any
 interface Ethernet0
  ip address 192.0.2.2 255.255.255.0
  crypto map M
@@ -86,7 +87,7 @@ interface Ethernet0
 		{[]string{"check", weak}, 0, "1 line that has nothing to do with VPN was skipped", ""},
 		{[]string{"check", bad}, 1, bad + ":3:8: error: ", ""},
 		{[]string{"check", bad}, 1, "     group 99\n           ^\n", ""},
-		{[]string{"check", peerByName}, 1, "peers by name are not supported yet", ""},
+		{[]string{"check", cannotRun}, 1, "access list 101, line 10: an ICMP type and `established` are not supported", ""},
 		{[]string{"check", none}, 1, "", "qmidle: cannot read " + none + ": no such file or directory\n"},
 		{[]string{"check"}, 2, "", "qmidle check: one file is needed\n  hint: `qmidle check --help`"},
 		{[]string{"check", "--help"}, 0, "usage: qmidle check FILE", ""},

@@ -36,6 +36,9 @@ Interfaces: an IOS name is bound to the Linux interface that carries its ` + "`i
 ` + "`--interface Gi0/1=eth1`" + `. A Linux name is itself. Of the names that could be either, ` + "`eth0`" + ` is Linux's;
 ` + "`tun0`, `lo0` and `vlan10`" + ` are IOS's Tunnel0, Loopback0 and Vlan10.
 
+Names of peers and of pre-shared keys are those of ` + "`ip host`" + `, else what DNS says: ` + "`ip name-server`" + `, or the host's own
+resolver. They are looked up again and again; see [divergences](divergences.md).
+
 In the syntax below, ` + "`{ a | b }`" + ` is a choice, ` + "`[ a ]`" + ` may be left out, and ` + "`...`" + ` repeats.
 `
 

@@ -42,16 +42,19 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 		{Text: "ip", Help: "Global IP configuration subcommands", Open: true, Next: []*node{
 			{Text: "access-list", Help: "Named access-list", Next: namedACL},
 			{Text: "address"}, // stands below an interface: wrong here, not foreign
-			{Text: "domain", Help: "IP DNS Resolver", Open: true, Next: domainName("name")},
+			{Text: "domain", Help: "IP DNS Resolver", Open: true, Next: append(domainName("name"), domainLookup("lookup"))},
+			domainLookup("domain-lookup"),
 			{Text: "domain-name", Help: "Define the default domain name", No: noDomainName, Next: domainWord},
+			{Text: "host", Help: "Add an entry to the ip hostname table", Next: hostNodes},
 			{Text: "local", Help: "Specify local options", Open: true, Next: []*node{
 				{Text: "pool", Help: "IP Local address pool lists", Unsupported: "a local address pool"},
 			}},
+			{Text: "name-server", Help: "Specify address of name server to use", No: noNameServers, Next: nameServerNodes},
 			{Text: "route", Help: "Establish static routes", Next: routeNodes},
 			{Text: "vrf", Help: "Configure an IP VPN Routing/Forwarding instance", Unsupported: "a VRF", Block: true},
 			// Words that only resemble the ones above.
 			{Text: "domain-list", Foreign: true},
-			{Text: "domain-lookup", Foreign: true},
+			{Text: "host-routing", Foreign: true},
 			{Text: "mroute", Foreign: true},
 			{Text: "routing", Foreign: true},
 			{Text: "router", Foreign: true},

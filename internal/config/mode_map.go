@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
 	"qmidle/internal/isakmp"
 )
@@ -64,7 +65,9 @@ var cryptoMapMode = mode{name: "Crypto map", prompt: "config-crypto-map", nodes:
 			{Kind: Address6, Text: "X:X:X:X::X", Help: "IPv6 address of peer", Unsupported: "an IPv6 peer", Scope: ScopeMap},
 			{Kind: Host, Text: "WORD", Arg: "host", Help: "Host name of the peer", Do: addPeer, Next: []*node{
 				{Text: "default", Arg: "default", Help: "Default peer", Do: addPeer},
-				{Text: "dynamic", Help: "Peer name is resolved when it is used", Unsupported: "a peer that is resolved when it is used", Scope: ScopeMap},
+				{Text: "dynamic", Arg: "dynamic", Help: "Peer name is resolved when it is used", Do: addPeer, Next: []*node{
+					{Text: "default", Arg: "default", Help: "Default peer", Do: addPeer},
+				}},
 			}},
 		}},
 		{Text: "pfs", Help: "Specify pfs settings", Do: setPFS, No: noPFS, Next: pfsGroups()},
@@ -205,7 +208,7 @@ func noMatchAddress(e *Editor, _ Args) *Problem {
 
 // addPeer reads `set peer`, which adds to the list, in the order of preference.
 func addPeer(e *Editor, a Args) *Problem {
-	p := Peer{Addr: a.Addr("address"), Host: a.Text("host"), Default: a.Has("default")}
+	p := Peer{Addr: a.Addr("address"), Host: a.Text("host"), Dynamic: a.Has("dynamic"), Default: a.Has("default")}
 	if p.Addr.IsValid() && !unicast(p.Addr) {
 		return &Problem{Code: CodeValue, Arg: "address", Message: "% Invalid IP address: a peer has a unicast address"}
 	}
@@ -223,7 +226,7 @@ func addPeer(e *Editor, a Args) *Problem {
 	return nil
 }
 
-func (p Peer) same(o Peer) bool { return p.Addr == o.Addr && p.Host == o.Host }
+func (p Peer) same(o Peer) bool { return p.Addr == o.Addr && strings.EqualFold(p.Host, o.Host) }
 
 // String is the peer's address or host name.
 func (p Peer) String() string {

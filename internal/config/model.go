@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -15,6 +16,9 @@ type Config struct {
 	Version         string // the text after `version`, or ""
 	Hostname        string // "Router" when the file names none
 	DomainName      string // `ip domain name`, or ""
+	NoLookup        bool   // `no ip domain lookup`: names are those of Hosts only
+	NameServers     []netip.Addr
+	Hosts           []HostEntry // in the order of their first line
 	TimestampsDebug Timestamps
 	ISAKMP          ISAKMP
 	IPsec           IPsec
@@ -39,6 +43,23 @@ func New() *Config {
 		},
 		IPsec: IPsec{LifetimeSeconds: 3600, LifetimeKilobytes: 4608000, ReplayWindow: 64},
 	}
+}
+
+// HostEntry is one `ip host`: a name's addresses, before any that DNS has.
+type HostEntry struct {
+	Name  string
+	Port  uint16 // of telnet; 0 for none
+	Addrs []netip.Addr
+}
+
+// Host returns the `ip host` of a name, or nil. Case does not matter.
+func (c *Config) Host(name string) *HostEntry {
+	for i := range c.Hosts {
+		if strings.EqualFold(c.Hosts[i].Name, name) {
+			return &c.Hosts[i]
+		}
+	}
+	return nil
 }
 
 // TimestampForm says what `service timestamps debug` puts before a debug line.
@@ -232,6 +253,7 @@ type ReverseRoute struct {
 type Peer struct {
 	Addr    netip.Addr // invalid when Host is set
 	Host    string
+	Dynamic bool // `dynamic`, of a host name
 	Default bool
 }
 

@@ -25,6 +25,9 @@ func drawConfig(t *rapid.T) *Config {
 	c.Hostname = name(t, "hostname")
 	c.Version = rapid.SampledFrom([]string{"", "12.4", "15.2", "17.3 special"}).Draw(t, "version")
 	c.DomainName = rapid.SampledFrom([]string{"", "example.com"}).Draw(t, "domain")
+	c.NoLookup = rapid.Bool().Draw(t, "no lookup")
+	c.Hosts = distinct(t, "hosts", drawHost, func(h HostEntry) string { return strings.ToLower(h.Name) })
+	c.NameServers = distinct(t, "name servers", func(t *rapid.T) netip.Addr { return address(t, "name server") }, netip.Addr.String)
 	c.TimestampsDebug = drawTimestamps(t)
 	c.ISAKMP = drawISAKMP(t)
 	c.IPsec = IPsec{
@@ -46,6 +49,15 @@ func drawConfig(t *rapid.T) *Config {
 	c.Interfaces = drawInterfaces(t, c)
 	c.Routes = drawRoutes(t)
 	return c
+}
+
+func drawHost(t *rapid.T) HostEntry {
+	h := HostEntry{Name: "h" + name(t, "host"), Port: rapid.SampledFrom([]uint16{0, 1, 65535}).Draw(t, "port")}
+	h.Addrs = distinct(t, "addresses", func(t *rapid.T) netip.Addr { return address(t, "host address") }, netip.Addr.String)
+	if len(h.Addrs) == 0 {
+		h.Addrs = []netip.Addr{address(t, "host address")}
+	}
+	return h
 }
 
 // distinct draws up to four things, no two with the same key.
@@ -287,7 +299,7 @@ func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 		ReverseRoute: drawReverseRoute(t),
 		Seq:          rapid.IntRange(1, 65535).Draw(t, "seq"),
 		Description:  words(t, "description"),
-		Peers:        distinct(t, "peers", drawPeer, Peer.String),
+		Peers:        distinct(t, "peers", drawPeer, func(p Peer) string { return strings.ToLower(p.String()) }),
 		PFS:          rapid.OneOf(rapid.Just(isakmp.GroupNone), rapid.Just(isakmp.GroupMODP2048), rapid.Just(isakmp.GroupMODP2048S256)).Draw(t, "pfs"),
 	}
 	e.Profile = drawProfileName(t, c)
@@ -297,6 +309,9 @@ func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 	for range rapid.IntRange(0, maxSetsPerEntry).Draw(t, "sets") {
 		s := rapid.SampledFrom(c.TransformSets).Draw(t, "set")
 		e.TransformSets, e.Sets = append(e.TransformSets, s.Name), append(e.Sets, s)
+	}
+	if len(e.Peers) > 0 {
+		e.Peers[0].Default = rapid.Bool().Draw(t, "default")
 	}
 	if rapid.Bool().Draw(t, "lifetime") {
 		v := rapid.Uint32Range(120, 86400).Draw(t, "seconds")
@@ -319,7 +334,7 @@ func drawTemplate(t *rapid.T, c *Config) *CryptoMapEntry {
 
 func drawPeer(t *rapid.T) Peer {
 	if rapid.Bool().Draw(t, "by name") {
-		return Peer{Host: name(t, "peer")}
+		return Peer{Host: name(t, "peer"), Dynamic: rapid.Bool().Draw(t, "dynamic")}
 	}
 	return Peer{Addr: address(t, "peer")}
 }

@@ -50,10 +50,7 @@ func (c *Config) writeSystem(w *writer) {
 	w.line("!")
 	w.line("hostname %s", c.Hostname)
 	w.line("!")
-	if c.DomainName != "" {
-		w.line("ip domain name %s", c.DomainName)
-		w.line("!")
-	}
+	c.writeNames(w)
 	if r := c.ISAKMP.Retransmission; r != defaultRetransmission {
 		w.line("qmidle retransmission interval %d tries %d", inSeconds(r.Interval), r.Tries)
 		w.line("!")
@@ -341,11 +338,7 @@ func (e *CryptoMapEntry) write(w *writer) {
 		w.line(" description %s", e.Description)
 	}
 	for _, p := range e.Peers {
-		if p.Default {
-			w.line(" set peer %s default", p)
-		} else {
-			w.line(" set peer %s", p)
-		}
+		w.line(" set peer %s", p.words())
 	}
 	if e.LifetimeSeconds != nil {
 		w.line(" set security-association lifetime seconds %d", *e.LifetimeSeconds)
@@ -393,6 +386,18 @@ func (r ReverseRoute) options() (words string) {
 		words += " static"
 	}
 	return words
+}
+
+// words are the peer with what stands behind it.
+func (p Peer) words() string {
+	s := p.String()
+	if p.Dynamic {
+		s += " dynamic"
+	}
+	if p.Default {
+		s += " default"
+	}
+	return s
 }
 
 func (i *Interface) write(w *writer) {

@@ -303,6 +303,9 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, profile, key string) {
 				break
 			}
 		}
+		if p.Host != "" && e.cfg.NoLookup && e.cfg.Host(p.Host) == nil && e.cfg.Host(e.cfg.QualifiedName(p.Host)) == nil {
+			e.find(Warning, CodeReference, at, "write `ip host "+p.Host+" ADDRESS`, or `ip domain lookup`", "%s has no address: there is no `ip host`, and lookups are off", p)
+		}
 		if !e.hasKey(p, profile) {
 			e.find(Warning, CodeReference, at, e.cfg.keyHint(p, profile), "there is no pre-shared key for %s%s", p, inProfile(profile))
 		}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // checkKeyrings looks for keyrings that can hold no peer's key.
@@ -123,7 +124,7 @@ func (e *Editor) hasKey(p Peer, profile string) bool {
 
 func (k PresharedKey) serves(p Peer) bool {
 	if p.Host != "" {
-		return k.Hostname == p.Host || k.Addr.IsValid()
+		return strings.EqualFold(k.Hostname, p.Host) || k.Addr.IsValid()
 	}
 	return k.Addr.IsValid() && k.Prefix().Contains(p.Addr)
 }

@@ -34,6 +34,7 @@ var clearNodes = []*node{
 			}},
 			{Text: "peer", Help: "Clear all SAs with a peer", Next: []*node{
 				{Kind: config.Address, Text: "A.B.C.D", Arg: "peer", Help: "Peer address", Do: do(clearIPsec)},
+				{Kind: config.Host, Text: "WORD", Arg: "host", Help: "Host name of the peer", Do: do(clearHost)},
 			}},
 		}},
 		{Text: "session", Help: "Clear crypto sessions (tunnels)", Do: do(clearSession), Next: []*node{
@@ -80,6 +81,19 @@ func clearIPsec(r Router, a config.Args) (View, error) {
 		return nil, fmt.Errorf("there is no crypto map %s", f.Map)
 	}
 	return Cleared{Cleared: "ipsec", Count: r.ClearIPsec(f)}, nil
+}
+
+// clearHost deletes the pairs with each address that a name has now.
+func clearHost(r Router, a config.Args) (View, error) {
+	addrs := hostAddresses(r, a.Text("host"))
+	if len(addrs) == 0 {
+		return nil, fmt.Errorf("%s is no peer's name, or has no address", a.Text("host"))
+	}
+	view := Cleared{Cleared: "ipsec"}
+	for _, peer := range addrs {
+		view.Count += r.ClearIPsec(ike.IPsecFilter{Peer: peer})
+	}
+	return view, nil
 }
 
 // clearEntry deletes the pair that an SA belongs to: one direction alone is of

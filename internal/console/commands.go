@@ -70,6 +70,7 @@ var commands = []*node{
 		{Text: "crypto", Help: "Encryption module", Next: showCrypto},
 		{Text: "debugging", Help: "State of each debugging option", Do: plain(debugState)},
 		{Text: "history", Help: "Display the session command history", Do: inSession(lineHistory)},
+		{Text: "hosts", Help: "IP domain-name, lookup style, nameservers, and host table", Do: plain(hosts)},
 		{Text: "ip", Help: "IP information", Next: []*node{
 			{Text: "interface", Help: "IP interface status and configuration", Next: []*node{
 				{Text: "brief", Help: "Brief summary of IP status and configuration", Do: plain(interfaces)},

@@ -172,6 +172,7 @@ func TestRefusedCommandsFail(t *testing.T) {
 		{"clear crypto sa entry 192.1.1.40 esp 0x1234", "% no SA to 192.1.1.40 has the SPI 0x1234"},
 		{"clear crypto sa entry 192.1.1.40 esp 0", "% \"0\" is no SPI: write it as `show crypto ipsec sa` does, such as 0x1A2B3C4D or 439041101"},
 		{"clear crypto sa entry 192.1.1.40 esp x", "% \"x\" is no SPI: write it as `show crypto ipsec sa` does, such as 0x1A2B3C4D or 439041101"},
+		{"clear crypto sa peer hub.example.com", "% hub.example.com is no peer's name, or has no address"},
 		{"clear access-list counters 150", "% there is no access list 150"},
 		{"ping 10.9.9.9", "% no route to 10.9.9.9"},
 		{"ping 10.9.9.9 source Loopback7", "% no address on source interface Loopback7"},
@@ -441,7 +442,7 @@ func TestDocumentationListsTheMembers(t *testing.T) {
 	for _, view := range []View{ISAKMPSAs{}, ISAKMPPolicies{}, IPsecSAs{}, Sessions{}, CryptoMaps{}, RunningConfig{},
 		Version{}, Statistics{}, History{}, Ladders{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}, ISAKMPCount{}, ISAKMPPeers{},
 		ISAKMPProfiles{}, ISAKMPKeys{}, TransformSets{}, IPsecLifetime{}, EngineBrief{}, EngineConnections{}, AccessLists{}, Interfaces{},
-		Routes{}, Logging{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{}} {
+		Routes{}, Logging{}, Hosts{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{}} {
 		for _, member := range members(reflect.TypeOf(view)) {
 			if !snake.MatchString(member) || !strings.Contains(string(text), "`"+member+"`") {
 				t.Errorf("%T: member %q is not documented", view, member)

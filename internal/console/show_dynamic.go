@@ -30,6 +30,7 @@ func dynamicMaps(r Router, a config.Args) (View, error) {
 		shown := DynamicMap{Name: d.Name, Entries: []CryptoMapLine{}}
 		for _, e := range d.Entries {
 			line := entryLine(r.Config(), e)
+			line.resolve(r)
 			line.Complete, line.template = e.TemplateComplete(), true
 			line.CurrentPeer = netip.IPv4Unspecified().String()
 			shown.Entries = append(shown.Entries, line)
@@ -58,7 +59,7 @@ func (v DynamicMaps) Text() string {
 
 // instanceLine is the entry that was made of a template for a peer.
 func instanceLine(cfg *config.Config, c *ike.Connection) CryptoMapLine {
-	line := CryptoMapLine{Sequence: c.Seq, Complete: true, Peers: []string{c.Remote.Addr().String()}, PeerPort: c.Remote.Port(),
+	line := CryptoMapLine{Sequence: c.Seq, Complete: true, Peers: []string{c.Remote.Addr().String()}, PeerHosts: []PeerHost{}, PeerPort: c.Remote.Port(),
 		AccessListLines: []string{"access-list  " + proxiesText(c.ACL[0].Local, c.ACL[0].Remote)}, CurrentPeer: c.Remote.Addr().String(),
 		CreatedFrom:       fmt.Sprintf("%s/%d", c.DynamicMap, c.DynamicSeq),
 		LifetimeKilobytes: c.Lives.Kilobytes, LifetimeSeconds: c.Lives.Seconds, IdleSeconds: int(c.IdleTime.Seconds()),

@@ -33,6 +33,7 @@ type IPsecIdent struct {
 	FromACL     bool          `json:"origin_is_acl"`
 	LocalAddr   netip.Addr    `json:"local_endpoint"`
 	Peer        netip.Addr    `json:"current_peer"`
+	PeerHost    string        `json:"current_peer_host,omitempty"` // of a peer that has no address yet
 	PeerPort    uint16        `json:"peer_port"`
 	Counters    IPsecCounters `json:"counters"`
 	PathMTU     int           `json:"path_mtu"`
@@ -160,6 +161,9 @@ func lineIdents(r Router, c *ike.Connection, line int, sas []ike.IPsecSA, shown 
 	acl := c.ACL[line]
 	whole := newIdent(c, acl.Local, acl.Remote)
 	whole.count(r.PolicyCounters(c.Tag, line))
+	if names := unresolved(r, c); len(c.Peers) == 0 && len(names) > 0 {
+		whole.PeerHost = names[0]
+	}
 	parts := IPsecInterface{}
 	for i, sa := range sas {
 		if sa.Connection != c.Tag || sa.Line != line || shown[i] {

@@ -35,25 +35,33 @@ type CryptoMap struct {
 // was made of a template for a peer has CreatedFrom, the template's name and
 // number, and its peer's port.
 type CryptoMapLine struct {
-	Sequence          int      `json:"sequence"`
-	DynamicMap        string   `json:"dynamic_map,omitempty"`
-	CreatedFrom       string   `json:"created_from,omitempty"`
-	PeerPort          uint16   `json:"peer_port,omitempty"`
-	Description       string   `json:"description,omitempty"`
-	Complete          bool     `json:"complete"` // has a peer, a transform set and an access list
-	Peers             []string `json:"peers"`
-	AccessList        string   `json:"access_list,omitempty"`
-	AccessListLines   []string `json:"access_list_lines"`
-	CurrentPeer       string   `json:"current_peer,omitempty"`
-	LifetimeKilobytes uint32   `json:"lifetime_kilobytes"` // 0: no limit
-	LifetimeSeconds   uint32   `json:"lifetime_seconds"`
-	IdleSeconds       int      `json:"idle_seconds"` // 0: SAs may be idle
-	PFSGroup          uint16   `json:"pfs_group"`    // 0: off
-	TransformSets     []string `json:"transform_sets"`
-	Profile           string   `json:"isakmp_profile,omitempty"`
-	ReverseRoute      bool     `json:"reverse_route"`
+	Sequence          int        `json:"sequence"`
+	DynamicMap        string     `json:"dynamic_map,omitempty"`
+	CreatedFrom       string     `json:"created_from,omitempty"`
+	PeerPort          uint16     `json:"peer_port,omitempty"`
+	Description       string     `json:"description,omitempty"`
+	Complete          bool       `json:"complete"` // has a peer, a transform set and an access list
+	Peers             []string   `json:"peers"`
+	PeerHosts         []PeerHost `json:"peer_hosts"` // those of Peers that are names
+	AccessList        string     `json:"access_list,omitempty"`
+	AccessListLines   []string   `json:"access_list_lines"`
+	CurrentPeer       string     `json:"current_peer,omitempty"`
+	LifetimeKilobytes uint32     `json:"lifetime_kilobytes"` // 0: no limit
+	LifetimeSeconds   uint32     `json:"lifetime_seconds"`
+	IdleSeconds       int        `json:"idle_seconds"` // 0: SAs may be idle
+	PFSGroup          uint16     `json:"pfs_group"`    // 0: off
+	TransformSets     []string   `json:"transform_sets"`
+	Profile           string     `json:"isakmp_profile,omitempty"`
+	ReverseRoute      bool       `json:"reverse_route"`
 
 	template bool // which needs a transform set only
+}
+
+// PeerHost is a peer that is known by its name.
+type PeerHost struct {
+	Host      string       `json:"host"`
+	Dynamic   bool         `json:"dynamic"`
+	Addresses []netip.Addr `json:"addresses"` // none while it is not resolved
 }
 
 func cryptoMaps(r Router) CryptoMaps {
@@ -95,9 +103,13 @@ func localAddress(r Router, name string) string {
 
 func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) CryptoMapLine {
 	line := entryLine(cfg, e)
+	line.resolve(r)
 	line.Profile = m.ProfileOf(e)
 	if len(line.Peers) > 0 {
 		line.CurrentPeer = line.Peers[0]
+		if addrs := hostAddresses(r, line.Peers[0]); len(addrs) > 0 {
+			line.CurrentPeer = addrs[0].String()
+		}
 	}
 	if peer := livePeer(r, m.Name, e.Seq); peer.IsValid() {
 		line.CurrentPeer = peer.String()
@@ -109,12 +121,15 @@ func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.
 func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 	line := CryptoMapLine{
 		DynamicMap: e.Dynamic, ReverseRoute: e.ReverseRoute.On, Profile: e.Profile,
-		Sequence: e.Seq, Description: e.Description, Complete: e.Complete(), Peers: []string{}, AccessList: e.ACL,
+		Sequence: e.Seq, Description: e.Description, Complete: e.Complete(), Peers: []string{}, PeerHosts: []PeerHost{}, AccessList: e.ACL,
 		AccessListLines: []string{}, LifetimeKilobytes: cfg.IPsec.LifetimeKilobytes,
 		LifetimeSeconds: cfg.IPsec.LifetimeSeconds, PFSGroup: uint16(e.PFS), TransformSets: []string{},
 	}
 	for _, p := range e.Peers {
 		line.Peers = append(line.Peers, p.String())
+		if p.Host != "" {
+			line.PeerHosts = append(line.PeerHosts, PeerHost{p.Host, p.Dynamic, []netip.Addr{}})
+		}
 	}
 	if list := cfg.AccessList(e.ACL); list != nil {
 		for _, x := range list.Entries {
@@ -191,7 +206,7 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 		fmt.Fprintf(b, "\t\t(missing %s)\n", e.missing())
 	}
 	for _, p := range e.Peers {
-		fmt.Fprintf(b, "\tPeer = %s\n", p)
+		fmt.Fprintf(b, "\tPeer = %s%s\n", p, e.resolved(p))
 	}
 	if e.Profile != "" {
 		fmt.Fprintf(b, "\tISAKMP Profile: %s\n", e.Profile)
@@ -227,6 +242,25 @@ func (e CryptoMapLine) write(b *strings.Builder) {
 	if e.ReverseRoute {
 		b.WriteString("\tReverse Route Injection Enabled\n") // recalled
 	}
+}
+
+// resolve adds the addresses of names.
+func (e *CryptoMapLine) resolve(r Router) {
+	for i := range e.PeerHosts {
+		h := &e.PeerHosts[i]
+		h.Addresses = append(h.Addresses, hostAddresses(r, h.Host)...)
+	}
+}
+
+// resolved is what stands behind a peer's name: its addresses. IOS's form is not
+// known.
+func (e CryptoMapLine) resolved(peer string) string {
+	for _, h := range e.PeerHosts {
+		if h.Host == peer && len(h.Addresses) > 0 {
+			return " (" + joined(h.Addresses, " ") + ")"
+		}
+	}
+	return ""
 }
 
 // missing says what an incomplete entry lacks. IOS has one text for a peer

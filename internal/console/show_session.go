@@ -26,6 +26,7 @@ type PeerSession struct {
 	// (IPsec SAs whose ISAKMP SA is gone), DOWN-NEGOTIATING or DOWN.
 	Status    string          `json:"status"`
 	Peer      netip.Addr      `json:"peer"`
+	PeerHost  string          `json:"peer_host,omitempty"` // of a peer that has no address yet
 	PeerPort  uint16          `json:"peer_port"`
 	ISAKMPSAs []SessionISAKMP `json:"isakmp_sas"`
 	Flows     []SessionFlow   `json:"flows"`
@@ -81,7 +82,10 @@ func sessions(r Router) Sessions {
 			continue
 		}
 		for _, peer := range c.Peers {
-			view.at(interfacesText(c), c.Local, peer).addLines(c)
+			view.at(interfacesText(c), c.Local, peer, "").addLines(c)
+		}
+		for _, name := range unresolved(r, c) {
+			view.at(interfacesText(c), c.Local, netip.Addr{}, name).addLines(c)
 		}
 	}
 	for _, c := range r.Instances() {
@@ -103,15 +107,15 @@ func sessions(r Router) Sessions {
 }
 
 // at returns a session, made if need be.
-func (v *Sessions) at(name string, local, peer netip.Addr) *PeerSession {
+func (v *Sessions) at(name string, local, peer netip.Addr, host string) *PeerSession {
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
-		if s.Interface == name && s.local == local && s.Peer == peer && !s.remote.IsValid() {
+		if s.Interface == name && s.local == local && s.Peer == peer && s.PeerHost == host && !s.remote.IsValid() {
 			return s
 		}
 	}
 	v.Sessions = append(v.Sessions, PeerSession{
-		Interface: name, local: local, Peer: peer, PeerPort: isakmp.PortIKE,
+		Interface: name, local: local, Peer: peer, PeerHost: host, PeerPort: isakmp.PortIKE,
 		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
 	})
 	return &v.Sessions[len(v.Sessions)-1]
@@ -140,8 +144,8 @@ func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote ne
 		}
 	}
 	for _, c := range connections {
-		if c.Local == local && !c.Dynamic && slices.Contains(c.Peers, remote.Addr()) {
-			return v.at(interfacesText(c), local, remote.Addr())
+		if c.Local == local && !c.Dynamic && (slices.Contains(c.Peers, remote.Addr()) || slices.Contains(c.Former, remote.Addr())) {
+			return v.at(interfacesText(c), local, remote.Addr(), "")
 		}
 	}
 	for _, c := range connections {
@@ -149,7 +153,7 @@ func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote ne
 			return v.atPort(interfacesText(c), local, remote)
 		}
 	}
-	return v.at("", local, remote.Addr())
+	return v.at("", local, remote.Addr(), "")
 }
 
 // ends says whether an SA with a peer is the session's.
@@ -236,7 +240,7 @@ func (v Sessions) Text() string {
 		fmt.Fprintf(&b, "Interface: %s\n", orNone(s.Interface))
 		s.writeProfile(&b)
 		fmt.Fprintf(&b, "Session status: %-14s\n", s.Status)
-		fmt.Fprintf(&b, "Peer: %s port %d \n", s.Peer, s.PeerPort)
+		fmt.Fprintf(&b, "Peer: %s port %d \n", peerNamed(s.Peer, s.PeerHost), s.PeerPort)
 		for _, sa := range s.ISAKMPSAs {
 			sa.write(&b)
 		}

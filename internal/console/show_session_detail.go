@@ -39,7 +39,7 @@ func (s PeerSession) writeDetail(b *strings.Builder) {
 		fmt.Fprintf(b, "Uptime: %s\n", shortUptime(s.UptimeSeconds))
 	}
 	fmt.Fprintf(b, "Session status: %-14s\n", s.Status)
-	fmt.Fprintf(b, "Peer: %s port %d fvrf: (none) ivrf: (none)\n", s.Peer, s.PeerPort)
+	fmt.Fprintf(b, "Peer: %s port %d fvrf: (none) ivrf: (none)\n", peerNamed(s.Peer, s.PeerHost), s.PeerPort)
 	lines := []string{"Phase1_id: " + orNone(s.Phase1ID), "Desc: " + orNone(s.Description)}
 	if !s.up() {
 		lines[0], lines[1] = lines[1], lines[0]
@@ -104,7 +104,7 @@ func (v SessionsBrief) Text() string {
 		if s.up() {
 			up = shortUptime(s.UptimeSeconds)
 		}
-		row(s.Peer.String(), short, "", s.Phase1ID, up, statusLetters[s.Status])
+		row(peerNamed(s.Peer, s.PeerHost), short, "", s.Phase1ID, up, statusLetters[s.Status])
 	}
 	return b.String()
 }
@@ -124,7 +124,7 @@ func (v *Sessions) addDetail(r Router) {
 	idents := ipsecSAs(r)
 	for i := range v.Sessions {
 		s := &v.Sessions[i]
-		s.Description = descriptions[s.Peer.String()]
+		s.Description = descriptions[peerNamed(s.Peer, s.PeerHost)]
 		if s.remote.IsValid() {
 			s.Description = descriptions[s.remote.String()]
 		}
@@ -144,6 +144,9 @@ func descriptions(r Router) map[string]string {
 		for _, e := range m.Entries {
 			for _, p := range e.Peers {
 				all[p.String()] = e.Description
+				for _, a := range hostAddresses(r, p.Host) {
+					all[a.String()] = e.Description
+				}
 			}
 		}
 	}

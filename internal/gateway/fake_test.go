@@ -324,6 +324,9 @@ func testWorld(fake *fakePlane, listen func(netip.AddrPort) (udpSocket, error), 
 	return world{ports: p, workers: 2, rand: rand.Reader, listen: listen,
 		forwards: func() bool { return true },
 		linkUp:   func(name string) bool { return name == "lo" },
+		lookup: func(context.Context, string, []netip.Addr) ([]netip.Addr, error) {
+			return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
+		},
 		interfaces: func() ([]hostInterface, error) {
 			return []hostInterface{{"lo", []netip.Addr{addrOne, addrTwo}}}, nil
 		},

@@ -69,6 +69,7 @@ type Gateway struct {
 	log       *textLog
 	plane     plane
 	pool      *pool
+	resolver  *resolver
 	sockets   sockets
 	control   *control
 	monitors  monitors
@@ -90,6 +91,7 @@ func open(o Options, w world) (*Gateway, error) {
 		stopped: make(chan struct{})}
 	g.log = newTextLog(o.Log)
 	g.notices = newNotices(g.log)
+	g.resolver = newResolver()
 	err := g.openAll()
 	if err != nil {
 		return nil, errors.Join(err, g.closeAll())
@@ -221,6 +223,7 @@ func (g *Gateway) closeAll() error {
 	if g.plane != nil {
 		errs = append(errs, g.plane.Close())
 	}
+	g.resolver.close()
 	if g.pool != nil {
 		g.pool.close()
 	}

@@ -228,7 +228,6 @@ func TestStartFailsInWordsForTheOperator(t *testing.T) {
 		"rights":    {good, func(w *world) { w.listen = failing(syscall.EPERM) }, "hint: `qmidle run` needs root"},
 		"no device": {good, func(w *world) { w.openPlane = noPlane(syscall.ENOENT) }, "hint: the TUN device needs /dev/net/tun"},
 		"busy":      {good, func(w *world) { w.openPlane = noPlane(syscall.EBUSY) }, "hint: another qmidle runs here"},
-		"host name": {strings.Replace(good, " set peer 127.0.0.2", " set peer hub.example.com", 1), func(*world) {}, "peers by name are not supported yet; write the address"},
 	} {
 		wantNoLeak(t)
 		w := testWorld(&fakePlane{}, listen, p)

@@ -146,10 +146,13 @@ func faultLine() string {
 	}
 }
 
-// carry sends datagrams and hands out questions.
+// carry sends datagrams and hands out questions and lookups.
 func (g *Gateway) carry(out router.Output) {
 	for _, d := range out.Send {
 		g.send(d)
+	}
+	for _, q := range out.Lookups {
+		g.resolve(q)
 	}
 	for _, q := range out.Questions {
 		if !g.pool.ask(q) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io"
@@ -44,6 +45,7 @@ type world struct {
 	interfaces func() ([]hostInterface, error)
 	forwards   func() bool // whether the host forwards packets between its interfaces
 	linkUp     func(name string) bool
+	lookup     func(ctx context.Context, name string, servers []netip.Addr) ([]netip.Addr, error)
 	listen     func(netip.AddrPort) (udpSocket, error)
 	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
 	release    func() error // lets pass what the data plane has left blocked
@@ -57,6 +59,7 @@ func thisHost() world {
 		interfaces: hostInterfaces,
 		forwards:   hostForwards,
 		linkUp:     hostLinkUp,
+		lookup:     hostLookup,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		openPlane:  openKernelPlane,
 		release:    Release,

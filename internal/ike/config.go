@@ -116,6 +116,7 @@ type Connection struct {
 	Local          netip.Addr   // invalid while the interface has no address: nothing is negotiated
 	Peers          []netip.Addr // in the order of trying
 	Preferred      netip.Addr   // the one of them that each request tries first; invalid for none
+	Former         []netip.Addr // where peers were before; see renamed.go
 	TransformSets  []policy.TransformSet
 	PFS            isakmp.Group // GroupNone: not asked for
 	Lives          policy.Lives
@@ -166,7 +167,7 @@ func indexOf(list []*Connection) index {
 			x.templates[c.Local] = append(x.templates[c.Local], c)
 			continue
 		}
-		for _, p := range c.Peers {
+		for _, p := range slices.Concat(c.Peers, c.Former) {
 			ends := addrPair{c.Local, p}
 			x.byEnds[ends] = append(x.byEnds[ends], c)
 		}
@@ -176,7 +177,9 @@ func indexOf(list []*Connection) index {
 
 // joins says whether a connection is for these two ends.
 func (x index) joins(p addrPair) bool {
-	return len(x.byEnds[p]) > 0 || slices.ContainsFunc(x.templates[p.local], func(c *Connection) bool { return c.Admits(p.remote) })
+	return len(x.byEnds[p]) > 0 || slices.ContainsFunc(x.templates[p.local], func(c *Connection) bool {
+		return c.Admits(p.remote) || c.moved(p.remote)
+	})
 }
 
 func (c *Config) interval() time.Duration {

@@ -17,13 +17,17 @@ import (
 // invalid for an unknown tag.
 func (e *Engine) CurrentPeer(tag uint32) netip.Addr {
 	conn := e.connection(tag)
-	if conn == nil || len(conn.Peers) == 0 {
+	if conn == nil {
 		return netip.Addr{}
 	}
 	return e.firstPeer(conn)
 }
 
+// firstPeer is invalid where the connection has no peer now.
 func (e *Engine) firstPeer(conn *Connection) netip.Addr {
+	if len(conn.Peers) == 0 {
+		return netip.Addr{}
+	}
 	if a := e.preferred[conn.Tag]; slices.Contains(conn.Peers, a) {
 		return a
 	}
@@ -41,7 +45,7 @@ func (c *Connection) after(peer netip.Addr) netip.Addr {
 
 // peerWorked notes with whom a pair of IPsec SAs came up.
 func (e *Engine) peerWorked(conn *Connection, peer netip.Addr) {
-	if conn == nil {
+	if conn == nil || !slices.Contains(conn.Peers, peer) {
 		return
 	}
 	delete(e.preferred, conn.Tag)
@@ -71,7 +75,11 @@ func (e *Engine) peerDied(pair addrPair) {
 // successor is only of use with the peer that has the pair.
 func (e *Engine) failover(r request, peer netip.Addr) {
 	conn := e.connection(r.Connection)
-	if conn == nil || len(conn.Peers) == 1 {
+	if conn != nil && len(conn.Peers) > 0 && !slices.Contains(conn.Peers, peer) && r.rekeys == nil {
+		e.pursue(conn, e.firstPeer(conn), r)
+		return
+	}
+	if conn == nil || len(conn.Peers) <= 1 {
 		e.failed(r.Acquire)
 		return
 	}

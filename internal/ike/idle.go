@@ -65,7 +65,7 @@ func (c *child) idleDue(now time.Time) {
 // pairs have ended: the preferred peer where the configuration wants that, else
 // the one that was in use.
 func (e *Engine) peerIdled(conn *Connection, peer netip.Addr) {
-	for _, p := range conn.Peers {
+	for _, p := range slices.Concat(conn.Peers, conn.Former) {
 		for _, c := range e.byEnds[addrPair{conn.Local, p}] {
 			if c.conn == conn.Tag {
 				return

@@ -77,6 +77,7 @@ type pair struct {
 	rewrite    func(n int, d *Datagram)
 	sent       int
 	hubAddr    netip.Addr
+	hubAlias   netip.Addr                     // another address of the hub's; invalid for none
 	keepalive  func(d Datagram)               // sees NAT keepalives, which no engine gets
 	hold       func(s *side, q Question) bool // keeps a question from its answer
 	forged     bool                           // the test has changed an engine's tables, which do not agree any more
@@ -128,7 +129,7 @@ func newSide(name string, cfg Config, seed uint16) *side {
 }
 
 func (p *pair) sideAt(a netip.Addr) *side {
-	if a == p.hubAddr {
+	if a == p.hubAddr || a == p.hubAlias {
 		return p.hub
 	}
 	return p.spoke

@@ -181,7 +181,8 @@ func (s *sa) wrongMode(o policy.ESPOffer) policy.ESPRefusal {
 }
 
 // connectionFor finds the crypto map entry, in order, that is for this peer, its
-// profile and the proxies, and the line that allows those; or what all refuse.
+// profile and the proxies, and the line that allows those; or what all refuse. A
+// peer that has moved gets nothing new at its old address.
 func (s *sa) connectionFor(lp, rp policy.Proxy) (conn *Connection, line int, refused trace.IPsecAttr) {
 	e, ends := s.e, s.pair()
 	refused = trace.IPsecAttrProxy
@@ -193,7 +194,7 @@ func (s *sa) connectionFor(lp, rp policy.Proxy) (conn *Connection, line int, ref
 		} else {
 			conn, templates = templates[0], templates[1:]
 		}
-		if conn.Dynamic && !conn.Admits(ends.remote) {
+		if conn.Dynamic && !conn.Admits(ends.remote) || conn.moved(ends.remote) {
 			continue
 		}
 		line, ok := conn.allowing(lp, rp)

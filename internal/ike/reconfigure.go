@@ -31,10 +31,13 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 	}
 	for _, s := range e.sorted() {
 		switch {
+		case s.dead && s.role == trace.RoleResponder && len(before.byEnds[s.pair()]) == 0 && len(e.conns.byEnds[s.pair()]) > 0:
+			s.purge() // what was refused then may come again
 		case s.dead:
 		case !e.conns.local[s.local.Addr()], before.joins(s.pair()) && !e.conns.joins(s.pair()):
 			s.sendDeleteISAKMP()
 			s.deleteSA(why)
+		case s.endUnfinished(why):
 		case s.up():
 			s.startWatching()
 		}

@@ -73,9 +73,8 @@ func (c *child) renew() {
 	if conn == nil || !c.used() {
 		return
 	}
-	r := request{Acquire{c.conn, c.line}, c.localProxy, c.remoteProxy, c, 0}
-	if !e.underWay(conn, r) {
-		e.pursue(conn, c.remote.Addr(), r)
+	if r, peer, ok := e.successorOf(c, conn); ok && !e.underWay(conn, r) {
+		e.pursue(conn, peer, r)
 	}
 }
 
@@ -115,8 +114,8 @@ func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 // newest. So one end decides, and the other follows its deletes.
 func (c *child) supersede() {
 	first := true
-	for _, o := range c.e.byEnds[c.pair()] {
-		if o.sends() && o.superseder == nil && o.rivals(c) {
+	for _, o := range c.kin() {
+		if o.sends() && o.superseder == nil && (o.rivals(c) || c.replaces(o)) {
 			c.succeed(o, first)
 			o.supersededBy(c)
 			first = false
@@ -130,14 +129,17 @@ func (c *child) sends() bool { return c.ready && !c.settles() }
 
 // rivals says whether c and o are pairs with one peer for the same traffic.
 func (c *child) rivals(o *child) bool {
-	return c != o && c.remote == o.remote && c.conn == o.conn &&
-		policy.SameProxy(c.localProxy, o.localProxy) && policy.SameProxy(c.remoteProxy, o.remoteProxy)
+	return c != o && c.remote == o.remote && c.conn == o.conn && c.sameTraffic(o)
+}
+
+func (c *child) sameTraffic(o *child) bool {
+	return policy.SameProxy(c.localProxy, o.localProxy) && policy.SameProxy(c.remoteProxy, o.remoteProxy)
 }
 
 func (c *child) supersededBy(newer *child) {
 	c.superseder = newer
 	wait := overlap
-	if !decidesBetween(c, newer) {
+	if c.remote == newer.remote && !decidesBetween(c, newer) {
 		wait += patience
 	}
 	c.e.timers.set(&c.renewal, c.e.now.Add(wait))
@@ -147,7 +149,7 @@ func (c *child) supersededBy(newer *child) {
 // had superseded.
 func (c *child) reinstate() {
 	var older []*child
-	for _, o := range c.e.byEnds[c.pair()] {
+	for _, o := range c.kin() {
 		if o.superseder == c {
 			older = append(older, o)
 		}
@@ -214,7 +216,7 @@ func (s *sa) renewalDue(now time.Time) {
 		}
 		return
 	}
-	if s.guards() && e.budding(s.pair()) == nil {
+	if s.guards() && e.budding(s.pair()) == nil && !e.moved(s.pair()) {
 		e.startMainMode(s.local, s.remote, s.successorProfile(), nil)
 	}
 }

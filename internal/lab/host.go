@@ -68,6 +68,9 @@ func (h *host) do(input func(now time.Time) router.Output) {
 	for _, d := range out.Send {
 		h.sendIKE(d)
 	}
+	for _, q := range out.Lookups {
+		h.lookup4(q)
+	}
 	released := h.released
 	h.released = nil
 	for _, w := range released {

@@ -23,6 +23,7 @@ type lab struct {
 	out     io.Writer
 	prefix  bool // put the gateway's name before its debug lines
 	version console.VersionInfo
+	dns     dns
 	refused []error // what data planes would not install
 }
 
@@ -36,6 +37,7 @@ type gatewayConfig struct {
 func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version}
 	l.net.clock = &l.clock
+	l.dns.names = make(map[string][]netip.Addr)
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
 		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix), rand: stream(o.Seed, "gateway "+c.name)}

@@ -32,6 +32,7 @@ var verbs = []verb{
 	{"loss", []string{"loss PERCENT [on SUBNET]"}, (*lab).parseLoss},
 	{"latency", []string{"latency SUBNET DURATION"}, (*lab).parseLatency},
 	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
+	{"dns", []string{"dns NAME ADDRESS [ADDRESS ...]", "dns NAME off", "dns silent", "dns answers"}, (*lab).parseDNS},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
 	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},

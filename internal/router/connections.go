@@ -3,6 +3,7 @@ package router
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
@@ -42,8 +43,13 @@ func (e *UnsupportedError) Error() string { return e.What + ": " + e.Hint }
 
 // Connections makes one connection of each complete crypto map entry on each
 // interface that is up, in the map's order. A crypto map with a local address of
-// its own makes one for all its interfaces.
+// its own makes one for all its interfaces. Peers that are known by a name only
+// have no address yet.
 func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error) {
+	return connections(c, local, nil)
+}
+
+func connections(c *config.Config, local LocalAddress, known *names) ([]*ike.Connection, error) {
 	var all []*ike.Connection
 	shared := make(map[string][]*ike.Connection) // of the crypto maps with a local address of their own
 	for _, i := range c.Interfaces {
@@ -59,13 +65,15 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 		}
 		begun := len(all)
 		for _, e := range m.Entries {
-			conns, err := entryConnections(c, m, e)
+			conns, err := entryConnections(c, m, e, known)
 			if err != nil {
 				return nil, err
 			}
 			for _, conn := range conns {
 				conn.Tag, conn.Interface = uint32(len(all)+1), i.Name
 				conn.LocalInterface, conn.Local = m.LocalAddress, present(local, c.Endpoint(i))
+				// A name may have an address of ours.
+				conn.Peers = slices.DeleteFunc(conn.Peers, func(a netip.Addr) bool { return a == conn.Local })
 				if conn.Profile == "" {
 					conn.Profile = m.Profile
 				}
@@ -81,12 +89,12 @@ func Connections(c *config.Config, local LocalAddress) ([]*ike.Connection, error
 
 // entryConnections are the connection of a complete crypto map entry, or those
 // of the complete entries of the dynamic crypto map that it names.
-func entryConnections(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) (conns []*ike.Connection, err error) {
+func entryConnections(c *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry, known *names) (conns []*ike.Connection, err error) {
 	if e.Dynamic == "" {
 		if !e.Complete() {
 			return nil, nil
 		}
-		conn, err := connection(c, fmt.Sprintf("crypto map %s %d", m.Name, e.Seq), e)
+		conn, err := connection(c, e, known)
 		if err != nil {
 			return nil, err
 		}
@@ -97,12 +105,15 @@ func entryConnections(c *config.Config, m *config.CryptoMap, e *config.CryptoMap
 		if !t.TemplateComplete() {
 			continue
 		}
-		conn, err := connection(c, fmt.Sprintf("crypto dynamic-map %s %d", e.Dynamic, t.Seq), t)
+		conn, err := connection(c, t, known)
 		if err != nil {
 			return nil, err
 		}
 		conn.Map, conn.Seq = m.Name, e.Seq
 		conn.Dynamic, conn.DynamicMap, conn.DynamicSeq = true, e.Dynamic, t.Seq
+		if len(t.Peers) > 0 && len(conn.Peers) == 0 {
+			conn.Peers = []netip.Addr{nobody}
+		}
 		if t.ACL != "" && len(conn.ACL) == 0 {
 			conn.ACL = []policy.ACLEntry{nothing}
 		}
@@ -111,14 +122,16 @@ func entryConnections(c *config.Config, m *config.CryptoMap, e *config.CryptoMap
 	return conns, nil
 }
 
+// nobody stands for peers whose names have no address: no peer would be anybody.
+var nobody = netip.IPv4Unspecified()
+
 // nothing stands for an access list without a line: no list would allow all.
 var nothing = policy.ACLEntry{Local: policy.ProxyFromPrefix(allIPv4, 0, 0), Remote: policy.ProxyFromPrefix(allIPv4, 0, 0)}
 
 var allIPv4 = netip.MustParsePrefix("0.0.0.0/0")
 
-// connection is what an entry says, of a crypto map or of a dynamic one; where
-// names it.
-func connection(c *config.Config, where string, e *config.CryptoMapEntry) (*ike.Connection, error) {
+// connection is what an entry says, of a crypto map or of a dynamic one.
+func connection(c *config.Config, e *config.CryptoMapEntry, known *names) (*ike.Connection, error) {
 	conn := &ike.Connection{Profile: e.Profile, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
 		Lives:    policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes},
 		IdleTime: c.IPsec.IdleTime}
@@ -137,15 +150,7 @@ func connection(c *config.Config, where string, e *config.CryptoMapEntry) (*ike.
 	if e.LifetimeKilobytes != nil {
 		conn.Lives.Kilobytes = *e.LifetimeKilobytes
 	}
-	for _, p := range e.Peers {
-		if !p.Addr.IsValid() {
-			return nil, &UnsupportedError{where + ": set peer " + p.Host, "peers by name are not supported yet; write the address"}
-		}
-		conn.Peers = append(conn.Peers, p.Addr)
-		if p.Default {
-			conn.Preferred = p.Addr
-		}
-	}
+	conn.Peers, conn.Preferred = known.peers(e.Peers)
 	for _, t := range e.Sets {
 		conn.TransformSets = append(conn.TransformSets, policy.TransformSet{Name: t.Name, Cipher: t.Cipher,
 			KeyBits: t.KeyBits, Auth: t.Auth, Transport: t.Transport})

@@ -13,6 +13,19 @@ type keyring struct {
 	name  string
 	local netip.Addr // invalid for all
 	keys  []config.PresharedKey
+	names *names
+}
+
+// covers is how many bits of a peer's address a key is for, -1 where it is for
+// others. A host name is for the addresses that it has now.
+func (k *keyring) covers(key config.PresharedKey, remote netip.Addr) int {
+	switch {
+	case key.Hostname != "" && slices.Contains(k.names.addresses(key.Hostname), remote):
+		return remote.BitLen()
+	case key.Addr.IsValid() && key.Prefix().Contains(remote):
+		return key.Mask
+	}
+	return -1
 }
 
 // keyrings finds keys by the peer's address: the `crypto isakmp key` lines and
@@ -28,11 +41,9 @@ func (r keyrings) PresharedKey(q ike.KeyQuery) (found ike.Key, ok bool) {
 			continue
 		}
 		for _, key := range ring.keys {
-			if !key.Addr.IsValid() || !key.Prefix().Contains(q.Remote) {
-				continue
-			}
-			if key.Mask > best || key.Mask == best && ring.local.IsValid() && !bound {
-				best, bound = key.Mask, ring.local.IsValid()
+			bits := ring.covers(key, q.Remote)
+			if bits > best || bits >= 0 && bits == best && ring.local.IsValid() && !bound {
+				best, bound = bits, ring.local.IsValid()
 				found = ike.Key{Secret: key.Key, Keyring: ring.name}
 			}
 		}
@@ -44,10 +55,10 @@ func (r keyrings) PresharedKey(q ike.KeyQuery) (found ike.Key, ok bool) {
 }
 
 // newKeyrings puts the addresses of interfaces in the place of their names.
-func newKeyrings(c *config.Config, local LocalAddress) keyrings {
-	all := keyrings{{name: config.DefaultKeyring, keys: c.ISAKMP.Keys}}
+func newKeyrings(c *config.Config, local LocalAddress, known *names) keyrings {
+	all := keyrings{{name: config.DefaultKeyring, keys: c.ISAKMP.Keys, names: known}}
 	for _, k := range c.Keyrings {
-		all = append(all, keyring{k.Name, localEndpoint(c, k.Local, local), k.Keys})
+		all = append(all, keyring{k.Name, localEndpoint(c, k.Local, local), k.Keys, known})
 	}
 	return all
 }

@@ -17,8 +17,8 @@ type peering struct {
 	profiles []*ike.Profile
 }
 
-func newPeering(c *config.Config, local LocalAddress) peering {
-	p := peering{keys: newKeyrings(c, local)}
+func newPeering(c *config.Config, local LocalAddress, known *names) peering {
+	p := peering{keys: newKeyrings(c, local, known)}
 	for _, x := range c.Profiles {
 		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity)}
 		for _, m := range x.Match {

@@ -59,7 +59,7 @@ func loadRinged(t *testing.T, more string) *config.Config {
 }
 
 func TestKeysOfKeyrings(t *testing.T) {
-	keys := newKeyrings(loadRinged(t, ""), ConfiguredAddress)
+	keys := newKeyrings(loadRinged(t, ""), ConfiguredAddress, nil)
 	first, second := netip.MustParseAddr("192.1.1.40"), netip.MustParseAddr("192.1.2.40")
 	for _, x := range []struct {
 		what, key, keyring string
@@ -95,7 +95,7 @@ func TestLocalAddressThatIsNotThere(t *testing.T) {
 		}
 		return ConfiguredAddress(i)
 	}
-	p := newPeering(c, missing)
+	p := newPeering(c, missing, nil)
 	local, remote := netip.MustParseAddr("192.1.1.40"), netip.MustParseAddr("192.1.1.42")
 	if key, ok := p.keys.PresharedKey(ike.KeyQuery{Local: local, Remote: remote, Keyrings: []string{"HERE"}}); ok {
 		t.Errorf("the key %q is for every address", key.Secret.Reveal())
@@ -125,7 +125,7 @@ crypto isakmp profile C
 crypto isakmp profile D
  self-identity 198.51.100.1
 `)
-	p := newPeering(c, ConfiguredAddress).profiles
+	p := newPeering(c, ConfiguredAddress, nil).profiles
 	if len(p) != 4 {
 		t.Fatalf("%d profiles", len(p))
 	}
@@ -255,7 +255,7 @@ crypto isakmp profile Q
 		{"a profile that takes it", before + "crypto isakmp profile Q\n match identity host x.example.net\n", none, true, false},
 		{"the key of a peer of no profile", before + "crypto isakmp key other address 192.1.1.42\n", none, false, true},
 	} {
-		old, now := newPeering(loadRinged(t, before), ConfiguredAddress), newPeering(loadRinged(t, x.more), ConfiguredAddress)
+		old, now := newPeering(loadRinged(t, before), ConfiguredAddress, nil), newPeering(loadRinged(t, x.more), ConfiguredAddress, nil)
 		if got := old.sameKey(&now, x.sa); got != x.key {
 			t.Errorf("%s: the same key: %v", x.what, got)
 		}

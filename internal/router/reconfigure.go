@@ -27,6 +27,7 @@ type Change struct {
 
 	reason trace.Reason // of the ends of SAs
 	local  LocalAddress
+	names  *names
 }
 
 // Policies is the SPD that the data plane needs after the change.
@@ -36,17 +37,18 @@ func (c *Change) Policies() []ipsec.PolicyEntry { return PolicyEntries(c.Connect
 // what the configuration asks and this cannot do, and changes nothing. The
 // Change is stale after the router's next input.
 func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error) {
-	conns, err := Connections(cfg, local)
+	known := newNames(cfg, r.names)
+	conns, err := connections(cfg, local, known)
 	if err != nil {
 		return nil, err
 	}
-	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local, peers: newPeering(cfg, local)}
+	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local, names: known, peers: newPeering(cfg, local, known)}
 	tag := r.lastTag
 	kept := make(map[uint32]bool) // several may come of one that had several interfaces
 	for _, x := range conns {
 		old := find(r.conns, x)
 		if old != nil && difference(old, x) == "" && !kept[old.Tag] {
-			x.Tag = old.Tag
+			x.Tag, x.Former = old.Tag, old.Former
 			kept[x.Tag] = true
 			continue
 		}
@@ -62,7 +64,7 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	was := r.active()
 	r.tellAddresses(now, c)
-	r.cfg, r.conns, r.peers, r.opts.Local = c.Config, c.Connections, c.peers, c.local
+	r.cfg, r.conns, r.peers, r.opts.Local, r.names = c.Config, c.Connections, c.peers, c.local, c.names
 	for _, x := range c.Connections {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
@@ -126,7 +128,7 @@ func sameTransforms(a, b policy.TransformSet) bool {
 func rest(c *ike.Connection) ike.Connection {
 	x := *c
 	x.Tag, x.Peers, x.ACL, x.TransformSets, x.ReplayWindow = 0, nil, nil, nil, 0
-	x.IdleTime, x.IdleToDefault = 0, false
+	x.IdleTime, x.IdleToDefault, x.Former = 0, false, nil
 	x.Interface, x.MoreInterfaces = "", nil
 	return x
 }

@@ -55,6 +55,7 @@ type Router struct {
 	cfg       *config.Config
 	conns     []*ike.Connection
 	peers     peering
+	names     *names
 	engine    *ike.Engine
 	recorder  *trace.Recorder
 	ios       trace.IOS
@@ -67,6 +68,8 @@ type Router struct {
 	tally     tally
 	reverse   reverse
 	cleared   time.Time // when the operator cleared the log
+	lookups   []Lookup
+	parked    []parked
 	errors    []error
 	lastTag   uint32 // of a connection
 
@@ -79,11 +82,12 @@ func New(o Options) (*Router, error) {
 	if o.Local == nil {
 		o.Local = ConfiguredAddress
 	}
-	conns, err := Connections(o.Config, o.Local)
+	known := newNames(o.Config, nil)
+	conns, err := connections(o.Config, o.Local, known)
 	if err != nil {
 		return nil, err
 	}
-	r := &Router{opts: o, cfg: o.Config, conns: conns, peers: newPeering(o.Config, o.Local), started: o.Now, now: o.Now,
+	r := &Router{opts: o, cfg: o.Config, conns: conns, peers: newPeering(o.Config, o.Local, known), names: known, started: o.Now, now: o.Now,
 		recorder: trace.NewRecorder(o.Limits), tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setTimestamps()
@@ -146,6 +150,7 @@ func (r *Router) Policies() []ipsec.PolicyEntry { return PolicyEntries(r.conns) 
 // is on, prints.
 func (r *Router) Record(rec *trace.Record) {
 	r.recorder.Record(rec)
+	r.doubt(rec)
 	shown := r.condition.Shows(rec.Remote.Addr())
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	if r.opts.Text != nil {
@@ -163,11 +168,13 @@ func (r *Router) Record(rec *trace.Record) {
 type Output struct {
 	Send      []ike.Datagram
 	Questions []ike.Question
+	Lookups   []Lookup
 }
 
 func (r *Router) begin(now time.Time) *ike.Effects {
 	r.now = now
 	r.fx.Reset()
+	r.lookups = r.lookups[:0]
 	return &r.fx
 }
 
@@ -201,7 +208,7 @@ func (r *Router) finish() Output {
 		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
 	}
 	r.removeInstances()
-	return Output{r.fx.Send, r.fx.Questions}
+	return Output{r.fx.Send, r.fx.Questions, r.lookups}
 }
 
 // Datagram handles an IKE message.
@@ -212,12 +219,20 @@ func (r *Router) Datagram(now time.Time, local, remote netip.AddrPort, data []by
 
 // Timeout does what is due.
 func (r *Router) Timeout(now time.Time) Output {
-	r.engine.Timeout(now, r.begin(now))
+	r.begin(now)
+	r.resolveDue(now)
+	r.engine.Timeout(now, &r.fx)
 	return r.finish()
 }
 
 // NextDeadline is when Timeout must be called.
-func (r *Router) NextDeadline() (time.Time, bool) { return r.engine.NextDeadline() }
+func (r *Router) NextDeadline() (at time.Time, ok bool) {
+	at, ok = r.engine.NextDeadline()
+	if name, due := r.resolveDeadline(); due && (!ok || name.Before(at)) {
+		return name, true
+	}
+	return at, ok
+}
 
 // Answer gives a question's result.
 func (r *Router) Answer(now time.Time, id uint64, a ike.DHResult) Output {
@@ -227,7 +242,10 @@ func (r *Router) Answer(now time.Time, id uint64, a ike.DHResult) Output {
 
 // Acquire asks for SAs for a connection's line.
 func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
-	r.engine.Acquire(now, ike.Acquire{Connection: tag, Line: line}, r.begin(now))
+	r.begin(now)
+	if a := (ike.Acquire{Connection: tag, Line: line}); !r.park(now, a) {
+		r.engine.Acquire(now, a, &r.fx)
+	}
 	return r.finish()
 }
 

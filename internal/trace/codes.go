@@ -100,5 +100,7 @@ const (
 	CodeProfileRequested
 	CodeProfileKeyFound
 	CodeProfileRefused
+	CodeNameResolved
+	CodeNameNotResolved
 	NumCodes
 )

@@ -224,6 +224,9 @@ func noKey() []Record {
 	s.established(RoleInitiator, MMNoState)
 	s.ctx.Conn = 0
 	s.add(&AggressiveNotPossible{}, &KeyLookup{Peer: bookPeer, Found: false}, &RequestFailed{ReasonNoKey}, &RequestFailed{ReasonInternal})
+	s.add(&NameResolved{"hub.example.com", "192.1.1.40 192.1.1.41"},
+		&NameNotResolved{Name: "hub.example.com", Unknown: true, RetrySeconds: 5},
+		&NameNotResolved{Name: "hub.example.com", Problem: "no answer", RetrySeconds: 10})
 	return s.records
 }
 

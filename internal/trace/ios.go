@@ -135,6 +135,8 @@ var owners = [NumCodes]debugSet{
 	CodeDynamicEntryDeleted:      0,
 	CodeDynamicEntryRefused:      0,
 	CodeReverseRouteChanged:      debugIPsec,
+	CodeNameResolved:             debugISAKMP,
+	CodeNameNotResolved:          debugISAKMP,
 	CodeClearTextReceived:        systemMessage,
 	CodeProfileRequested:         debugISAKMP,
 	CodeProfileKeyFound:          debugISAKMP,

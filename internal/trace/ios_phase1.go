@@ -59,6 +59,10 @@ func (w *iosWriter) writeISAKMP(event Event) {
 	case *RequestAttached:
 		w.module("ISAKMP: set new node 0 to %s", paddedState(QMIdle))
 		w.sa("SA is still budding. Attached new ipsec request to it. (local %s, remote %s)", w.local(), w.remote())
+	case *NameResolved:
+		w.nameResolved(e)
+	case *NameNotResolved:
+		w.nameNotResolved(e)
 	case *RequestFailed:
 		w.requestFailed(e)
 	case *ResponderLifetime:

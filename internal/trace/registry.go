@@ -97,6 +97,8 @@ var registry = [NumCodes]struct {
 	CodeProfileRequested:         {"profile_requested", func() Event { return new(ProfileRequested) }},
 	CodeProfileKeyFound:          {"profile_key_found", func() Event { return new(ProfileKeyFound) }},
 	CodeProfileRefused:           {"profile_refused", func() Event { return new(ProfileRefused) }},
+	CodeNameResolved:             {"name_resolved", func() Event { return new(NameResolved) }},
+	CodeNameNotResolved:          {"name_not_resolved", func() Event { return new(NameNotResolved) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 }

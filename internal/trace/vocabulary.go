@@ -197,6 +197,7 @@ const (
 	ReasonNoAddress   // the interface has no address
 	ReasonProfileKey  // no keyring of the peer's profile has the key that has proven it
 	ReasonProfile     // the peer's identity is none of the requested profile's
+	ReasonPeerMoved   // the peer's name has another address now
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -205,7 +206,7 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"half-open SA evicted", "gateway is stopping", "internal error", "configuration changed", "Replaced by a newer SA", "Death by retransmission P2",
 	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer",
 	"Idle time exceeded", "Local address changed", "No local address",
-	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile"}
+	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile", "Peer has another address"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
