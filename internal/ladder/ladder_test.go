@@ -162,6 +162,21 @@ func fill(t *rapid.T, v reflect.Value) {
 	}
 }
 
+// The longest state of all does not make a line longer, on either side.
+func TestLongestStates(t *testing.T) {
+	records := []trace.Record{{Time: start, Context: trace.Context{Local: here, Remote: there, SA: 1, State: trace.AGInitExch},
+		Event: &trace.PacketReceived{Contents: contents(isakmp.ExchangeAggressive, false, 0)}}}
+	l := Of(there.Addr(), records, 0)
+	l.Sections[0].Steps[0].Message.PeerState = trace.AGInitExch.String()
+	text := l.Text(Style{})
+	if want := "23:59:58.000 AG_INIT_EXCH|<"; !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+	if want := "|AG_INIT_EXCH\n"; !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+}
+
 // Whatever was recorded, in whatever order, is drawn within 79 columns, without
 // a control character, and with each message once.
 func TestDrawsAnything(t *testing.T) {

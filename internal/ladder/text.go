@@ -151,7 +151,12 @@ func (d *drawer) rung(at string, m *Message) {
 	if peer == "" {
 		peer = "?"
 	}
-	d.put(color, fmt.Sprintf("%s %*s %s%s%s %s", at, stateColumns, m.LocalState, d.post, d.arrow(lines[0], m), right, peer))
+	if len(peer) <= stateColumns {
+		peer = " " + peer
+	}
+	// The longest state, AG_INIT_EXCH, stands next to its line without a blank.
+	local := fmt.Sprintf("%*s ", stateColumns, m.LocalState)[:stateColumns+1]
+	d.put(color, fmt.Sprintf("%s %s%s%s%s%s", at, local, d.post, d.arrow(lines[0], m), right, peer))
 	for _, line := range lines[1:] {
 		d.put(color, strings.Repeat(" ", leftLine)+d.post+center(line, rungColumns)+d.post)
 	}
