@@ -172,7 +172,7 @@ func TestTheOperatorIsToldOfDroppedESP(t *testing.T) {
 		one.plane.events.Dropped(ipsec.DropClearTextRequired, 0, clear)
 	}
 	waitFor(t, "the notices", func() bool {
-		return strings.Count(one.log.String(), "qmidle: ") == 3 && strings.Contains(one.log.String(), "%CRYPTO-4")
+		return strings.Count(one.log.String(), "qmidle: ") == 3 && strings.Contains(one.log.String(), "%CRYPTO-4-RECVD_PKT_NOT_IPSEC")
 	})
 	for _, want := range []string{
 		"ESP from 127.0.0.2 to 127.0.0.1 has SPI 0xABCDEF01, which no SA here has",
