@@ -3,20 +3,15 @@ package trace
 import (
 	"encoding/binary"
 	"net/netip"
-	"time"
 )
 
-// history is the encoded events of one peer, oldest first.
-//
-// An event is: the length of the rest (uvarint), the code, a mask of what
-// differs in time and context from the event before, those parts, and the
-// event's fields. The times and contexts before the first and of the last
-// event stand aside, so that the first can be dropped.
+// history is the events of one peer: the last ones all, and of those before
+// them what tells how negotiations went, the last of each kind.
 type history struct {
-	addr       netip.Addr
-	buf        []byte
-	base, last stamp
-	lost       uint64
+	addr    netip.Addr
+	ring    chain
+	kept    kept
+	dropped uint64 // from the ring
 
 	standing   standing
 	prev, next *history
@@ -41,74 +36,68 @@ const (
 	hasState
 )
 
+// Of a peer's octets the ring takes seven eighths, and what outlives it a tenth;
+// the rest is for the history's own fields.
+func shares(octets int) (ring, kept int) { return octets - octets/8, octets / 10 }
+
 // add encodes rec with f and appends it within limit octets.
-func (h *history) add(f *Fields, rec *Record, limit int) {
+func (h *history) add(f, scratch *Fields, rec *Record, limit int) {
 	now := stamp{rec.Time.UnixNano(), rec.Context}
-	f.buf = append(f.buf, byte(rec.Event.Code()), 0)
-	f.buf[1] = appendStamp(f, &h.last, &now)
+	h.ring.encode(f, &now, rec.Event.Code())
 	rec.Event.Fields(f)
-	h.last = now
-	var length [binary.MaxVarintLen16]byte
-	prefix := binary.PutUvarint(length[:], uint64(len(f.buf)))
-	h.makeRoom(prefix+len(f.buf), limit)
-	h.buf = append(append(h.buf, length[:prefix]...), f.buf...)
+	h.makeRoom(scratch, h.ring.size(f.buf), limit)
+	h.ring.add(f.buf, &now)
 }
 
-// makeRoom lets the buffer double up to limit, and drops the oldest events
-// from there on, a quarter of the buffer at a time.
-func (h *history) makeRoom(need, limit int) {
-	if len(h.buf)+need <= cap(h.buf) {
+// makeRoom lets the ring double up to its limit, and drops the oldest events
+// from there on, a quarter of the ring at a time.
+func (h *history) makeRoom(scratch *Fields, need, limit int) {
+	r := &h.ring
+	if len(r.buf)+need <= cap(r.buf) {
 		return
 	}
-	if size := growTo(len(h.buf)+need, limit); size > 0 {
-		h.buf = append(make([]byte, 0, size), h.buf...)
+	limit, keep := shares(limit)
+	if size := growTo(len(r.buf)+need, limit, 256); size > 0 {
+		r.buf = append(make([]byte, 0, size), r.buf...)
 		return
 	}
 	free := max(need, limit/4)
 	from := 0
-	for limit-(len(h.buf)-from) < free && from < len(h.buf) {
-		from += h.dropFirst(h.buf[from:])
+	for limit-(len(r.buf)-from) < free && from < len(r.buf) {
+		l := r.base.first(r.buf[from:])
+		from += l.size
+		h.dropped++
+		h.keep(scratch, l, keep)
 	}
-	h.buf = h.buf[:copy(h.buf, h.buf[from:])]
+	r.drop(from)
 }
 
-// growTo is the capacity to grow to, 0 if need does not fit into limit.
-func growTo(need, limit int) int {
+// growTo is the capacity to grow to, of the least size or its doubles, 0 if need
+// does not fit into limit.
+func growTo(need, limit, size int) int {
 	if need > limit {
 		return 0
 	}
-	size := 256
 	for size < need {
 		size *= 2
 	}
 	return min(size, limit)
 }
 
-// dropFirst moves the base over the event at the start of b and returns its
-// length with its prefix.
-func (h *history) dropFirst(b []byte) int {
-	length, prefix := binary.Uvarint(b)
-	f := Fields{mode: decodeFields, in: b[prefix+1 : prefix+int(length)]}
-	readStamp(&f, &h.base)
-	h.lost++
-	return prefix + int(length)
+// keep moves an event that leaves the ring to those that are kept, in the place
+// of an earlier one that said the same.
+func (h *history) keep(scratch *Fields, l link, limit int) {
+	key, worthy := worthOf(l.code, l.fields)
+	if !worthy {
+		return
+	}
+	h.kept.add(scratch, l, key, limit)
 }
 
-func (h *history) decode() []Record {
-	var records []Record
-	now := h.base
-	for b := h.buf; len(b) > 0; {
-		length, prefix := binary.Uvarint(b)
-		body := b[prefix : prefix+int(length)]
-		b = b[prefix+int(length):]
-		f := Fields{mode: decodeFields, in: body[1:]}
-		readStamp(&f, &now)
-		event := Code(body[0]).New()
-		event.Fields(&f)
-		records = append(records, Record{Time: time.Unix(0, now.nanos).UTC(), Context: now.Context, Event: event})
-	}
-	return records
-}
+func (h *history) decode() []Record { return h.ring.decode(h.kept.decode(nil)) }
+
+// lost is how many events are in neither.
+func (h *history) lost() uint64 { return h.dropped - h.kept.len() }
 
 // appendStamp appends what differs in now from last and returns its mask.
 func appendStamp(f *Fields, last, now *stamp) uint8 {

@@ -12,8 +12,8 @@ type Limits struct {
 	PeerBytes int // encoded events kept of each, in octets, at least 1024
 }
 
-// DefaultLimits keeps the last 2 KiB of events, which is more than a whole
-// main mode and quick mode, of 16384 peers: 32 MiB when all are full.
+// DefaultLimits keeps 2 KiB of events of 16384 peers, 32 MiB when all are full.
+// The last ones are more than a whole main mode and quick mode.
 var DefaultLimits = Limits{Peers: 16384, PeerBytes: 2048}
 
 const minPeerBytes = 1024
@@ -29,7 +29,8 @@ const (
 )
 
 // Recorder is the flight recorder: it keeps the last events of every peer,
-// encoded, whether or not anybody reads them. A peer is a remote address. When
+// encoded, whether or not anybody reads them, and of earlier ones those that
+// tell how negotiations went (worths). A peer is a remote address. When
 // a new one needs room, the history of the peer that has been silent longest
 // goes, first of those that never had an SA, then of those that were never
 // authenticated.
@@ -40,8 +41,8 @@ type Recorder struct {
 	peers  map[netip.Addr]*history
 	// idle lists peers by standing, the one silent longest first.
 	idle [numStandings]historyList
-	// encoder's buffer is reused for every event.
-	encoder Fields
+	// The buffers are reused for every event.
+	encoder, scratch Fields
 }
 
 // NewRecorder returns an empty recorder. Limits below the least are raised.
@@ -55,8 +56,7 @@ func NewRecorder(l Limits) *Recorder {
 func (r *Recorder) Record(rec *Record) {
 	h := r.history(rec.Remote.Addr().Unmap())
 	r.touch(h, standingOf(rec))
-	r.encoder.mode, r.encoder.buf = encodeFields, r.encoder.buf[:0]
-	h.add(&r.encoder, rec, r.limits.PeerBytes)
+	h.add(&r.encoder, &r.scratch, rec, r.limits.PeerBytes)
 }
 
 // Peers lists the remote addresses that have a history, the one that was
@@ -68,7 +68,7 @@ func (r *Recorder) Peers() []netip.Addr {
 			histories = append(histories, h)
 		}
 	}
-	slices.SortStableFunc(histories, func(a, b *history) int { return cmp.Compare(b.last.nanos, a.last.nanos) })
+	slices.SortStableFunc(histories, func(a, b *history) int { return cmp.Compare(b.ring.last.nanos, a.ring.last.nanos) })
 	addrs := make([]netip.Addr, len(histories))
 	for i, h := range histories {
 		addrs[i] = h.addr
@@ -77,7 +77,8 @@ func (r *Recorder) Peers() []netip.Addr {
 }
 
 // Records decodes the history of a peer, the oldest event first, with times in
-// UTC. It is nil for a peer without one.
+// UTC. Events are missing between those that were kept of earlier times. It is
+// nil for a peer without one.
 func (r *Recorder) Records(peer netip.Addr) []Record {
 	h := r.peers[peer.Unmap()]
 	if h == nil {
@@ -86,10 +87,10 @@ func (r *Recorder) Records(peer netip.Addr) []Record {
 	return h.decode()
 }
 
-// Lost is the number of events of a peer that were overwritten by later ones.
+// Lost is the number of events of a peer that are no longer there.
 func (r *Recorder) Lost(peer netip.Addr) uint64 {
 	if h := r.peers[peer.Unmap()]; h != nil {
-		return h.lost
+		return h.lost()
 	}
 	return 0
 }
@@ -139,7 +140,7 @@ func (r *Recorder) evict() *history {
 		}
 		r.idle[s].remove(h)
 		delete(r.peers, h.addr)
-		*h = history{buf: h.buf[:0]}
+		*h = history{ring: chain{buf: h.ring.buf[:0]}, kept: h.kept[:0]}
 		return h
 	}
 	return new(history)

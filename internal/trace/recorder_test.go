@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"qmidle/internal/isakmp"
 )
 
 var compareRecords = cmp.Options{
@@ -33,9 +35,9 @@ func TestRecorderKeepsWholeTunnel(t *testing.T) {
 		t.Errorf("records differ (-want +got):\n%s", diff)
 	}
 	h := r.peers[bookPeer]
-	t.Logf("%d events in %d of %d octets", len(want), len(h.buf), cap(h.buf))
-	if cap(h.buf) > 2048 || h.lost != 0 {
-		t.Errorf("%d octets, %d events lost", cap(h.buf), h.lost)
+	t.Logf("%d events in %d of %d octets", len(want), len(h.ring.buf), cap(h.ring.buf))
+	if cap(h.ring.buf) > 2048 || h.dropped != 0 {
+		t.Errorf("%d octets, %d events dropped", cap(h.ring.buf), h.dropped)
 	}
 }
 
@@ -56,8 +58,8 @@ func drawRecord(t *rapid.T, peers []netip.AddrPort) Record {
 	}
 }
 
-// What the recorder has of a peer is the end of what it was given, and with
-// what it says it lost it is all.
+// What the recorder has of a peer is the end of what it was given, before that
+// some of what came earlier, in order, and with what it says it lost it is all.
 func TestRecorderKeepsTheEnd(t *testing.T) {
 	peers := []netip.AddrPort{
 		netip.MustParseAddrPort("192.1.1.42:500"), netip.MustParseAddrPort("192.1.1.42:4500"),
@@ -76,13 +78,23 @@ func TestRecorderKeepsTheEnd(t *testing.T) {
 		for addr, all := range given {
 			kept := r.Records(addr)
 			lost := int(r.Lost(addr))
+			h := r.peers[addr]
 			if len(kept) == 0 || len(kept)+lost != len(all) {
 				t.Fatalf("%s: %d kept and %d lost of %d", addr, len(kept), lost, len(all))
 			}
-			if diff := cmp.Diff(all[lost:], kept, compareRecords); diff != "" {
+			end := len(h.ring.decode(nil))
+			if diff := cmp.Diff(all[len(all)-end:], kept[len(kept)-end:], compareRecords); diff != "" {
 				t.Fatalf("%s differs (-want +got):\n%s", addr, diff)
 			}
-			if size := cap(r.peers[addr].buf); size > limits.PeerBytes {
+			rest := all[:len(all)-end]
+			for _, early := range kept[:len(kept)-end] {
+				at := slices.IndexFunc(rest, func(rec Record) bool { return cmp.Equal(rec, early, compareRecords) })
+				if at < 0 {
+					t.Fatalf("%s: kept out of order, or never given: %+v", addr, early)
+				}
+				rest = rest[at+1:]
+			}
+			if size := cap(h.ring.buf) + cap(h.kept); size > limits.PeerBytes {
 				t.Fatalf("%s takes %d octets", addr, size)
 			}
 		}
@@ -256,6 +268,62 @@ func BenchmarkEventUnread(b *testing.B) {
 		var s Sink
 		for b.Loop() {
 			emit(s, &rec, 482536716)
+		}
+	})
+}
+
+// What tells how a negotiation went outlives what repeats: a day of dead peer
+// detection, or of attempts that all fail alike.
+func TestRecorderKeepsWhatTells(t *testing.T) {
+	r := NewRecorder(DefaultLimits)
+	s := newScript()
+	s.established(RoleResponder, MMKeyExch)
+	s.add(&PacketReceived{}, &Transition{From: StateRMM5, To: StateP1Complete}, &KeyLookup{Peer: bookPeer},
+		&IKETransformRefused{Attr: IKEAttrHash, Offered: 2, Wanted: 1}, &IKETransformRefused{Attr: IKEAttrGroup, Offered: 2, Wanted: 1},
+		&NotifyReceived{Type: isakmp.NotifyNoProposalChosen, MessageID: 7})
+	for i := range uint32(5000) {
+		s.add(&NodeCreated{i}, &NotifyReceived{Type: isakmp.NotifyRUThere, MessageID: i, Protected: true}, &DPDReceived{Sequence: i},
+			&PacketSent{MessageID: i}, &IKETransformRefused{Attr: IKEAttrHash, Offered: 2, Wanted: 1})
+	}
+	recordAll(r, s.records)
+	var codes []Code
+	for _, rec := range r.Records(bookPeer) {
+		if c := rec.Event.Code(); !slices.Contains(codes, c) {
+			codes = append(codes, c)
+		}
+	}
+	for _, want := range []Code{CodeTransition, CodeKeyLookup, CodeNotifyReceived, CodeIKETransformRefused, CodeDPDReceived} {
+		if !slices.Contains(codes, want) {
+			t.Errorf("%s is gone", want)
+		}
+	}
+	early := r.Records(bookPeer)[:5]
+	if _, ok := early[0].Event.(*Transition); !ok || early[0].Time.After(s.records[5].Time) {
+		t.Errorf("the first record is %s at %s", early[0].Event.Code(), early[0].Time)
+	}
+	hashes := 0
+	for _, rec := range r.kept(bookPeer) {
+		if e, ok := rec.Event.(*IKETransformRefused); ok && e.Attr == IKEAttrHash {
+			hashes++
+		}
+	}
+	if hashes != 1 {
+		t.Errorf("one refusal is kept %d times", hashes)
+	}
+}
+
+// kept are the records of a peer that outlived the ring.
+func (r *Recorder) kept(peer netip.Addr) []Record { return r.peers[peer].kept.decode(nil) }
+
+// Every event that is worth keeping can be asked whether it is, whatever its
+// fields hold.
+func TestWorthOfAnyEvent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		code := Code(rapid.Uint8Range(1, uint8(NumCodes)-1).Draw(t, "code"))
+		var f Fields
+		drawEvent(t, code).Fields(&f)
+		if key, _ := worthOf(code, f.buf); len(key) > len(f.buf) {
+			t.Fatal("the key is longer than the fields")
 		}
 	})
 }
