@@ -15,7 +15,7 @@ GOLDEN      = $(sort $(dir $(shell grep -rl --include='*_test.go' 'flag.Bool("up
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop fuzz bench update-golden clean root
+.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop fuzz bench diagnosis update-golden clean root
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -60,6 +60,10 @@ fuzz: ## each fuzz target FUZZTIME, such as 20000x
 
 bench: ## benchmarks; BENCH=REGEXP chooses
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+diagnosis: ## inject faults in the lab, and write and show what each end can know of them
+	$(GO) test -count=1 ./internal/lab -run 'TestFaults' -update
+	@sed -n '/<!-- faults -->/,/<!-- end of faults -->/p' docs/diagnosis.md | grep '^|'
 
 update-golden: root ## write the golden files anew; read every line that changes
 	$(GO) test $(addprefix ./,$(GOLDEN)) -update

@@ -1,13 +1,16 @@
 package main
 
-import (
-	"fmt"
-	"io"
-)
+import "flag"
 
-// explainCommand is `qmidle explain`, which is to tell why a tunnel does or
-// does not come up. It must fail without a daemon too.
-func explainCommand(_ []string, _, stderr io.Writer) int {
-	fmt.Fprintln(stderr, "% explain is not available yet\n  hint: `qmidle show crypto isakmp history` has the recorded events")
-	return exitFailed
+// explain is `qmidle explain`, whose options may stand behind it.
+func (c *client) explain(args []string) int {
+	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
+	flags.SetOutput(c.stderr)
+	flags.StringVar(&c.socket, "s", c.socket, "")
+	flags.BoolVar(&c.json, "json", c.json, "")
+	rest, err := parseInterspersed(flags, args)
+	if err != nil {
+		return usageError(c.stderr, "", err)
+	}
+	return c.run(append([]string{"explain"}, rest...))
 }

@@ -30,7 +30,6 @@ var subcommands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"release": releaseCommand,
 	"check":   checkCommand,
 	"lab":     labCommand,
-	"explain": explainCommand,
 	"version": versionCommand,
 	"help":    helpCommand,
 }
@@ -58,6 +57,9 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	if command := subcommands[flags.Arg(0)]; command != nil {
 		return command(flags.Args()[1:], stdout, stderr)
+	}
+	if flags.Arg(0) == "explain" {
+		return c.explain(flags.Args()[1:])
 	}
 	return c.run(flags.Args())
 }

@@ -51,8 +51,11 @@ var commands = []*node{
 		setDebug(debugIPsec, true), setDebug(debugEngine, true), conditionNodes(addCondition, true))},
 	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
-	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: unavailable("explain"), Next: []*node{
-		{Kind: config.Rest, Text: "LINE", Help: "Peer", Do: unavailable("explain")},
+	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: plain(explain), Next: []*node{
+		{Text: "last", Help: "Of the peer with which something went wrong last", Do: plain(explainLast)},
+		{Text: "peer", Help: "Of one peer only", Next: []*node{
+			{Kind: config.Address, Text: "A.B.C.D", Arg: "peer", Help: "Peer address", Do: do(explainPeer)},
+		}},
 	}},
 	{Text: "logout", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "no", Help: "Disable debugging functions", Next: []*node{

@@ -165,8 +165,6 @@ func TestRefusedCommandsFail(t *testing.T) {
 	f := upResponder(t)
 	f.pingErr = errNoRoute
 	tests := []struct{ line, want string }{
-		{"explain", "% explain is not available yet"},
-		{"explain 192.1.1.42 why", "% explain is not available yet"},
 		{"clear crypto isakmp 99", "% no ISAKMP SA with connection id 99"},
 		{"clear crypto sa map CMAPP", "% there is no crypto map CMAPP"},
 		{"clear crypto sa entry 192.1.1.40 esp 0x1234", "% no SA to 192.1.1.40 has the SPI 0x1234"},

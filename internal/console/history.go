@@ -40,8 +40,8 @@ func (v History) Text() string {
 	var b strings.Builder
 	for i := range v.records {
 		rec := &v.records[i]
-		fmt.Fprintf(&b, "%s %s conn-id %d %s%s\n", rec.Time.UTC().Format("2006-01-02 15:04:05.000"),
-			peerText(rec.Remote.Addr()), rec.Conn, rec.Event.Code(), fieldsText(v.Events[i]))
+		fmt.Fprintf(&b, "%s %s conn-id %d %s\n", rec.Time.UTC().Format("2006-01-02 15:04:05.000"),
+			peerText(rec.Remote.Addr()), rec.Conn, trace.AppendText(nil, rec))
 		for line := range strings.Lines(string(ios.Append(nil, rec))) {
 			b.WriteString("    " + line)
 		}
@@ -54,42 +54,4 @@ func peerText(a netip.Addr) string {
 		return "(no peer)"
 	}
 	return a.String()
-}
-
-// fieldsText is the event's own fields as " name=value", in their order.
-func fieldsText(event json.RawMessage) string {
-	var e struct{ Fields json.RawMessage }
-	if err := json.Unmarshal(event, &e); err != nil {
-		return ""
-	}
-	d := json.NewDecoder(bytes.NewReader(e.Fields))
-	if _, err := d.Token(); err != nil { // the opening brace
-		return ""
-	}
-	var b strings.Builder
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			break
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			break
-		}
-		fmt.Fprintf(&b, " %s=%s", name, valueText(value))
-	}
-	return b.String()
-}
-
-// valueText drops the quotes of a word and keeps those of any other text: it
-// may come from the peer.
-func valueText(value json.RawMessage) string {
-	text := string(value)
-	word := strings.Trim(text, `"`)
-	if word == "" || strings.ContainsFunc(word, func(r rune) bool {
-		return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"\={}[]`, r)
-	}) {
-		return text
-	}
-	return word
 }

@@ -382,6 +382,15 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
+// Reachable says whether the host has a route to an address, as far as the
+// kernel tells.
+func (h *Host) Reachable(remote netip.Addr) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := h.netlink.RouteGetWithOptions(remote.AsSlice(), &netlink.RouteGetOptions{Mark: Mark})
+	return !errors.Is(err, unix.ENETUNREACH) && !errors.Is(err, unix.EHOSTUNREACH)
+}
+
 // PathMTU is the MTU of the route to an address, as far as the kernel knows it
 // now, in octets of an IP packet.
 func (h *Host) PathMTU(remote netip.Addr) (int, error) {

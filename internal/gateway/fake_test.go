@@ -163,6 +163,8 @@ func (p *fakePlane) SetOuterPolicy(o ipsec.OuterPolicy) error {
 	return nil
 }
 
+func (p *fakePlane) Reachable(netip.Addr) bool { return true }
+
 func (p *fakePlane) SetMSSClamps(clamps []dataplane.MSSClamp) error {
 	p.clamps = clamps
 	return nil

@@ -26,6 +26,7 @@ type plane interface {
 	RemoveRoute(dataplane.ReverseRoute) error
 	SetOuterPolicy(ipsec.OuterPolicy) error
 	SetMSSClamps([]dataplane.MSSClamp) error
+	Reachable(peer netip.Addr) bool
 }
 
 // udpSocket is a dataplane.UDPSocket.
@@ -91,6 +92,9 @@ func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
 func (k *kernelPlane) AddRoute(r dataplane.ReverseRoute) error { return k.host.AddRoute(r) }
 
 func (k *kernelPlane) RemoveRoute(r dataplane.ReverseRoute) error { return k.host.RemoveRoute(r) }
+
+// Reachable says whether the host has a route to a peer.
+func (k *kernelPlane) Reachable(peer netip.Addr) bool { return k.host.Reachable(peer) }
 
 // Close removes all from the kernel but what blocks protected traffic.
 func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }

@@ -32,6 +32,7 @@ type dataPlane struct {
 	pairs      map[uint32]*pair // by our inbound SPI
 	drops      ipsec.DropCounts // of packets that no processor has seen
 	routes     []route          // reverse ones
+	missed     map[lineKey]*missed
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -49,7 +50,7 @@ type pair struct {
 
 func newDataPlane(h *host) *dataPlane {
 	return &dataPlane{host: h, processors: make(map[string]*ipsec.Processor), owners: make(map[uint32]*ipsec.Processor),
-		queues: make(map[lineKey]*queue), pairs: make(map[uint32]*pair)}
+		queues: make(map[lineKey]*queue), pairs: make(map[uint32]*pair), missed: make(map[lineKey]*missed)}
 }
 
 // setPolicies fills the policy database of every interface.
@@ -108,6 +109,7 @@ func (h *host) protect(out *port, hop netip.Addr, p packet) {
 	r := processor.Outbound(nil, p)
 	switch r.Action {
 	case ipsec.Bypass:
+		h.plane.notePassed(processor, r.Flow)
 		h.transmit(out, hop, p)
 	case ipsec.Sealed:
 		h.sendESP(r.SA, r.Packet)

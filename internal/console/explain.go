@@ -1,0 +1,126 @@
+package console
+
+import (
+	"net/netip"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/diagnose"
+	"qmidle/internal/ike"
+)
+
+// Surveyor is what a Router may have besides: what explain wants to know of
+// keys, packets and routes.
+type Surveyor interface {
+	// HasKey says whether there is a pre-shared key for a peer.
+	HasKey(local, remote netip.Addr) bool
+	// LastPackets are when the last packets of a pair passed, zero for never.
+	LastPackets(inSPI uint32) (in, out time.Time)
+	// Missed counts packets that left outside of the tunnel although their
+	// destination or their source is that of a connection's line, and shows the
+	// last one.
+	Missed(tag uint32, line int) (n uint64, last string)
+	// Path is the interface of the configuration by which a packet to a protected
+	// network leaves, "" where there is no route; known is false where routes do
+	// not decide that.
+	Path(to netip.Addr) (name string, known bool)
+	// Reachable says whether the host has a route to a peer.
+	Reachable(peer netip.Addr) bool
+}
+
+// Explanation is explain: what is wrong and how to mend it.
+type Explanation struct {
+	diagnose.Report
+
+	asked netip.Addr // a peer of which nothing is known; else invalid
+}
+
+// Text is for people.
+func (e Explanation) Text() string {
+	if e.asked.IsValid() {
+		return "Nothing is known of " + e.asked.String() + ": no crypto map entry names it, and it has not called.\n"
+	}
+	return e.Report.Text()
+}
+
+func explain(r Router) Explanation {
+	return Explanation{Report: diagnose.Judge(Observe(r, netip.Addr{}))}
+}
+
+func explainPeer(r Router, a config.Args) (View, error) {
+	peer := a.Addr("peer")
+	report, known := diagnose.Judge(Observe(r, peer)).Of(peer), false
+	for _, o := range Observe(r, peer) {
+		known = known || o.Peer == peer
+	}
+	if !known {
+		return Explanation{asked: peer}, nil
+	}
+	return Explanation{Report: report}, nil
+}
+
+func explainLast(r Router) Explanation { return Explanation{Report: explain(r).Report.Last()} }
+
+// Observe is what is known of one peer, or of all for the invalid
+// address.
+func Observe(r Router, peer netip.Addr) []diagnose.Observation {
+	all := diagnose.FromRecords(r.History(peer))
+	return append(all, diagnose.FromSituation(situationOf(r))...)
+}
+
+func situationOf(r Router) *diagnose.Situation {
+	s := &diagnose.Situation{Now: r.Now(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops()}
+	survey, _ := r.(Surveyor)
+	for _, sa := range r.IPsecSAs() {
+		s.Tunnels = append(s.Tunnels, tunnelOf(r, survey, sa))
+	}
+	for _, c := range s.Connections {
+		for i, acl := range c.ACL {
+			if acl.Permit {
+				s.Lines = append(s.Lines, lineOf(r, survey, c, i))
+			}
+		}
+		for _, p := range c.Peers {
+			if survey != nil && !survey.Reachable(p) {
+				s.Unroutable = append(s.Unroutable, p)
+			}
+		}
+	}
+	if links, ok := r.(LinkStates); ok {
+		for _, i := range s.Config.Interfaces {
+			if !links.LinkUp(i.Name) {
+				s.LinksDown = append(s.LinksDown, i.Name)
+			}
+		}
+	}
+	return s
+}
+
+func tunnelOf(r Router, survey Surveyor, sa ike.IPsecSA) diagnose.Tunnel {
+	c := r.SACounters(sa.InSPI, sa.OutSPI)
+	t := diagnose.Tunnel{SA: sa, Encaps: c.EncapsPackets, Decaps: c.DecapsPackets, Drops: c.SendDrops.Plus(c.RecvDrops)}
+	if survey != nil {
+		t.LastIn, t.LastOut = survey.LastPackets(sa.InSPI)
+	}
+	return t
+}
+
+func lineOf(r Router, survey Surveyor, c *ike.Connection, i int) diagnose.Line {
+	counters := r.PolicyCounters(c.Tag, i)
+	l := diagnose.Line{Connection: c.Tag, Line: i, Encaps: counters.EncapsPackets, Decaps: counters.DecapsPackets}
+	if survey == nil {
+		return l
+	}
+	for _, p := range c.Peers {
+		if !survey.HasKey(c.Local, p) {
+			l.NoKey = append(l.NoKey, p)
+		}
+	}
+	l.Missed, l.MissedFlow = survey.Missed(c.Tag, i)
+	to := c.ACL[i].Remote.Lo
+	if c.ACL[i].Remote.Hi != to {
+		to = to.Next() // a route for hosts, not for the network's own address
+	}
+	l.Path, l.PathKnown = survey.Path(to)
+	return l
+}

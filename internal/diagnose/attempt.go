@@ -1,0 +1,144 @@
+package diagnose
+
+import (
+	"slices"
+
+	"qmidle/internal/trace"
+)
+
+// maxMessage is the greatest number of a message that an Attempt counts.
+const maxMessage = 9
+
+// Attempt is one negotiation of phase 1: how far it came, and who repeated
+// what.
+type Attempt struct {
+	Part
+	Session  uint64
+	Role     Role
+	Sent     int // the greatest message that went out
+	Received int // the greatest that came in and was taken
+	// Resent counts how often we sent a message again, Repeated how often the
+	// peer did.
+	Resent, Repeated [maxMessage + 1]int
+	Over             bool // it was given up or deleted
+	Floated          bool // to UDP 4500
+	NAT              bool // one was found
+}
+
+// lastAttempt returns the last negotiation that has shown how it goes: it was
+// given up, or one end has repeated a message.
+func lastAttempt(p Part) *Attempt {
+	var order []uint64
+	by := make(map[uint64]*Attempt)
+	for _, o := range p {
+		if !o.ofNegotiation() {
+			continue
+		}
+		a := by[o.Session]
+		if a == nil {
+			a = &Attempt{Session: o.Session}
+			by[o.Session] = a
+			order = append(order, o.Session)
+		}
+		a.take(o)
+	}
+	for i := len(order) - 1; i >= 0; i-- {
+		if a := by[order[i]]; a.telling() {
+			return a
+		}
+	}
+	return nil
+}
+
+// ofNegotiation says whether o tells how a negotiation of phase 1 went.
+func (o *Observation) ofNegotiation() bool {
+	switch o.Kind {
+	case MessageSent, MessageReceived, Retransmitted, DuplicateSeen, GaveUp, StateSeen:
+		return o.Phase == Phase1
+	case SADeleted:
+		return o.Phase == Phase1 && o.Session != 0
+	case NATFound, PortsFloated:
+		return true
+	}
+	return false
+}
+
+// ownWill are reasons of an SA's end that say nothing about the peer.
+var ownWill = []string{trace.ReasonUserCommand.String(), trace.ReasonShutdown.String(), trace.ReasonReconfigured.String(),
+	trace.ReasonReplaced.String(), trace.ReasonInitialContact.String()}
+
+func (a *Attempt) take(o *Observation) {
+	a.Part = append(a.Part, o)
+	if o.Role != RoleUnknown {
+		a.Role = o.Role
+	}
+	n := min(o.Message, maxMessage)
+	switch o.Kind {
+	case MessageSent:
+		a.Sent = max(a.Sent, n)
+	case MessageReceived:
+		a.Received = max(a.Received, n)
+	case Retransmitted:
+		a.Sent = max(a.Sent, n)
+		a.Resent[n]++
+	case DuplicateSeen:
+		a.Received = max(a.Received, n)
+		a.Repeated[n]++
+	case GaveUp:
+		a.Over = true
+	case SADeleted:
+		a.Over = a.Over || !slices.Contains(ownWill, o.Detail)
+	case NATFound:
+		a.NAT = true
+	case PortsFloated:
+		a.NAT, a.Floated = true, true
+	case StateSeen:
+		a.reached(o)
+	}
+}
+
+// reached reads how far it came from a state of `show crypto isakmp sa`: what
+// was done to come there.
+func (a *Attempt) reached(o *Observation) {
+	sent, received := 0, 0
+	switch o.Detail {
+	case "MM_NO_STATE":
+		sent, received = 1, 0
+		if o.Role == Responder {
+			sent, received = 0, 1
+		}
+	case "MM_SA_SETUP":
+		sent, received = 3, 2
+		if o.Role == Responder {
+			sent, received = 2, 1
+		}
+	case "MM_KEY_EXCH":
+		sent, received = 5, 4
+		if o.Role == Responder {
+			sent, received = 4, 3
+		}
+	}
+	a.Sent, a.Received = max(a.Sent, sent), max(a.Received, received)
+	a.Over = a.Over || o.Attr == attrDead
+}
+
+// attrDead marks the state of an SA that is deleted.
+const attrDead = "deleted"
+
+// telling says whether the negotiation has shown how it goes. A state that stood
+// in a table says so by itself: nobody looks at a table before something is
+// amiss.
+func (a *Attempt) telling() bool {
+	if len(a.Of(StateSeen)) == len(a.Part) {
+		return a.Sent+a.Received > 0
+	}
+	if a.Over {
+		return a.Sent+a.Received > 0
+	}
+	for n := range a.Resent {
+		if a.Resent[n]+a.Repeated[n] > 0 {
+			return true
+		}
+	}
+	return false
+}

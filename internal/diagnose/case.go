@@ -1,0 +1,252 @@
+package diagnose
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// Case is what is known of the dealings with one peer. Rules ask it; they do not
+// sort out themselves what is over and what is not.
+type Case struct {
+	Peer netip.Addr
+	All  Part
+	Now  time.Time // of the last observation; zero when the source does not say
+
+	// Phase1 is what belongs to negotiations of phase 1 that have come to
+	// nothing since the last one that succeeded.
+	Phase1 Part
+	// Phase2 is the same of quick modes, without those of other pairs than the
+	// ones that still fail.
+	Phase2 Part
+	// Attempt is the last negotiation of phase 1 within Phase1 that shows how it
+	// went; nil for none.
+	Attempt *Attempt
+
+	Up        bool // an ISAKMP SA is up
+	TunnelUp  bool // a pair of IPsec SAs is up
+	Succeeded bool // phase 1 came up once, or a tunnel did
+	Surveyed  bool // the configuration here is known
+	Dealings  bool // something happened between the two ends
+}
+
+// Part is some observations of a case, in order.
+type Part []*Observation
+
+// Of returns those of some kinds.
+func (p Part) Of(kinds ...Kind) Part {
+	return p.where(func(o *Observation) bool { return slices.Contains(kinds, o.Kind) })
+}
+
+// Has says whether there is one of some kinds.
+func (p Part) Has(kinds ...Kind) bool { return len(p.Of(kinds...)) > 0 }
+
+// In returns those of a phase.
+func (p Part) In(phase Phase) Part {
+	return p.where(func(o *Observation) bool { return o.Phase == phase })
+}
+
+// About returns those whose Detail is one of some words.
+func (p Part) About(details ...string) Part {
+	return p.where(func(o *Observation) bool { return slices.Contains(details, o.Detail) })
+}
+
+// At returns those about a message of an exchange.
+func (p Part) At(message int) Part {
+	return p.where(func(o *Observation) bool { return o.Message == message })
+}
+
+func (p Part) where(keep func(*Observation) bool) Part {
+	var out Part
+	for _, o := range p {
+		if keep(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// Last returns the last one, nil for none.
+func (p Part) Last() *Observation {
+	if len(p) == 0 {
+		return nil
+	}
+	return p[len(p)-1]
+}
+
+// First returns the first one, nil for none.
+func (p Part) First() *Observation {
+	if len(p) == 0 {
+		return nil
+	}
+	return p[0]
+}
+
+// After returns those behind the last one of some kinds, all where there is
+// none.
+func (p Part) After(kinds ...Kind) Part {
+	for i := len(p) - 1; i >= 0; i-- {
+		if slices.Contains(kinds, p[i].Kind) {
+			return p[i+1:]
+		}
+	}
+	return p
+}
+
+// Total adds up the counts.
+func (p Part) Total() (n uint64) {
+	for _, o := range p {
+		n += o.Count
+	}
+	return n
+}
+
+// sessions counts the negotiations that they come from.
+func (p Part) sessions() int {
+	seen := make(map[uint64]bool)
+	for _, o := range p {
+		seen[o.Session] = true
+	}
+	return len(seen)
+}
+
+// Cases sorts observations by peer, in the order in which the peers were first
+// seen. One without a peer belongs to every case, and makes one of its own only
+// when there is no other.
+func Cases(all []Observation) []*Case {
+	var peers []netip.Addr
+	of := make(map[netip.Addr][]int)
+	for i := range all {
+		p := all[i].Peer
+		if _, known := of[p]; !known && p.IsValid() {
+			peers = append(peers, p)
+		}
+		of[p] = append(of[p], i)
+	}
+	common := of[netip.Addr{}]
+	if len(peers) == 0 && len(common) > 0 {
+		return []*Case{newCase(netip.Addr{}, pick(all, common))}
+	}
+	cases := make([]*Case, len(peers))
+	for i, p := range peers {
+		own := append(slices.Clone(common), of[p]...)
+		slices.Sort(own)
+		cases[i] = newCase(p, pick(all, own))
+	}
+	return cases
+}
+
+func pick(all []Observation, indexes []int) Part {
+	p := make(Part, len(indexes))
+	for i, at := range indexes {
+		p[i] = &all[at]
+	}
+	return p
+}
+
+func newCase(peer netip.Addr, all Part) *Case {
+	c := &Case{Peer: peer, All: all}
+	for _, o := range c.All {
+		if o.Time.After(c.Now) {
+			c.Now = o.Time
+		}
+	}
+	c.Surveyed = c.All.Has(Surveyed)
+	c.Dealings = slices.ContainsFunc(c.All, func(o *Observation) bool { return !o.Standing && o.Peer == peer })
+	c.Succeeded = c.All.Has(Phase1Up, Phase2Up)
+	c.setUp()
+	c.Phase1 = c.openPhase1()
+	c.Phase2 = c.openPhase2()
+	c.Attempt = lastAttempt(c.Phase1)
+	return c
+}
+
+// setUp follows what came up and ended, where nobody has looked what is up.
+func (c *Case) setUp() {
+	if c.Surveyed {
+		c.TunnelUp = c.All.Has(Encapsulated)
+		c.Up = slices.ContainsFunc(c.All.Of(StateSeen), func(o *Observation) bool { return o.Detail == stateUp && o.Attr != attrDead })
+		return
+	}
+	up := make(map[uint64]bool)
+	for _, o := range c.All {
+		switch {
+		case o.Kind == Phase1Up, o.Kind == StateSeen && o.Detail == stateUp && o.Attr != attrDead:
+			up[o.Session] = true
+		case o.Kind == SADeleted && o.Phase == Phase1:
+			delete(up, o.Session)
+		case o.Kind == Phase2Up:
+			c.TunnelUp = true
+		case o.Kind == SADeleted && o.Phase == Phase2:
+			c.TunnelUp = false
+		}
+	}
+	c.Up = len(up) > 0
+	c.TunnelUp = c.TunnelUp || c.All.Has(Encapsulated)
+}
+
+// stateUp is the state of an ISAKMP SA that is up.
+const stateUp = "QM_IDLE"
+
+// openPhase1 leaves out the negotiations that began before the last success,
+// and those that succeeded.
+func (c *Case) openPhase1() Part {
+	last := -1
+	for i, o := range c.All {
+		if o.Kind == Phase1Up {
+			last = i
+		}
+	}
+	over := make(map[uint64]bool)
+	for i, o := range c.All {
+		if o.Session != 0 && (i <= last || o.Kind == Phase1Up) {
+			over[o.Session] = true
+		}
+	}
+	var open Part
+	for i, o := range c.All {
+		if i > last && (o.Session == 0 || !over[o.Session]) && o.Phase != Phase2 && o.Phase != PhaseData {
+			open = append(open, o)
+		}
+	}
+	return open
+}
+
+// staleAfter is how long a quick mode that failed counts beside one for other
+// traffic that came up since.
+const staleAfter = 10 * time.Minute
+
+// openPhase2 leaves out what was for traffic that has a tunnel since. A failure
+// for other traffic stays, unless the pair that came up later is the same one
+// mended, or the failure is long ago.
+func (c *Case) openPhase2() Part {
+	var open Part
+	for i, o := range c.All {
+		if o.Phase != Phase2 || o.Kind == Phase2Up {
+			continue
+		}
+		if !slices.ContainsFunc(c.All[i+1:], func(later *Observation) bool { return later.Kind == Phase2Up && c.settles(later, o) }) {
+			open = append(open, o)
+		}
+	}
+	return open
+}
+
+// settles says whether a tunnel that came up later ends the matter of o.
+func (c *Case) settles(later, o *Observation) bool {
+	if o.Pair == "" || later.Pair == "" || o.Pair == later.Pair || pairsOverlap(o.Pair, later.Pair) {
+		return true
+	}
+	if c.wanted(later.Pair) && c.unwanted(o.Pair) {
+		return true
+	}
+	return c.Now.Sub(o.Time) > staleAfter
+}
+
+// wanted says whether the configuration here has a pair; unwanted, that it is
+// known and has not. The peer may still ask for the latter.
+func (c *Case) wanted(pair string) bool {
+	return slices.ContainsFunc(c.All.Of(Configured), func(o *Observation) bool { return o.Pair == pair })
+}
+
+func (c *Case) unwanted(pair string) bool { return c.Surveyed && !c.wanted(pair) }

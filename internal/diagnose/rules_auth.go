@@ -1,0 +1,165 @@
+package diagnose
+
+import "fmt"
+
+// authRules are about keys, identities and proofs.
+var authRules = []rule{
+	{"no-key-here", NoPSKForPeer, []Kind{KeyMissing}, Certain, seen, noKeyHere},
+	{"unreadable-proof", PSKMismatch, []Kind{Undecryptable}, Likely, seen, unreadableProof},
+	{"unreadable-answer", MalformedOrCorrupt, []Kind{Undecryptable}, Possible, seen, unreadableAnswer},
+	{"hash-differs", MalformedOrCorrupt, []Kind{HashMismatch}, Likely, seen, hashDiffers},
+	{"identity-refused", IdentityMismatch, []Kind{IdentityRefused}, Certain, seen, identityRefused},
+	{"told-identity", IdentityMismatch, []Kind{NotifyReceived}, Likely, told, toldIdentity},
+	{"told-authentication", PSKMismatch, []Kind{NotifyReceived}, Likely, told, toldAuthentication},
+	{"refused-unread", PSKMismatch, []Kind{RefusedUnread}, Likely, told, refusedUnread},
+	{"deleted-at-once", IdentityMismatch, []Kind{Phase1Up}, Possible, told, deletedAtOnce},
+}
+
+func noKeyHere(c *Case) *Finding {
+	on := c.Phase1.Of(KeyMissing)
+	if len(on) == 0 {
+		return nil
+	}
+	who := c.Peer.String()
+	if !c.Peer.IsValid() {
+		who = "the peer"
+	}
+	return find(NoPSKForPeer, Certain, on, "there is no pre-shared key for "+who+" here").in(Phase1, 1)
+}
+
+const damagedValue = "A public value that was damaged on its way makes the keys differ just so; the next attempt would then succeed."
+
+// unreadableProof is a responder that cannot read message 5. The keys are made
+// of the pre-shared key and of what was exchanged before: one of them differs.
+func unreadableProof(c *Case) *Finding {
+	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role != Initiator })
+	if len(on) == 0 {
+		return nil
+	}
+	return find(PSKMismatch, Likely, on, "the peer's first encrypted message is garbage after decryption: the pre-shared keys of the two ends differ").in(Phase1, 5).
+		or(damagedValue, MalformedOrCorrupt)
+}
+
+// unreadableAnswer is an initiator that cannot read message 6. A peer that sends
+// one has read our message 5, so that the keys agree.
+func unreadableAnswer(c *Case) *Finding {
+	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role == Initiator })
+	if len(on) == 0 {
+		return nil
+	}
+	return find(MalformedOrCorrupt, Possible, on, "the peer's proof is garbage after decryption, though it must have read ours").in(Phase1, 6).
+		or("A peer with another pre-shared key does not send message 6 as a rule. "+damagedValue, PSKMismatch, PeerQuirk)
+}
+
+// hashDiffers tells a wrong key, after which not even the identity can be read,
+// from a message that was altered before encryption began.
+func hashDiffers(c *Case) *Finding {
+	on := c.Phase1.Of(HashMismatch)
+	if len(on) == 0 {
+		return nil
+	}
+	message := 5
+	if on.Last().Role == Initiator {
+		message = 6
+	}
+	session := on.Last().Session
+	identity := c.Phase1.Of(IdentitySeen).where(func(o *Observation) bool { return o.Session == session }).Last()
+	if identity == nil {
+		return find(PSKMismatch, Likely, on, "the peer's hash differs: the pre-shared keys of the two ends differ").in(Phase1, message).
+			or(damagedValue, MalformedOrCorrupt, IdentityMismatch)
+	}
+	f := find(MalformedOrCorrupt, Likely, append(Part{identity}, on...),
+		fmt.Sprintf("the peer's hash differs although its identity %s can be read: the keys agree, and something that the hash covers was altered", identity.Offered))
+	return f.in(Phase1, message).or("The hash covers the offer, the public values, the cookies and the identity: compare captures of both ends.", PeerQuirk, PSKMismatch)
+}
+
+func identityRefused(c *Case) *Finding {
+	on := c.Phase1.Of(IdentityRefused)
+	if len(on) == 0 {
+		return nil
+	}
+	o := on.Last()
+	summary := "the peer's identity is not one that is allowed here"
+	if o.Offered != "" {
+		summary = fmt.Sprintf("the peer says that it is %s, which is not the identity wanted here", o.Offered)
+	}
+	if o.Wanted != "" {
+		summary += " (" + o.Wanted + ")"
+	}
+	certainty := Likely
+	if o.Authentic {
+		certainty = Certain
+	}
+	return find(IdentityMismatch, certainty, on, summary).in(Phase1, max(o.Message, 5)).
+		or("Only an identity under a hash that holds is the peer's own.", PSKMismatch)
+}
+
+func toldIdentity(c *Case) *Finding {
+	on := notified(c, "INVALID-ID-INFORMATION")
+	if len(on) == 0 {
+		return nil
+	}
+	return find(IdentityMismatch, Likely, on, "the peer refuses the identity that this end presents").in(Phase1, 5).
+		or("Ask for the peer's log: it names the identity that it has for this connection. What cannot be decrypted may look like a wrong identity too.", PSKMismatch)
+}
+
+// toldAuthentication is a peer that says that our proof fails.
+func toldAuthentication(c *Case) *Finding {
+	on := notified(c, "AUTHENTICATION-FAILED", "INVALID-HASH-INFORMATION", "PAYLOAD-MALFORMED", "INVALID-PAYLOAD-TYPE", "UNEQUAL-PAYLOAD-LENGTHS",
+		"INVALID-KEY-INFORMATION", "INVALID-SIGNATURE")
+	if len(on) == 0 {
+		return nil
+	}
+	name := on.Last().Detail
+	a := c.Attempt
+	if a == nil || a.Sent < 5 {
+		if name != "AUTHENTICATION-FAILED" {
+			return find(MalformedOrCorrupt, Possible, on, "the peer cannot use a message of this end ("+name+")").in(Phase1, 0).
+				or(forged+"The peer's log says what it cannot read.", Phase1PolicyMismatch, PSKMismatch, PeerQuirk)
+		}
+		return find(ConnectionNotMatched, Possible, on, "the peer refuses to authenticate this end").in(Phase1, 0).
+			or(forged+"The peer's log says why.", PSKMismatch, IdentityMismatch, AggressiveVsMain)
+	}
+	if on.Last().Authentic {
+		return find(IdentityMismatch, Likely, on, "the peer has read this end's proof and refuses it ("+name+"): the keys agree, the identity does not fit").in(Phase1, 5).
+			or("Ask for the peer's log: it names the identity that it has for this connection.", ConnectionNotMatched, PeerQuirk)
+	}
+	return find(PSKMismatch, Likely, on, "the peer cannot use this end's first encrypted message ("+name+"): the pre-shared keys differ").in(Phase1, 5).
+		or(forged+"Ask for the peer's log: with a wrong key it cannot decrypt, with a wrong identity it names it.", IdentityMismatch, MalformedOrCorrupt)
+}
+
+// refusedUnread is an encrypted notify in answer to message 5. What it says is
+// not known: phase 1 is not up.
+func refusedUnread(c *Case) *Finding {
+	on := c.Phase1.Of(RefusedUnread)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with an encrypted notify instead of its own proof: it refuses this end").in(Phase1, 5).
+		or("Ask for the peer's log: with a wrong key it cannot decrypt message 5, with a wrong identity it names the one that it wants.", IdentityMismatch, ConnectionNotMatched)
+}
+
+// deletedByPeer is the Detail of an SA that the peer has deleted.
+const deletedByPeer = "Deleted by the peer"
+
+// deletedAtOnce is a phase 1 that the peer deletes as soon as it is up, again
+// and again: it does not like what it learned of us last, our identity.
+func deletedAtOnce(c *Case) *Finding {
+	if c.Up || c.TunnelUp {
+		return nil
+	}
+	var on Part
+	for _, up := range c.All.Of(Phase1Up) {
+		for _, o := range c.All.Of(DeleteReceived, SADeleted) {
+			byPeer := o.Kind == DeleteReceived || o.Detail == deletedByPeer
+			if byPeer && o.Phase == Phase1 && o.Session == up.Session && !o.Time.IsZero() && o.Time.Sub(up.Time) < atOnce && o.Time.Sub(up.Time) >= 0 {
+				on = append(on, up, o)
+			}
+		}
+	}
+	if on.Of(Phase1Up).sessions() < 2 {
+		return nil
+	}
+	return find(IdentityMismatch, Possible, on, "the peer deletes phase 1 as soon as it is up, at every attempt").in(Phase1, 6).
+		or("The peer's log says why it deletes.", ConnectionNotMatched, PeerQuirk, XauthNotExpected)
+}

@@ -1,0 +1,161 @@
+package diagnose
+
+import "fmt"
+
+// dataRules are about tunnels that are up and pass nothing, or not all.
+var dataRules = []rule{
+	{"out-and-nothing-in", ESPBlocked, []Kind{Encapsulated}, Possible, inferred, outAndNothingIn},
+	{"in-and-nothing-out", ACLOrNATExemption, []Kind{Decapsulated}, Possible, inferred, inAndNothingOut},
+	{"fell-silent", StaleSA, []Kind{Silent}, Possible, inferred, fellSilent},
+	{"replays", ReplayErrors, []Kind{ReplaySeen}, Likely, seen, replays},
+	{"too-big", FragmentationMTU, []Kind{TooBig, FragmentLost}, Likely, seen, tooBig},
+	{"esp-unauthentic", MalformedOrCorrupt, []Kind{DataDropped}, Likely, seen, espUnauthentic},
+	{"outside-selector", ProxyIdentityMismatch, []Kind{DataDropped}, Likely, seen, outsideSelector},
+	{"wrong-encapsulation", LocalFirewall, []Kind{DataDropped}, Likely, seen, wrongEncapsulation},
+	{"nothing-could-be-sent", RoutingMissing, []Kind{DataDropped}, Likely, seen, sendFailed},
+	{"clear-text", CryptoMapNotApplied, []Kind{ClearTextSeen}, Likely, seen, clearText},
+	{"send-errors", ProxyIdentityMismatch, []Kind{DataDropped}, Possible, inferred, sendErrors},
+}
+
+// enough packets without an answer are no accident.
+const enough = 3
+
+// dropsInbound are reasons for which something came and was not used.
+var dropsInbound = []string{"authentication failed", "bad padding", "selector mismatch", "replay: too old", "replay: duplicate",
+	"wrong encapsulation", "wrong destination", "unknown SPI"}
+
+// flows pairs the counters of each tunnel.
+func (c *Case) flows(yield func(out, in *Observation)) {
+	for _, out := range c.All.Of(Encapsulated) {
+		for _, in := range c.All.Of(Decapsulated) {
+			if in.Pair == out.Pair && in.Session == out.Session {
+				yield(out, in)
+			}
+		}
+	}
+}
+
+// outAndNothingIn is `encaps` without `decaps`.
+func outAndNothingIn(c *Case) *Finding {
+	var on Part
+	c.flows(func(out, in *Observation) {
+		if out.Count >= enough && in.Count == 0 {
+			on = append(on, out, in)
+		}
+	})
+	if len(on) == 0 || c.All.Of(DataDropped).About(dropsInbound...).Total() > 0 {
+		return nil
+	}
+	summary := fmt.Sprintf("the tunnel is up, %d packets went out, and none came back: %s", on[len(on)-2].Count, on.Last().Pair)
+	tell := "See the peer's counters. If it has decapsulated nothing, something drops ESP on the way to it; if it has and encapsulated nothing, the far network does not answer, or has no route back to this one; if it has encapsulated, its ESP is dropped on the way here."
+	if on.Last().Detail == overUDP {
+		return find(RoutingMissing, Possible, on, summary+", in UDP, which does pass").in(PhaseData, 0).
+			or(tell, ACLOrNATExemption, ESPBlocked, StaleSA, LocalFirewall)
+	}
+	return find(ESPBlocked, Possible, on, summary).in(PhaseData, 0).or(tell, RoutingMissing, ACLOrNATExemption, StaleSA, LocalFirewall)
+}
+
+// overUDP is the Detail of counters of a tunnel in UDP.
+const overUDP = "UDP"
+
+// inAndNothingOut is `decaps` without `encaps`.
+func inAndNothingOut(c *Case) *Finding {
+	var on Part
+	c.flows(func(out, in *Observation) {
+		if in.Count >= enough && out.Count == 0 {
+			on = append(on, out, in)
+		}
+	})
+	if len(on) == 0 {
+		return nil
+	}
+	return find(RoutingMissing, Possible, on, fmt.Sprintf("the tunnel is up, %d packets came in, and no answer goes out: %s", on.Last().Count, on.Last().Pair)).in(PhaseData, 0).
+		or("See whether the hosts answer at all, and which way: by a route that leads around this gateway, or through a NAT that changes their addresses before the crypto map sees them.",
+			ACLOrNATExemption, LocalFirewall)
+}
+
+// fellSilent is a tunnel that worked, from which nothing comes any more.
+func fellSilent(c *Case) *Finding {
+	on := c.All.Of(Silent)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(StaleSA, Possible, on, fmt.Sprintf("the tunnel worked, and nothing has come in for %s though packets go out: the peer may have lost its SAs", on.Last().Detail)).in(PhaseData, 0).
+		or("`clear crypto session` makes a new tunnel; if that works the peer had lost the old one. `crypto isakmp keepalive` finds it by itself. Traffic that is never answered looks the same.",
+			ESPBlocked, PeerUnreachable, RoutingMissing, NoFault)
+}
+
+func replays(c *Case) *Finding {
+	on := c.All.Of(ReplaySeen)
+	if on.Total() < enough {
+		return nil
+	}
+	return find(ReplayErrors, Likely, on, fmt.Sprintf("%d packets were dropped as replays: they came twice, or too late for the window", on.Total())).in(PhaseData, 0).
+		or("Packets that priority queues or several paths put out of order need a larger window; packets that come twice are duplicated on the way.", DuplicateRetransmit)
+}
+
+func tooBig(c *Case) *Finding {
+	on := c.All.Of(TooBig, FragmentLost)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(FragmentationMTU, Likely, on, "packets are too large for the path, or their fragments are lost").in(on.Last().Phase, 0).
+		or("See whether small packets pass and large ones do not.", ESPBlocked)
+}
+
+func espUnauthentic(c *Case) *Finding {
+	on := c.All.Of(DataDropped).About("authentication failed", "bad padding")
+	if on.Total() < enough {
+		return nil
+	}
+	return find(MalformedOrCorrupt, Likely, on, fmt.Sprintf("%d ESP packets do not prove authentic: they were altered on the way, or the two ends made different keys", on.Total())).in(PhaseData, 0).
+		or("If every packet fails, the peer derives other keys or truncates the integrity check to another length; if some do, the way damages them.", PeerQuirk)
+}
+
+func outsideSelector(c *Case) *Finding {
+	on := c.All.Of(DataDropped).About("selector mismatch")
+	if on.Total() < enough {
+		return nil
+	}
+	return find(ProxyIdentityMismatch, Likely, on, fmt.Sprintf("%d packets came through the tunnel that are outside of what was agreed for it", on.Total())).in(PhaseData, 0).
+		or("The peer puts more into the tunnel than its identities said.", PeerQuirk)
+}
+
+func wrongEncapsulation(c *Case) *Finding {
+	on := c.All.Of(DataDropped).About("wrong encapsulation", "wrong destination")
+	if on.Total() < enough {
+		return nil
+	}
+	return find(LocalFirewall, Likely, on, "ESP comes in another encapsulation or to another address than was agreed: a NAT changes it on the way").in(PhaseData, 0).
+		or("A capture shows whether it comes as protocol 50 or in UDP 4500.", PeerQuirk)
+}
+
+func sendFailed(c *Case) *Finding {
+	on := c.All.Of(DataDropped).About("send failed")
+	if on.Total() == 0 {
+		return nil
+	}
+	return find(RoutingMissing, Likely, on, fmt.Sprintf("the host refused to send %d encrypted packets", on.Total())).in(PhaseData, 0).
+		or("See the host's route to the peer and its own packet filter.", LocalFirewall)
+}
+
+// clearText is traffic of the peer's that should have come encrypted.
+func clearText(c *Case) *Finding {
+	on := c.All.After(Phase2Up).Of(ClearTextSeen)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(CryptoMapNotApplied, Likely, on, "packets come in clear that the crypto map here wants encrypted: the peer does not protect them").in(PhaseData, 0).
+		or("See whether the peer's crypto map is on the interface that faces this end, and whether its access list names this traffic.", ACLOrNATExemption, ProxyIdentityMismatch, RoutingMissing)
+}
+
+// sendErrors are packets that waited for SAs which did not come. Only a table of
+// counters tells of them when nothing else is known.
+func sendErrors(c *Case) *Finding {
+	on := c.All.Of(DataDropped).About("no SA")
+	if on.Total() < enough || c.TunnelUp {
+		return nil
+	}
+	return find(Phase2TransformMismatch, Possible, on, fmt.Sprintf("%d packets asked for the tunnel and were dropped, because no SA came up", on.Total())).in(Phase2, 0).
+		or("The history of the negotiation says where it stops.", ProxyIdentityMismatch, PFSMismatch, PeerUnreachable)
+}

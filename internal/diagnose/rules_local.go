@@ -1,0 +1,92 @@
+package diagnose
+
+// localRules are about what is, or is not, configured at this end. They need no
+// conclusion: who has the configuration knows.
+var localRules = []rule{
+	{"map-not-applied", CryptoMapNotApplied, []Kind{MapNotApplied}, Certain, seen, mapNotApplied},
+	{"map-incomplete", CryptoMapNotApplied, []Kind{MapIncomplete}, Certain, seen, mapIncomplete},
+	{"interface-down", CryptoMapNotApplied, []Kind{InterfaceDown}, Certain, seen, interfaceDown},
+	{"not-enabled", CryptoMapNotApplied, []Kind{NotEnabled}, Certain, seen, notEnabled},
+	{"wrong-local-address", ConnectionNotMatched, []Kind{NotEnabled}, Likely, seen, wrongLocalAddress},
+}
+
+// dead says whether nothing active here is for the peer.
+func (c *Case) dead() bool { return len(c.configured()) == 0 && !c.Up && !c.TunnelUp }
+
+func mapNotApplied(c *Case) *Finding {
+	on := c.All.Of(MapNotApplied)
+	if len(on) == 0 || !c.dead() {
+		return nil
+	}
+	return find(CryptoMapNotApplied, Certain, append(on, c.Phase1.Of(NotEnabled)...), on.Last().Place+" is on no interface: it protects nothing, and this end does not negotiate").in(PhaseNone, 0)
+}
+
+func mapIncomplete(c *Case) *Finding {
+	on := c.All.Of(MapIncomplete)
+	if len(on) == 0 || !c.dead() {
+		return nil
+	}
+	return find(CryptoMapNotApplied, Certain, append(on, c.Phase1.Of(NotEnabled)...), on.Last().Place+" stays disabled: it has no "+on.Last().Detail).in(PhaseNone, 0)
+}
+
+func interfaceDown(c *Case) *Finding {
+	on := c.All.Of(InterfaceDown)
+	if len(on) == 0 || !c.dead() {
+		return nil
+	}
+	return find(CryptoMapNotApplied, Certain, on, on.Last().Place+", which has the crypto map, is down").in(PhaseNone, 0)
+}
+
+// Details of NotEnabled.
+const (
+	isakmpOff = "ISAKMP is off"
+)
+
+// notEnabled is a first message to an address where no crypto map is active, or
+// the knowledge that ISAKMP is off.
+func notEnabled(c *Case) *Finding {
+	on := c.Phase1.Of(NotEnabled)
+	if len(on) == 0 {
+		return nil
+	}
+	if off := on.About(isakmpOff); len(off) > 0 {
+		return find(CryptoMapNotApplied, Certain, off, "ISAKMP is off here: `no crypto isakmp enable` is configured").in(PhaseNone, 0)
+	}
+	if len(c.configured()) > 0 {
+		return nil // elsewhere, or since
+	}
+	certainty := Likely
+	if c.Surveyed {
+		certainty = Certain
+	}
+	return find(CryptoMapNotApplied, certainty, on, "the peer calls, and no crypto map is active on the interface "+at(on.Last())).in(Phase1, 1).
+		or("See which interface the peer calls: one without a crypto map may be the wrong one.", ConnectionNotMatched)
+}
+
+func at(o *Observation) string {
+	if !o.Local.IsValid() {
+		return "that it calls"
+	}
+	return "with " + o.Local.String()
+}
+
+// wrongLocalAddress is a peer that calls another address of this gateway than
+// the one with the crypto map.
+func wrongLocalAddress(c *Case) *Finding {
+	on := c.Phase1.Of(NotEnabled)
+	on = on.where(func(o *Observation) bool { return o.Detail != isakmpOff })
+	if len(on) == 0 {
+		return nil
+	}
+	for _, conf := range c.configured() {
+		if conf.Local == on.Last().Local {
+			return nil // applied since
+		}
+	}
+	if len(c.configured()) == 0 {
+		return nil
+	}
+	conf := c.configured().Last()
+	return find(ConnectionNotMatched, Likely, append(on, conf), "the peer calls the address "+on.Last().Local.String()+", and "+conf.Place+" is active on "+conf.Local.String()).in(Phase1, 1).
+		or("See which address the peer is configured with.", CryptoMapNotApplied)
+}
