@@ -37,6 +37,7 @@ type fakeRouter struct {
 	pings       []PingRequest
 	probes      []PingProbe
 	pingErr     error
+	hosts       []HostName
 }
 
 var (
@@ -78,6 +79,15 @@ func (f *fakeRouter) History(peer netip.Addr) []trace.Record {
 		}
 	}
 	return out
+}
+func (f *fakeRouter) HostNames() []HostName { return f.hosts }
+func (f *fakeRouter) HostAddresses(name string) []netip.Addr {
+	for _, h := range f.hosts {
+		if h.Name == name {
+			return h.Addresses
+		}
+	}
+	return nil
 }
 func (f *fakeRouter) HistoryLost(netip.Addr) uint64 { return f.lost }
 func (f *fakeRouter) Debug() *Debug                 { return &f.debug }

@@ -150,6 +150,13 @@ func descriptions(r Router) map[string]string {
 			}
 		}
 	}
+	for _, c := range r.Connections() {
+		for _, a := range c.Former { // where a peer by name was before
+			for _, p := range peersOf(r.Config(), c.Map, c.Seq) {
+				all[a.String()] = all[p.String()]
+			}
+		}
+	}
 	for _, c := range r.Instances() {
 		if d := r.Config().DynamicMap(c.DynamicMap); d != nil {
 			for _, e := range d.Entries {

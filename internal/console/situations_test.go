@@ -28,6 +28,7 @@ var situations = []struct {
 	{"many", many},
 	{"counters", counters},
 	{"dynamic", dynamic},
+	{"names", named},
 }
 
 func nothingConfigured(*testing.T) *fakeRouter { return &fakeRouter{cfg: config.New()} }
