@@ -13,6 +13,7 @@ type Holdings struct {
 	SAs         int // ISAKMP SAs, dead ones included
 	Negotiating int // of them
 	HalfOpen    int
+	Unproven    int
 	Peers       int
 	Waiting     int // requests
 	Nodes       int // quick modes, those that are over and kept included
@@ -26,8 +27,8 @@ type Holdings struct {
 
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
-	h := Holdings{HalfOpen: e.halfOpen.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: e.assemblies + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
+	h := Holdings{HalfOpen: e.halfOpen.count, Unproven: e.unproven.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
+		Assemblies: len(e.assembling) + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -62,8 +63,9 @@ type audit struct {
 	timers map[*timer]bool // of all that is there, whether set or not
 	faults []error
 
-	numSAs, responders, halfOpen, assemblies, busy int
-	keyPairs                                       map[uint32]bool // by number
+	numSAs, responders, assemblies, busy int
+	stages                               [unproven + 1]int
+	keyPairs                             map[uint32]bool // by number
 }
 
 func (a *audit) must(ok bool, format string, args ...any) {
@@ -99,9 +101,7 @@ func (a *audit) sa(s *sa) {
 		a.responders++
 		a.must(e.byInitial[initialKey{s.cookieI, s.opened}] == s, "SA %d is not found by its first message", s.id)
 	}
-	if s.halfOpen {
-		a.halfOpen++
-	}
+	a.stages[s.stage]++
 	if s.assembly != nil {
 		a.assemblies++
 		a.must(a.set(&s.assembly.end), "SA %d waits for fragments without an end", s.id)
@@ -116,7 +116,7 @@ func (a *audit) sa(s *sa) {
 	case s.up():
 		a.must(retry && life, "SA %d has no end", s.id)
 		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
-		a.must(len(s.waiting) == 0 && !s.halfOpen, "SA %d is up and something waits", s.id)
+		a.must(len(s.waiting) == 0 && s.stage == proven, "SA %d is up and something waits", s.id)
 		a.must(dpd || e.cfg.Keepalive == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
 	default:
 		a.must(s.handshake != nil && (retry || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
@@ -246,27 +246,33 @@ func (a *audit) counts() {
 	e := a.e
 	a.must(len(e.byCookies) == a.numSAs, "%d cookies of %d SAs", len(e.byCookies), a.numSAs)
 	a.must(len(e.byInitial) == a.responders, "%d first messages of %d responders", len(e.byInitial), a.responders)
-	a.must(e.assemblies == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", e.assemblies, a.assemblies)
+	a.must(len(e.assembling) == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", len(e.assembling), a.assemblies)
 	a.must(len(e.firstParts) <= maxFirst, "%d first messages lack fragments", len(e.firstParts))
 	for _, x := range e.firstParts {
 		a.must(a.set(&x.end), "a first message waits for fragments without an end")
 	}
 	a.must(e.dhNumbers.count() == len(a.keyPairs), "%d key pairs counted, %d there", e.dhNumbers.count(), len(a.keyPairs))
 	a.must(len(e.questions) >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
-	a.must(e.halfOpen.count == a.halfOpen && a.halfOpen <= e.cfg.maxHalfOpen(), "%d half-open SAs counted, %d there", e.halfOpen.count, a.halfOpen)
-	queued := 0
-	for _, s := range e.halfOpen.queue {
-		if s.halfOpen {
-			queued++
-		}
-	}
-	a.must(queued == a.halfOpen, "%d half-open SAs are queued, %d there", queued, a.halfOpen)
+	a.backlog(&e.halfOpen, e.cfg.maxHalfOpen(), "half-open")
+	a.backlog(&e.unproven, e.cfg.maxUnproven(), "unproven")
 	for tag := range e.preferred {
 		a.must(e.conns.byTag[tag] != nil, "a preferred peer of connection %d, which is gone", tag)
 	}
 	for pair := range e.invalidSPI {
 		a.must(len(e.conns.byEnds[pair]) > 0, "a limit for %s, which is no connection's peer", pair.remote)
 	}
+}
+
+func (a *audit) backlog(b *backlog, limit int, what string) {
+	there := a.stages[b.stage]
+	a.must(b.count == there && there <= limit, "%d %s SAs counted, %d there", b.count, what, there)
+	queued := 0
+	for _, s := range b.queue {
+		if s.stage == b.stage {
+			queued++
+		}
+	}
+	a.must(queued == there, "%d %s SAs are queued, %d there", queued, what, there)
 }
 
 // queue checks the deadlines: their order, and that each is of something that

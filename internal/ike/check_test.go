@@ -80,7 +80,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"dead SA without a purge", "never purged", func(e *Engine) { e.timers.clear(&e.someSA(dead).retry) }},
 		{"dead SA with its keys", "keeps something", func(e *Engine) { e.someSA(dead).cipher = e.someSA(up).cipher }},
 		{"SA without its lifetime", "has no end", func(e *Engine) { e.timers.clear(&e.someSA(up).life) }},
-		{"negotiation that waits forever", "waits forever", func(e *Engine) { e.timers.clear(&e.someSA(func(s *sa) bool { return s.halfOpen }).retry) }},
+		{"negotiation that waits forever", "waits forever", func(e *Engine) { e.timers.clear(&e.someSA(func(s *sa) bool { return s.halfOpen() }).retry) }},
 		{"quick mode that waits forever", "waits forever", func(e *Engine) {
 			for _, n := range e.someSA(func(s *sa) bool { return s.unfinished() > 0 }).nodes {
 				e.timers.clear(&n.retry)
@@ -102,7 +102,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"pair behind itself", "supersedes itself", func(e *Engine) { e.someChild().superseder = e.someChild() }},
 		{"counter of half-open SAs", "half-open SAs counted", func(e *Engine) { e.halfOpen.count++ }},
 		{"half-open SA out of the queue", "are queued", func(e *Engine) { e.halfOpen.queue = nil }},
-		{"counter of assemblies", "assemblies counted", func(e *Engine) { e.assemblies++ }},
+		{"counter of assemblies", "assemblies counted", func(e *Engine) { e.assembling = append(e.assembling, e.someSA(up)) }},
 		{"preferred peer of no connection", "preferred peer", func(e *Engine) { e.preferred[99] = spokeAddr }},
 		{"limit for no peer", "is no connection's peer", func(e *Engine) { e.invalidSPI[addrPair{}] = &time.Time{} }},
 		{"timer of what is gone", "of something that is gone", func(e *Engine) { e.timers.set(&timer{}, e.now.Add(time.Hour)) }},

@@ -47,6 +47,9 @@ type Config struct {
 	// MaxHalfOpen bounds the responder's SAs whose peer has not yet come back
 	// from its address with our cookie; 0 is DefaultMaxHalfOpen.
 	MaxHalfOpen int
+	// MaxUnproven bounds those whose peer has come back and is not authenticated
+	// yet; 0 is DefaultMaxUnproven.
+	MaxUnproven int
 
 	// Rand feeds cookies, nonces, SPIs, message IDs and exponents.
 	Rand io.Reader
@@ -70,6 +73,7 @@ const (
 	DefaultRetransmitInterval = 10 * time.Second
 	DefaultRetransmitTries    = 5
 	DefaultMaxHalfOpen        = 4096
+	DefaultMaxUnproven        = 4096
 )
 
 // Keepalive is `crypto isakmp keepalive`.
@@ -201,4 +205,11 @@ func (c *Config) maxHalfOpen() int {
 		return c.MaxHalfOpen
 	}
 	return DefaultMaxHalfOpen
+}
+
+func (c *Config) maxUnproven() int {
+	if c.MaxUnproven > 0 {
+		return c.MaxUnproven
+	}
+	return DefaultMaxUnproven
 }

@@ -26,7 +26,8 @@ type Engine struct {
 	byCookies map[cookiePair]*sa
 	byInitial map[initialKey]*sa // responder SAs by the peer's first message
 	byAddrs   map[addrPair][]*sa // oldest first
-	halfOpen  halfOpen
+	halfOpen  backlog
+	unproven  backlog
 	peers     map[peerKey]*peer
 	children  map[uint32]*child // by our inbound SPI
 	byEnds    map[addrPair][]*child
@@ -36,7 +37,7 @@ type Engine struct {
 
 	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
 
-	assemblies int                    // messages that lack fragments, of all SAs
+	assembling []*sa                  // with a message that lacks fragments, the oldest first
 	firstParts map[firstKey]*assembly // first messages that lack some
 
 	invalidSPI  map[addrPair]*time.Time // when ESP of a connection's peer for no SA was last told
@@ -74,6 +75,8 @@ func New(cfg Config) *Engine {
 		preferred:  make(map[uint32]netip.Addr),
 		invalidSPI: make(map[addrPair]*time.Time),
 		questions:  make(map[uint64]func(DHResult)),
+		halfOpen:   backlog{stage: halfOpen},
+		unproven:   backlog{stage: unproven},
 	}
 }
 

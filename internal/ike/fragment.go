@@ -3,6 +3,7 @@ package ike
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -115,12 +116,24 @@ func (a *assembly) add(f isakmp.Fragment) {
 func (s *sa) assembling() *assembly { return s.assembly }
 
 func (s *sa) startAssembly(id uint16) *assembly {
-	if s.e.assemblies >= maxAssemblies {
+	if len(s.e.assembling) >= maxAssemblies && !s.e.giveUpAssemblyFor(s) {
 		return nil
 	}
-	s.e.assemblies++
+	s.e.assembling = append(s.e.assembling, s)
 	s.assembly = s.e.newAssembly(id, s)
 	return s.assembly
+}
+
+// giveUpAssemblyFor makes room for a message of s: the oldest of an SA that is
+// not up leaves, since anybody can have such. Only an SA that is up takes the
+// place of another's.
+func (e *Engine) giveUpAssemblyFor(s *sa) bool {
+	i := slices.IndexFunc(e.assembling, func(o *sa) bool { return !o.up() })
+	if i < 0 && !s.up() {
+		return false
+	}
+	e.assembling[max(i, 0)].giveUpAssembly()
+	return true
 }
 
 // newAssembly begins a message, which its owner gives up after a while.
@@ -145,7 +158,7 @@ func (s *sa) dropAssembly() {
 		return
 	}
 	s.e.timers.clear(&s.assembly.end)
-	s.e.assemblies--
+	s.e.assembling = without(s.e.assembling, s)
 	s.assembly = nil
 }
 

@@ -2,65 +2,76 @@ package ike
 
 import "qmidle/internal/trace"
 
-// halfOpen is the bounded table of responder SAs whose peer has not yet shown,
-// by sending message 3 from its address with our cookie, that it exists. Such
-// an SA costs its record and no exponentiation.
-type halfOpen struct {
+// stage says how far the peer of a responder's SA has proven itself.
+type stage uint8
+
+const (
+	proven   stage = iota // it is authenticated, or we began
+	halfOpen              // it has sent message 1, from what may be another's address
+	unproven              // it has sent message 3 from there with our cookie, so that it exists
+)
+
+// backlog is a bounded table of the SAs in one stage. A half-open SA costs its
+// record and no exponentiation, an unproven one two of them. An SA that ended
+// stays counted until its purge, since it still costs its record.
+type backlog struct {
+	stage stage
 	queue []*sa // oldest first; may hold some that have left
 	count int
 }
 
+func (s *sa) halfOpen() bool { return s.stage == halfOpen }
+
 // add admits s, evicting the oldest when the table is full.
-func (h *halfOpen) add(s *sa, limit int) {
-	for h.count >= limit {
-		h.evictOldest()
+func (b *backlog) add(s *sa, limit int) {
+	for b.count >= limit {
+		b.evictOldest()
 	}
-	s.halfOpen = true
-	h.count++
-	h.queue = append(h.queue, s)
+	s.stage = b.stage
+	b.count++
+	b.queue = append(b.queue, s)
 }
 
-func (h *halfOpen) evictOldest() {
-	for len(h.queue) > 0 {
-		s := h.queue[0]
-		h.queue[0] = nil
-		h.queue = h.queue[1:]
-		if !s.halfOpen {
+func (b *backlog) evictOldest() {
+	for len(b.queue) > 0 {
+		s := b.queue[0]
+		b.queue[0] = nil
+		b.queue = b.queue[1:]
+		if s.stage != b.stage {
 			continue
 		}
 		s.e.stats.Evicted++
-		s.halfOpen = false
-		h.count--
+		s.stage = proven
+		b.count--
 		s.deleteSA(trace.ReasonEvicted)
 		s.purge()
 		return
 	}
-	h.count = 0
+	b.count = 0
 }
 
-// remove takes s out of the table: it went on, or it ended. One that was
-// refused stays counted until its purge, since it still costs its record.
-func (h *halfOpen) remove(s *sa) {
-	if !s.halfOpen {
+// remove takes s out of the table: it went on, or it is purged.
+func (b *backlog) remove(s *sa) {
+	if s.stage != b.stage {
 		return
 	}
-	s.halfOpen = false
-	h.count--
-	h.compact()
+	s.stage = proven
+	b.count--
+	b.compact()
 }
 
 // compact drops those that have left once they are the greater part, so that
 // the queue stays within twice the table.
-func (h *halfOpen) compact() {
-	if len(h.queue) < 64 || len(h.queue) < 2*h.count {
+func (b *backlog) compact() {
+	if len(b.queue) < 64 || len(b.queue) < 2*b.count {
 		return
 	}
-	kept := h.queue[:0]
-	for _, s := range h.queue {
-		if s.halfOpen {
+	kept := b.queue[:0]
+	for _, s := range b.queue {
+		if s.stage == b.stage {
 			kept = append(kept, s)
 		}
 	}
-	clear(h.queue[len(kept):])
-	h.queue = kept
+	clear(b.queue[len(kept):])
+	b.queue = kept
 }

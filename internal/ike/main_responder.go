@@ -153,6 +153,9 @@ func (s *sa) refusePhase1() {
 func (m *message) mainMode3() {
 	s := m.s
 	s.e.halfOpen.remove(s)
+	if s.stage != unproven {
+		s.e.unproven.add(s, s.e.cfg.maxUnproven())
+	}
 	if !m.takeKeyExchange(trace.StateRMM3) {
 		return
 	}

@@ -246,6 +246,7 @@ func (s *sa) finishPhase1(role trace.Role) {
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateP1Complete)
 	s.show = trace.QMIdle
 	e.stats.Phase1Up++
+	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.set(&s.life, s.expires)
 	tell := s.handshake.shorter

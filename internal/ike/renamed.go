@@ -71,7 +71,7 @@ func (c *child) replaces(o *child) bool {
 
 // endUnfinished ends a negotiation with a peer that has moved since.
 func (s *sa) endUnfinished(why trace.Reason) bool {
-	if s.up() || s.halfOpen || !s.e.moved(s.pair()) {
+	if s.up() || s.halfOpen() || !s.e.moved(s.pair()) {
 		return false
 	}
 	s.deleteSA(why)

@@ -86,7 +86,7 @@ func (e *Engine) budding(p addrPair) *sa { return e.buddingFor(&Connection{}, p)
 // several are behind one NAT.
 func (e *Engine) buddingFor(conn *Connection, p addrPair) *sa {
 	for _, s := range e.byAddrs[p] {
-		if !s.dead && !s.halfOpen && !s.up() && s.reaches(conn.Remote) && s.serves(conn) {
+		if !s.dead && !s.halfOpen() && !s.up() && s.reaches(conn.Remote) && s.serves(conn) {
 			return s
 		}
 	}

@@ -68,8 +68,8 @@ type sa struct {
 	invalidSPI           time.Time // when INVALID-SPI was last sent
 	heard                time.Time // last authenticated message of the peer
 	dead                 bool
-	halfOpen             bool
-	unlocked             bool // the reference to peer is given back
+	stage                stage // of a responder
+	unlocked             bool  // the reference to peer is given back
 	agreed               bool
 	reason               trace.Reason
 }
@@ -214,6 +214,7 @@ func (s *sa) purge() {
 	e := s.e
 	s.emit(&trace.SAPurged{})
 	e.halfOpen.remove(s)
+	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.clear(&s.life)
 	delete(e.byCookies, cookiePair{s.cookieI, s.cookieR})
