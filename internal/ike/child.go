@@ -30,9 +30,8 @@ type child struct {
 	created       time.Time
 	carries       time.Time // since when the outbound SA is there
 	order         uint64    // place in Engine.order
-	expires       time.Time
-	life          timer
-	renewal       timer // of what comes next: the outbound SA's settling, the successor, the end behind that
+	life          timer     // its end; not set without a lifetime in seconds
+	renewal       timer     // of what comes next: the outbound SA's settling, the successor, the end behind that
 	idle          timer
 	idleSince     time.Time // where no packet is later
 	window        int       // of replay
@@ -118,8 +117,7 @@ func (e *Engine) installInbound(c *child) {
 	c.emit(&trace.IPsecSACreated{Inbound: true, Destination: c.local.Addr(), SPI: c.in.spi, Suite: c.suite, Conn: c.inConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
 	if c.lives.Seconds != 0 {
-		c.expires = e.now.Add(time.Duration(c.lives.Seconds) * time.Second)
-		e.timers.set(&c.life, c.expires)
+		e.timers.set(&c.life, e.now.Add(time.Duration(c.lives.Seconds)*time.Second))
 	}
 }
 

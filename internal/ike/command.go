@@ -166,7 +166,7 @@ func (c *child) snapshot() IPsecSA {
 	return IPsecSA{Connection: c.conn, Configured: c.e.Configured(c.conn), Line: c.line, Local: c.local, Remote: c.remote,
 		LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
 		InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
-		Created: c.created, Expires: c.expires, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window}
+		Created: c.created, Expires: c.life.at, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window}
 }
 
 // Configured returns the tag of the connection that the configuration has: of an

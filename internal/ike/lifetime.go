@@ -139,8 +139,7 @@ func (c *child) shorten(seconds uint32) {
 		return
 	}
 	c.lives.Seconds = seconds
-	c.expires = c.created.Add(time.Duration(seconds) * time.Second)
-	c.e.timers.set(&c.life, c.expires)
+	c.e.timers.set(&c.life, c.created.Add(time.Duration(seconds)*time.Second))
 	if c.sends() {
 		c.startRenewal()
 	}

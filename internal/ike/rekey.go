@@ -24,6 +24,9 @@ const (
 	drain = 5 * time.Second
 	// renewalInterval is how often an end looks again whether it has to renew.
 	renewalInterval = 15 * time.Second
+	// leastUse is how soon a pair is renewed because of its volume: a peer may
+	// tell one that a packet uses up.
+	leastUse = 100 * time.Millisecond
 )
 
 // margin is how long before the end of a lifetime its successor is negotiated.
@@ -40,11 +43,18 @@ func margin(life time.Duration, leads bool, spread uint8) time.Duration {
 
 // startRenewal arms the timer of a pair that is ready.
 func (c *child) startRenewal() {
-	if c.superseder != nil || c.lives.Seconds == 0 {
+	if c.superseder != nil {
+		return
+	}
+	if c.exhausted {
+		c.renewForVolume()
+		return
+	}
+	if c.lives.Seconds == 0 {
 		return
 	}
 	life := time.Duration(c.lives.Seconds) * time.Second
-	c.e.timers.set(&c.renewal, c.expires.Add(-margin(life, c.initiator, uint8(c.in.spi))))
+	c.e.timers.set(&c.renewal, c.life.at.Add(-margin(life, c.initiator, uint8(c.in.spi))))
 }
 
 // renewalDue completes a pair that has settled, negotiates its successor, or
@@ -97,15 +107,22 @@ func (c *child) used() bool {
 func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 	e.begin(now, fx)
 	c := e.children[inboundSPI]
-	if c == nil || !c.sends() || c.superseder != nil || c.exhausted {
+	if c == nil || c.superseder != nil || c.exhausted {
 		return
 	}
 	c.exhausted = true
+	if c.sends() {
+		c.startRenewal()
+	}
+}
+
+// renewForVolume arms the timer of a pair that is exhausted.
+func (c *child) renewForVolume() {
 	wait := time.Second + time.Duration(uint8(c.in.spi))*4*time.Millisecond
 	if c.initiator {
 		wait = 0
 	}
-	e.timers.set(&c.renewal, now.Add(wait))
+	c.e.timers.set(&c.renewal, later(c.e.now.Add(wait), c.created.Add(leastUse)))
 }
 
 // supersede retires the older pairs of the same traffic: packets go out by c.
