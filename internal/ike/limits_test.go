@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func TestUnfinishedQuickModesAreBounded(t *testing.T) {
 	h, payloads := inClear(t, p.hub.newest(), first.lastOut)
 	for i := range 300 {
 		h.MessageID = uint32(i) + 1
-		_, body := chained(payloads)
+		_, body := chained(withSPI(t, payloads, uint32(i)+0x1000))
 		data := p.hub.newest().asItsPeer(h, body)
 		p.do(p.hub, func(e *Engine, fx *Effects) { e.Datagram(p.now, s.remote, s.local, data, fx) })
 	}
@@ -80,6 +81,25 @@ func TestUnfinishedQuickModesAreBounded(t *testing.T) {
 	if n := len(p.hub.sas); n != 0 {
 		t.Errorf("%d SAs of quick modes that nobody finished", n)
 	}
+}
+
+// withSPI is an offer's payloads with another SPI.
+func withSPI(t testing.TB, payloads []isakmp.Payload, spi uint32) []isakmp.Payload {
+	payloads = slices.Clone(payloads)
+	for i, p := range payloads {
+		if p.Type != isakmp.PayloadSA {
+			continue
+		}
+		sa, err := isakmp.ParseSA(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j := range sa.Proposals {
+			sa.Proposals[j].SPI = spiOctets(spi)
+		}
+		payloads[i].Body = isakmp.AppendSA(nil, sa)
+	}
+	return payloads
 }
 
 // limited is a source of randomness that fails after some octets.

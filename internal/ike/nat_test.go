@@ -266,10 +266,11 @@ func TestNATKeepalives(t *testing.T) {
 	}
 }
 
-// Two spokes behind one NAT are two peers.
-func TestTwoSpokesBehindOneNAT(t *testing.T) {
+// twoBehindOneNAT is a hub with tunnels to two spokes that are seen at one
+// address: the pair's is the second.
+func twoBehindOneNAT(t *testing.T) (p *pair, first *side) {
 	second := netip.MustParseAddr("10.0.0.43")
-	p := newNATPair(t, func(hub, _ *Config) {
+	p = newNATPair(t, func(hub, _ *Config) {
 		c := *hub.Connections[0]
 		line := c.ACL[0]
 		line.Remote = policy.ProxyFromPrefix(netip.MustParsePrefix("192.168.30.0/24"), 0, 0)
@@ -278,7 +279,7 @@ func TestTwoSpokesBehindOneNAT(t *testing.T) {
 	})
 	p.connect()
 	p.checkUp()
-	first := p.spoke
+	first = p.spoke
 	cfg := configFor(second, hubAddr, netip.MustParsePrefix("192.168.30.0/24"), hubNet)
 	cfg.NATT = []trace.NATTVersion{trace.NATTRFC3947}
 	p.spoke = newSide("second", cfg, 5)
@@ -294,6 +295,12 @@ func TestTwoSpokesBehindOneNAT(t *testing.T) {
 	if p.hub.upSAs() != 2 || len(p.hub.sas) != 4 || len(p.spoke.sas) != 2 {
 		t.Fatalf("the hub has %d ISAKMP and %d IPsec SAs, the second spoke %d", p.hub.upSAs(), len(p.hub.sas), len(p.spoke.sas))
 	}
+	return p, first
+}
+
+// Two spokes behind one NAT are two peers.
+func TestTwoSpokesBehindOneNAT(t *testing.T) {
+	p, first := twoBehindOneNAT(t)
 	// The second deletes its own SAs; those of the first are not its.
 	victim := first.engine.IPsecSAs()[0]
 	p.deliver(p.inform(p.spoke, isakmp.PayloadDelete, deleteOf(isakmp.ProtocolESP, spiOctets(victim.InSPI))))

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -197,6 +198,19 @@ func (n *node) takeKeyPair(k *keymat.KeyPair) {
 	if n.keys = k; k != nil {
 		n.dhNumber = n.s.e.dhNumbers.take()
 	}
+}
+
+// freeSPI is offeredSPI, and false also for an SPI by which we send to the peer
+// already, or to another behind the same NAT: SAs are told apart by the address
+// and the SPI, so that a second one would take the first down with it.
+func (s *sa) freeSPI(p isakmp.Proposal) (spi uint32, ok bool) {
+	spi, ok = offeredSPI(p)
+	return spi, ok && !s.e.sendsBy(s.pair(), spi)
+}
+
+// sendsBy says whether a pair between two ends has an outbound SPI.
+func (e *Engine) sendsBy(ends addrPair, spi uint32) bool {
+	return slices.ContainsFunc(e.byEnds[ends], func(c *child) bool { return c.out.spi == spi })
 }
 
 func (n *node) eventSuite() trace.IPsecSuite {

@@ -146,8 +146,11 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 		refusal, ok = policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(n.pfs)}, false
 	}
 	var spiOK bool
-	n.outSPI, spiOK = offeredSPI(prop)
-	if !ok || !spiOK {
+	n.outSPI, spiOK = s.freeSPI(prop)
+	if ok && !spiOK {
+		refusal, ok = policy.ESPRefusal{Attr: trace.IPsecAttrSPI, Offered: n.outSPI}, false
+	}
+	if !ok {
 		s.emit(&trace.IPsecTransformRefused{Attr: refusal.Attr, Offered: refusal.Offered, Wanted: refusal.Wanted})
 		s.emit(&trace.IPsecTransformJudged{})
 		return false
@@ -182,7 +185,7 @@ func (n *node) quickMode3Send(r DHResult) {
 	if s.dead || n.done {
 		return
 	}
-	if r.Err != nil {
+	if r.Err != nil || s.e.sendsBy(s.pair(), n.outSPI) {
 		n.abandon()
 		return
 	}

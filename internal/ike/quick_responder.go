@@ -115,9 +115,13 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	s := n.s
 	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
 	o := policy.ParseESPOffer(prop.Protocol, t)
-	outSPI, ok := offeredSPI(prop)
+	outSPI, ok := s.freeSPI(prop)
 	if o.Unknown != 0 || !ok {
-		s.emit(&trace.IPsecTransformRefused{Attr: trace.IPsecAttrUnknown, Offered: uint32(o.Unknown)})
+		refusal := &trace.IPsecTransformRefused{Attr: trace.IPsecAttrUnknown, Offered: uint32(o.Unknown)}
+		if o.Unknown == 0 {
+			refusal.Attr, refusal.Offered = trace.IPsecAttrSPI, outSPI
+		}
+		s.emit(refusal)
 		s.emit(&trace.IPsecTransformJudged{})
 		return false
 	}
@@ -244,7 +248,7 @@ func (n *node) quickMode2Send(r DHResult) {
 		return
 	}
 	n.nonceR = make([]byte, nonceLen)
-	if r.Err != nil || !s.e.random(n.nonceR) || !n.becomeInstance() {
+	if r.Err != nil || s.e.sendsBy(s.pair(), n.outSPI) || !s.e.random(n.nonceR) || !n.becomeInstance() {
 		n.reject()
 		return
 	}

@@ -160,10 +160,11 @@ const (
 	IPsecAttrLife
 	IPsecAttrProxy
 	IPsecAttrProfile // the ISAKMP profile of the crypto map entry
+	IPsecAttrSPI
 	IPsecAttrUnknown
 )
 
-var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "ISAKMP profile", "unknown"}
+var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "ISAKMP profile", "SPI", "unknown"}
 
 func (a IPsecAttr) String() string { return name(ipsecAttrNames[:], a) }
 
