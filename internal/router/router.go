@@ -74,6 +74,7 @@ type Router struct {
 	lastTag   uint32 // of a connection
 
 	clearText clearTextLimit
+	messages  messageLimit
 }
 
 // New makes a router of a configuration that has loaded without errors. It
@@ -154,10 +155,7 @@ func (r *Router) Record(rec *trace.Record) {
 	shown := r.condition.Shows(rec.Remote.Addr())
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	if r.opts.Text != nil {
-		r.text = r.ios.Append(r.text[:0], rec)
-		if len(r.text) > 0 {
-			r.opts.Text(r.text)
-		}
+		r.print(rec)
 	}
 	if r.opts.JSON != nil {
 		r.opts.JSON(trace.AppendJSON(nil, rec))

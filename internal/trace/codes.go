@@ -102,5 +102,6 @@ const (
 	CodeProfileRefused
 	CodeNameResolved
 	CodeNameNotResolved
+	CodeMessagesLost
 	NumCodes
 )

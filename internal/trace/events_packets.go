@@ -16,3 +16,13 @@ func (e *ClearTextReceived) Fields(f *Fields) {
 	f.Addr("destination", &e.Dst)
 	f.U8("protocol", &e.Protocol)
 }
+
+// MessagesLost says how many system messages about dropped datagrams were not
+// printed: anybody can cause them, at any rate.
+type MessagesLost struct{ Count uint32 }
+
+// Code implements Event.
+func (*MessagesLost) Code() Code { return CodeMessagesLost }
+
+// Fields implements Event.
+func (e *MessagesLost) Fields(f *Fields) { f.U32("count", &e.Count) }

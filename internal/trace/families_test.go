@@ -315,7 +315,7 @@ func systemMessages() []Record {
 	for _, t := range []isakmp.ExchangeType{2, 4, 5, 6} {
 		s.add(&ModeFailure{t})
 	}
-	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47})
+	s.add(&ClearTextReceived{netip.MustParseAddr("192.168.3.10"), netip.MustParseAddr("192.168.2.10"), 47}, &MessagesLost{990})
 	s.add(&LocalAddressChanged{Interface: "GigabitEthernet0/0", To: netip.MustParseAddr("192.1.1.41")})
 	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400}, &FragmentsMissing{Have: 2, Count: 3})
 	s.add(&InvalidSPIReceived{Source: bookPeer, Destination: netip.MustParseAddr("192.1.1.40"), SPI: 0x3EA71AED})

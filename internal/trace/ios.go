@@ -138,6 +138,7 @@ var owners = [NumCodes]debugSet{
 	CodeNameResolved:             debugISAKMP,
 	CodeNameNotResolved:          debugISAKMP,
 	CodeClearTextReceived:        systemMessage,
+	CodeMessagesLost:             systemMessage,
 	CodeProfileRequested:         debugISAKMP,
 	CodeProfileKeyFound:          debugISAKMP,
 	CodeProfileRefused:           debugISAKMP,

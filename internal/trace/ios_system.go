@@ -18,6 +18,8 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 	case *InvalidSPIReceived:
 		w.system("%%CRYPTO-4-RECVD_PKT_INV_SPI: decaps: rec'd IPSEC packet has invalid spi for destaddr=%s, prot=50, spi=0x%X(%[2]d), srcaddr=%s",
 			e.Destination.Unmap(), e.SPI, e.Source.Unmap())
+	case *MessagesLost: // IOS's mnemonic; the words are ours
+		w.system("%%SYS-3-LOGGER_DROPPED: System dropped %d messages about IKE datagrams", e.Count)
 	case *ISAKMPOnOff:
 		state := "OFF"
 		if e.On {

@@ -101,6 +101,7 @@ var registry = [NumCodes]struct {
 	CodeNameNotResolved:          {"name_not_resolved", func() Event { return new(NameNotResolved) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
+	CodeMessagesLost:             {"messages_lost", func() Event { return new(MessagesLost) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".
