@@ -50,7 +50,8 @@ pair of networks that it asks for, which lives as long as its SAs:
 
 - ` + "`match address`" + ` lists what peers may ask for. It is protected at all times, and dropped while no peer has it.
 - Without a list a peer may ask for anything, also for what is another's; it is protected while the peer is up, and
-  before and after that passes in clear. List the networks where they are known.
+  until the next start where the gateway ends first. Before and after that it passes in clear. List the networks where
+  they are known.
 - Such peers need a key for a range of addresses: ` + "`crypto isakmp key KEY address 0.0.0.0 0.0.0.0`" + `. Who has it is one of
   them: the newest peer with the same pair of networks takes them over.
 

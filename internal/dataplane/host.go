@@ -49,7 +49,9 @@ type Host struct {
 	places    map[uint32]int // of the open lines in the rules in force
 	groups    map[groupKey]*group
 	instances map[uint32]hostInstance // by tag
+	static    []netlink.Route         // of the configuration
 	reverse   map[ReverseRoute]netlink.Route
+	ways      map[string]int // how many reverse routes are the same to the kernel, by wayName
 }
 
 // OpenHost makes a Host in the calling thread's network namespace and removes
@@ -74,7 +76,7 @@ func OpenHost() (*Host, error) {
 
 func newHost(link *netlink.Handle) *Host {
 	return &Host{netlink: link, groups: make(map[groupKey]*group), instances: make(map[uint32]hostInstance),
-		reverse: make(map[ReverseRoute]netlink.Route)}
+		reverse: make(map[ReverseRoute]netlink.Route), ways: make(map[string]int)}
 }
 
 func openLinks() (*netlink.Handle, error) {
@@ -101,9 +103,10 @@ func (h *Host) GuardCounters() (GuardCounters, error) {
 func (h *Host) Cleanup() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.sources, h.policy = 0, nil, nil
+	h.bank, h.sources, h.policy, h.static = 0, nil, nil, nil
 	h.forgetGroups()
 	clear(h.reverse)
+	clear(h.ways)
 	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(func(int) bool { return true }))
 }
 

@@ -278,6 +278,63 @@ func TestInstancesOutliveTheDevice(t *testing.T) {
 	}
 }
 
+// A static route goes first, and what the configuration does with it leaves the
+// reverse routes as they are; two peers may lead to one network, and by one way.
+func TestReverseRoutesBesideOthers(t *testing.T) {
+	lab(t)
+	h := openGateway(t, nsHub, hub, nil)
+	setPolicies(t, h, openTemplate())
+	run(t, "ip -n qdp-spoke addr add 192.1.1.43/24 dev wan0")
+	const network = "10.3.0.0/16"
+	const of42, of43 = network + " via 192.1.1.42 dev wan0 \n", network + " via 192.1.1.43 dev wan0 \n"
+	by := func(hop string) ReverseRoute {
+		return ReverseRoute{Prefix: netip.MustParsePrefix(network), Hop: netip.MustParseAddr(hop)}
+	}
+	static := func(hops ...string) (routes []StaticRoute) {
+		for _, hop := range hops {
+			routes = append(routes, StaticRoute{Prefix: netip.MustParsePrefix(network), NextHop: netip.MustParseAddr(hop)})
+		}
+		return routes
+	}
+	for i, step := range []struct {
+		do   func() error
+		want string
+	}{
+		{func() error { return h.host.AddRoute(by("192.1.1.42")) }, of42},
+		{func() error { return h.host.SetStaticRoutes(nil) }, of42},
+		// The peer comes back from another address before the old one is gone.
+		{func() error { return h.host.AddRoute(by("192.1.1.43")) }, of42 + of43},
+		{func() error { return h.host.RemoveRoute(by("192.1.1.42")) }, of43},
+		{func() error { return h.host.SetStaticRoutes(static("192.1.1.42")) }, of42 + of43},
+		{func() error { return h.host.SetStaticRoutes(nil) }, of43},
+		// Behind the gateway's next hop all have one way.
+		{func() error { return h.host.AddRoute(by("203.0.113.9")) }, of43 + of42},
+		{func() error { return h.host.AddRoute(by("203.0.113.10")) }, of43 + of42},
+		{func() error { return h.host.RemoveRoute(by("203.0.113.9")) }, of43 + of42},
+		{h.host.RenewRoutes, of43 + of42},
+		{func() error { run(t, "ip -n qdp-hub route flush root "+network); return h.host.RenewRoutes() }, ""},
+		{func() error { return h.host.RemoveRoute(by("203.0.113.10")) }, of43},
+		// The configuration has the very same route.
+		{func() error { return h.host.SetStaticRoutes(static("192.1.1.43")) }, of43},
+		{func() error { return h.host.RemoveRoute(by("192.1.1.43")) }, of43},
+		{func() error { return h.host.AddRoute(by("192.1.1.43")) }, of43},
+		{func() error { return h.host.SetStaticRoutes(nil) }, of43},
+		{func() error { return h.host.RemoveRoute(by("192.1.1.43")) }, ""},
+	} {
+		if err := step.do(); err != nil {
+			t.Errorf("step %d: %v", i, err)
+		}
+		got := run(t, "ip -n qdp-hub route show proto 171")
+		if step.want == "" && i < 16 { // in any order
+			if !strings.Contains(got, of42) || !strings.Contains(got, of43) {
+				t.Errorf("step %d: routes\n%s", i, got)
+			}
+		} else if got != step.want {
+			t.Errorf("step %d: routes\n%swant\n%s", i, got, step.want)
+		}
+	}
+}
+
 func TestReverseRoutes(t *testing.T) {
 	lab(t)
 	h := openGateway(t, nsHub, hub, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -23,8 +24,9 @@ type ReverseRoute struct {
 	Metric int
 }
 
-// AddRoute installs a reverse route in the main table under RouteProtocol. A
-// route of somebody else's in its place stays, and is an error.
+// AddRoute installs a reverse route in the main table under RouteProtocol, behind
+// a static one, or one by another hop, in its place. A route of somebody else's
+// there stays, and is an error.
 func (h *Host) AddRoute(r ReverseRoute) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -32,10 +34,25 @@ func (h *Host) AddRoute(r ReverseRoute) error {
 	if err != nil {
 		return err
 	}
-	if err := h.netlink.RouteAdd(&k); err != nil {
+	if err := h.appendRoute(r, k); err != nil {
 		return fmt.Errorf("add route to %v: %w", r.Prefix, err)
 	}
+	return nil
+}
+
+// appendRoute installs k for r, unless another route is the same to the kernel.
+func (h *Host) appendRoute(r ReverseRoute, k netlink.Route) error {
+	if h.ways[wayName(k)] == 0 && !h.isStatic(k) {
+		err := h.netlink.RouteAdd(&k)
+		if errors.Is(err, unix.EEXIST) && h.shared(r, k) {
+			err = h.netlink.RouteAppend(&k)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	h.reverse[r] = k
+	h.ways[wayName(k)]++
 	return nil
 }
 
@@ -43,15 +60,47 @@ func (h *Host) AddRoute(r ReverseRoute) error {
 func (h *Host) RemoveRoute(r ReverseRoute) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.withdraw(r); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("remove route to %v: %w", r.Prefix, err)
+	}
+	return nil
+}
+
+// withdraw removes what appendRoute has installed for r and nobody else needs.
+func (h *Host) withdraw(r ReverseRoute) error {
 	k, ok := h.reverse[r]
 	if !ok {
 		return nil
 	}
 	delete(h.reverse, r)
-	if err := h.netlink.RouteDel(&k); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("remove route to %v: %w", r.Prefix, err)
+	if k.Dst == nil {
+		return nil // it could not be installed anew
 	}
-	return nil
+	name := wayName(k)
+	if h.ways[name]--; h.ways[name] > 0 {
+		return nil
+	}
+	delete(h.ways, name)
+	if h.isStatic(k) {
+		return nil
+	}
+	return h.netlink.RouteDel(&k)
+}
+
+// isStatic says whether the configuration has a reverse route itself; the kernel
+// has it once.
+func (h *Host) isStatic(k netlink.Route) bool {
+	return slices.ContainsFunc(h.static, func(s netlink.Route) bool { return sameRoute(s, k) })
+}
+
+// shared says whether one of our routes has the place of a reverse route.
+func (h *Host) shared(r ReverseRoute, k netlink.Route) bool {
+	for o := range h.reverse {
+		if o.Prefix == r.Prefix && o.Metric == r.Metric {
+			return true
+		}
+	}
+	return slices.ContainsFunc(h.static, func(s netlink.Route) bool { return samePlace(s, k) })
 }
 
 // wayTo is a route by the next hop, and the link, of the route to r's own.
@@ -80,26 +129,35 @@ func (h *Host) RenewRoutes() error {
 	if len(h.reverse) == 0 {
 		return nil
 	}
-	filter := &netlink.Route{Protocol: RouteProtocol, Table: unix.RT_TABLE_MAIN}
-	list, err := h.netlink.RouteListFiltered(netlink.FAMILY_V4, filter, netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
+	there, err := h.mainRoutes()
 	if err != nil {
-		return fmt.Errorf("list routes: %w", err)
+		return err
 	}
-	there := make(map[string]bool, len(list))
-	for _, k := range list {
-		there[wayName(k)] = true
+	return h.renewReverse(there)
+}
+
+// renewReverse does so where the kernel has these routes of ours.
+func (h *Host) renewReverse(there []netlink.Route) error {
+	has := make(map[string]bool, len(there))
+	for _, k := range there {
+		has[wayName(k)] = true
+	}
+	moved := make(map[ReverseRoute]netlink.Route)
+	for r, was := range h.reverse {
+		k, err := h.wayTo(r)
+		if err == nil && (wayName(k) != wayName(was) || !has[wayName(k)]) {
+			moved[r] = k
+		}
+	}
+	for r := range moved {
+		_ = h.withdraw(r)
 	}
 	var errs []error
-	for r := range h.reverse {
-		k, err := h.wayTo(r)
-		if err != nil || there[wayName(k)] {
-			continue
-		}
-		if err := h.netlink.RouteReplace(&k); err != nil {
+	for r, k := range moved {
+		if err := h.appendRoute(r, k); err != nil {
+			h.reverse[r] = netlink.Route{} // for the next time
 			errs = append(errs, fmt.Errorf("route to %v: %w", r.Prefix, err))
-			continue
 		}
-		h.reverse[r] = k
 	}
 	return errors.Join(errs...)
 }

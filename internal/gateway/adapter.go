@@ -19,6 +19,7 @@ type adapter struct {
 	now      func() time.Time
 	pairs    map[uint32]*pair // by our inbound SPI
 	snapshot map[saKey]dataplane.SAStatus
+	last     bool // the gateway ends: what is protected stays blocked
 }
 
 // saKey names an SA; remote is set for outbound ones only, whose SPI the peer
@@ -111,7 +112,12 @@ func (a *adapter) AddInstance(template uint32, entry ipsec.PolicyEntry) error {
 }
 
 // RemoveInstance implements router.DataPlane.
-func (a *adapter) RemoveInstance(tag uint32) error { return a.plane.RemoveInstance(tag) }
+func (a *adapter) RemoveInstance(tag uint32) error {
+	if a.last {
+		return nil
+	}
+	return a.plane.RemoveInstance(tag)
+}
 
 // AddRoute implements router.RouteTable.
 func (a *adapter) AddRoute(r console.ReverseRoute) error { return a.plane.AddRoute(kernelRoute(r)) }

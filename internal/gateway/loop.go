@@ -39,6 +39,7 @@ func (g *Gateway) loop(ctx context.Context) {
 		timer.Reset(g.wait())
 		select {
 		case <-ctx.Done():
+			g.adapter.last = true
 			g.handle("the shutdown", g.router.Shutdown)
 			return
 		case d := <-g.datagrams:
