@@ -23,7 +23,10 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "key", Help: "Long term key operations", Unsupported: "RSA and EC keys", Block: true},
 			{Text: "identity", Help: "Enter a crypto identity list", Unsupported: "a crypto identity list", Block: true},
 			{Text: "engine", Help: "Crypto engine", Unsupported: "choosing a crypto engine"},
-			{Text: "logging", Help: "Logging messages", Unsupported: "crypto logging"},
+			{Text: "logging", Help: "Logging messages", Next: []*node{
+				{Text: "session", Help: "Log the tunnels that come up and go down", Do: setSessionLog(true), No: setSessionLog(false)},
+				{Text: "ezvpn", Help: "Log Easy VPN connections", Unsupported: "Easy VPN"},
+			}},
 			{Text: "call", Help: "Configure Crypto Call Admission Control", Unsupported: "call admission control"},
 			{Text: "gdoi", Help: "Configure GDOI policy", Unsupported: "GDOI", Block: true},
 			{Text: "ikev2", Help: "Configure IKEv2 options", Unsupported: "IKEv2", Block: true},
@@ -280,4 +283,11 @@ func noRoute(e *Editor, a Args) *Problem {
 		return &Problem{Code: CodeReference, Arg: "prefix", Message: "%No matching route to delete"}
 	}
 	return nil
+}
+
+func setSessionLog(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.LogSessions = on
+		return nil
+	}
 }

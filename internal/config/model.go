@@ -20,6 +20,7 @@ type Config struct {
 	NameServers     []netip.Addr
 	Hosts           []HostEntry // in the order of their first line
 	TimestampsDebug Timestamps
+	LogSessions     bool // `crypto logging session`
 	ISAKMP          ISAKMP
 	IPsec           IPsec
 	Keyrings        []*Keyring       // in the order of their first line

@@ -29,6 +29,7 @@ func drawConfig(t *rapid.T) *Config {
 	c.Hosts = distinct(t, "hosts", drawHost, func(h HostEntry) string { return strings.ToLower(h.Name) })
 	c.NameServers = distinct(t, "name servers", func(t *rapid.T) netip.Addr { return address(t, "name server") }, netip.Addr.String)
 	c.TimestampsDebug = drawTimestamps(t)
+	c.LogSessions = rapid.Bool().Draw(t, "log sessions")
 	c.ISAKMP = drawISAKMP(t)
 	c.IPsec = IPsec{
 		LifetimeSeconds:   rapid.Uint32Range(120, 86400).Draw(t, "seconds"),

@@ -81,6 +81,9 @@ func (c *Config) writeISAKMP(w *writer) {
 	if !k.Enabled {
 		w.line("no crypto isakmp enable")
 	}
+	if c.LogSessions {
+		w.line("crypto logging session")
+	}
 	if k.DefaultPolicy {
 		w.line("crypto isakmp default policy")
 	}

@@ -19,8 +19,9 @@ type Logging struct {
 func logging(r Router) Logging {
 	d, shown := *r.Debug(), debugFilter(r)
 	stamp := timestamps(r.Config().TimestampsDebug)
-	ios := trace.IOS{ISAKMP: d.ISAKMP, IPsec: d.IPsec, Engine: d.Engine, Started: r.Started(), DebugTime: stamp, LogTime: stamp}
-	quiet := trace.IOS{Started: r.Started(), DebugTime: stamp, LogTime: stamp}
+	quiet := trace.IOS{Sessions: r.Config().LogSessions, Started: r.Started(), DebugTime: stamp, LogTime: stamp}
+	ios := quiet
+	ios.ISAKMP, ios.IPsec, ios.Engine = d.ISAKMP, d.IPsec, d.Engine
 	view := Logging{Lines: []string{}}
 	records, cleared := r.History(netip.Addr{}), r.LogCleared()
 	for i := range records {

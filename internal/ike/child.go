@@ -127,6 +127,7 @@ func (e *Engine) installOutbound(c *child, settle time.Duration) {
 	if c == nil || c.ready || e.children[c.in.spi] != c { // the last: deleted before message 3
 		return
 	}
+	wasUp := e.inSession(c)
 	c.ready = true
 	e.stats.Phase2Up++
 	e.peerWorked(e.connection(c.conn), c.remote.Addr())
@@ -138,6 +139,36 @@ func (e *Engine) installOutbound(c *child, settle time.Duration) {
 	}
 	c.emit(&trace.IPsecSACreated{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn,
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
+	if !wasUp {
+		c.tellSession(true)
+	}
+}
+
+// inSession says whether any pair of IPsec SAs with c's peer is ready.
+func (e *Engine) inSession(c *child) bool {
+	for _, o := range e.byEnds[c.pair()] {
+		if o.ready && o.remote == c.remote {
+			return true
+		}
+	}
+	return false
+}
+
+// tellSession tells that the tunnel with c's peer is up, or is no more.
+func (c *child) tellSession(up bool) {
+	if c.e.cfg.Events == nil {
+		return
+	}
+	who := ""
+	for _, s := range c.e.byAddrs[c.pair()] {
+		if s.remote == c.remote && s.peerID.Data != "" {
+			who = s.peerID.String()
+		}
+	}
+	if who == c.remote.Addr().String() {
+		who = ""
+	}
+	c.emit(&trace.SessionChanged{Up: up, Identity: who})
 }
 
 // removeChild takes both SAs out of the data plane.
@@ -164,6 +195,9 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 		e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Outbound, c.out, c.in))
 	}
 	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn, Reason: reason})
+	if !e.inSession(c) {
+		c.tellSession(false)
+	}
 }
 
 func (c *child) removed(d ipsec.Direction, h, other half) RemovedSA {

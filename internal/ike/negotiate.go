@@ -98,3 +98,15 @@ func (c *Config) offerIKE() isakmp.SA {
 	}
 	return isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{prop}}
 }
+
+// closest is the attribute in which a transform differs from the one of our
+// policies that it resembles most.
+func (c *Config) closest(t isakmp.Transform) (attr trace.IKEAttr) {
+	offer := policy.ParseIKEOffer(t)
+	for _, p := range c.Policies {
+		if refusal, match := p.Match(offer); !match && refusal.Attr > attr {
+			attr = refusal.Attr
+		}
+	}
+	return attr
+}

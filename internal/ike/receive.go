@@ -69,6 +69,9 @@ func (m *message) dropHeader(err error) {
 		m.drop(trace.DropVersion)
 		return
 	}
+	if bad != nil && bad.Kind == isakmp.KindLength {
+		m.tellMalformed(bad)
+	}
 	m.drop(trace.DropHeader)
 }
 
@@ -280,10 +283,15 @@ func (m *message) malformed(err error) {
 		m.drop(trace.DropMalformed)
 		return
 	}
-	c := m.context()
-	m.e.emit(&c, &trace.PayloadMalformed{Payload: bad.Payload, Kind: bad.Kind, Offset: uint16(bad.Offset)})
+	m.tellMalformed(bad)
 	m.dropPayload(trace.DropMalformed, bad.Payload, bad.Offset)
 	m.countMalformed()
+}
+
+func (m *message) tellMalformed(bad *isakmp.Error) {
+	c := m.context()
+	m.e.emit(&c, &trace.PayloadMalformed{Payload: bad.Payload, Kind: bad.Kind, Field: bad.Field, Offset: uint16(bad.Offset),
+		Got: uint32(bad.Got), Want: uint32(bad.Want)})
 }
 
 // countMalformed counts on the SA, which a forger must not be able to end:

@@ -68,7 +68,7 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	for _, x := range c.Connections {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
-	r.setTimestamps()
+	r.setLogging()
 	r.engine.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
 	out := r.finish()
 	r.askReverseRoutes()

@@ -91,7 +91,7 @@ func New(o Options) (*Router, error) {
 	r := &Router{opts: o, cfg: o.Config, conns: conns, peers: newPeering(o.Config, o.Local, known), names: known, started: o.Now, now: o.Now,
 		recorder: trace.NewRecorder(o.Limits), tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
-	r.setTimestamps()
+	r.setLogging()
 	r.engine = ike.New(r.engineConfig())
 	if r.active() {
 		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
@@ -103,9 +103,10 @@ func New(o Options) (*Router, error) {
 // active says whether a crypto map is applied and ISAKMP is on.
 func (r *Router) active() bool { return r.cfg.ISAKMP.Enabled && len(r.conns) > 0 }
 
-func (r *Router) setTimestamps() {
+func (r *Router) setLogging() {
 	r.ios.DebugTime = timestamps(r.cfg.TimestampsDebug)
 	r.ios.LogTime = r.ios.DebugTime
+	r.ios.Sessions = r.cfg.LogSessions
 }
 
 // settleTime is what a busy charon needs to install its SAs, with room to spare.

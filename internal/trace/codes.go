@@ -103,5 +103,7 @@ const (
 	CodeNameResolved
 	CodeNameNotResolved
 	CodeMessagesLost
+	CodeAnswerNotOffered
+	CodeSessionChanged
 	NumCodes
 )

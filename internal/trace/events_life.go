@@ -2,6 +2,27 @@ package trace
 
 import "net/netip"
 
+// AnswerNotOffered is a responder's choice of phase 1 that is none of our
+// transforms, with the attribute that differs from the closest.
+type AnswerNotOffered struct{ Attr IKEAttr }
+
+// SessionChanged says that the first pair of IPsec SAs with the context's peer
+// is up, or that the last one ended. Identity is the peer's of phase 1, "" where
+// it is its address.
+type SessionChanged struct {
+	Up       bool
+	Identity string
+}
+
+func (*AnswerNotOffered) Code() Code { return CodeAnswerNotOffered }
+func (*SessionChanged) Code() Code   { return CodeSessionChanged }
+
+func (e *AnswerNotOffered) Fields(f *Fields) { Enum(f, "attribute", &e.Attr) }
+func (e *SessionChanged) Fields(f *Fields) {
+	f.Bool("up", &e.Up)
+	f.Str("identity", &e.Identity)
+}
+
 // ResponderLifetime is a lifetime that the responder of a negotiation told
 // (RFC 2407 section 4.6.3.1): ours (Sent), or the peer's, which is obeyed.
 // Seconds and Kilobytes are 0 where it says nothing of them.

@@ -71,11 +71,14 @@ type PayloadProcessed struct {
 	MessageID uint32
 }
 
-// PayloadMalformed is a payload that does not parse.
+// PayloadMalformed is a payload that does not parse, or a header whose length is
+// not the datagram's.
 type PayloadMalformed struct {
-	Payload isakmp.PayloadType
-	Kind    isakmp.ErrorKind
-	Offset  uint16 // octets from the datagram's start
+	Payload   isakmp.PayloadType // none: the header
+	Kind      isakmp.ErrorKind
+	Field     isakmp.Field
+	Offset    uint16 // octets from the datagram's start
+	Got, Want uint32 // what Kind counts
 }
 
 // InternalPayload is IOS's line `received payload type N`; the numbers are its
@@ -337,7 +340,10 @@ func (e *PayloadProcessed) Fields(f *Fields) {
 func (e *PayloadMalformed) Fields(f *Fields) {
 	Enum(f, "payload", &e.Payload)
 	Enum(f, "error", &e.Kind)
+	Enum(f, "field", &e.Field)
 	f.U16("offset", &e.Offset)
+	f.U32("got", &e.Got)
+	f.U32("want", &e.Want)
 }
 func (e *InternalPayload) Fields(f *Fields) { f.U8("number", &e.Number) }
 func (e *VendorIDReceived) Fields(f *Fields) {

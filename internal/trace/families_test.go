@@ -166,9 +166,9 @@ func malformed() []Record {
 	s := newScript()
 	s.established(RoleResponder, MMKeyExch)
 	for kind := isakmp.KindTruncated; kind <= isakmp.KindUnsupported; kind++ {
-		s.add(&PayloadMalformed{isakmp.PayloadID, kind, 29})
+		s.add(&PayloadMalformed{Payload: isakmp.PayloadID, Kind: kind, Offset: 29})
 	}
-	s.add(&PayloadMalformed{isakmp.PayloadVendorID, isakmp.KindReserved, 29})
+	s.add(&PayloadMalformed{Payload: isakmp.PayloadVendorID, Kind: isakmp.KindReserved, Offset: 29})
 	return s.records
 }
 
@@ -319,6 +319,12 @@ func systemMessages() []Record {
 	s.add(&LocalAddressChanged{Interface: "GigabitEthernet0/0", To: netip.MustParseAddr("192.1.1.41")})
 	s.add(&MessageFragmented{Sent: true, Count: 3, Size: 1400}, &FragmentsMissing{Have: 2, Count: 3})
 	s.add(&InvalidSPIReceived{Source: bookPeer, Destination: netip.MustParseAddr("192.1.1.40"), SPI: 0x3EA71AED})
+	s.add(&PayloadMalformed{Payload: isakmp.PayloadSA, Kind: isakmp.KindUnsupported, Field: isakmp.FieldDOI, Offset: 32, Got: 7},
+		&PayloadMalformed{Payload: isakmp.PayloadNotify, Kind: isakmp.KindUnsupported, Field: isakmp.FieldDOI, Offset: 32, Got: 7},
+		&PayloadMalformed{Kind: isakmp.KindLength, Field: isakmp.FieldLength, Offset: 24, Got: 2000, Want: 168},
+		&PayloadMalformed{Kind: isakmp.KindLength, Field: isakmp.FieldLength, Offset: 24, Got: 100, Want: 168},
+		&AnswerNotOffered{Attr: IKEAttrHash},
+		&SessionChanged{Up: true, Identity: "branch.example.com"}, &SessionChanged{})
 	s.add(&ISAKMPOnOff{On: false})
 	return s.records
 }

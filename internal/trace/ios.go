@@ -22,6 +22,9 @@ type IOS struct {
 	ISAKMP bool // debug crypto isakmp
 	IPsec  bool // debug crypto ipsec
 	Engine bool // debug crypto engine
+	// Sessions has system messages of tunnels that come up and go down: crypto
+	// logging session.
+	Sessions bool
 
 	DebugTime, LogTime Timestamps // of debug lines and of system messages
 	// Started is when the router came up, for TimestampsUptime.
@@ -41,6 +44,7 @@ const (
 	debugIPsec
 	debugEngine
 	systemMessage
+	sessionMessage // a system message that is off by default
 )
 
 // owners says which debugs print lines of an event. An event of none is
@@ -56,7 +60,7 @@ var owners = [NumCodes]debugSet{
 	CodeSAInserted:               debugISAKMP,
 	CodeTransition:               debugISAKMP,
 	CodePayloadProcessed:         debugISAKMP,
-	CodePayloadMalformed:         debugISAKMP,
+	CodePayloadMalformed:         debugISAKMP | systemMessage,
 	CodeInternalPayload:          debugISAKMP,
 	CodeVendorIDReceived:         debugISAKMP,
 	CodeNATTVendorConstructed:    debugISAKMP,
@@ -126,6 +130,8 @@ var owners = [NumCodes]debugSet{
 	CodeSAPurged:                 debugISAKMP,
 	CodeIOSVendorIDReceived:      debugISAKMP,
 	CodeCryptoOperation:          debugEngine,
+	CodeAnswerNotOffered:         systemMessage,
+	CodeSessionChanged:           sessionMessage,
 	CodeResponderLifetime:        debugISAKMP,
 	CodeInvalidSPIReceived:       systemMessage,
 	CodeFragmentsMissing:         0, // likewise
@@ -161,7 +167,7 @@ func (r *IOS) Append(dst []byte, rec *Record) []byte {
 	if show&debugEngine != 0 {
 		w.writeEngine(rec.Event)
 	}
-	if show&systemMessage != 0 {
+	if show&(systemMessage|sessionMessage) != 0 {
 		w.writeSystemMessage(rec.Event)
 	}
 	return w.dst
@@ -177,6 +183,9 @@ func (r *IOS) enabled() debugSet {
 	}
 	if r.Engine {
 		set |= debugEngine
+	}
+	if r.Sessions {
+		set |= sessionMessage
 	}
 	return set
 }

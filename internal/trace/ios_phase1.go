@@ -212,6 +212,9 @@ func (w *iosWriter) payloadProcessed(e *PayloadProcessed) {
 // payloadMalformed prints IOS's line for a reserved field; its words for the
 // other kinds are not known, so these are this project's.
 func (w *iosWriter) payloadMalformed(e *PayloadMalformed) {
+	if e.Payload == isakmp.PayloadNone {
+		return
+	}
 	word := payloadWords[e.Payload]
 	if word == "" {
 		word = e.Payload.String()

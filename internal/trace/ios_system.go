@@ -8,6 +8,12 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 	switch e := event.(type) {
 	case *PacketDropped:
 		w.packetDropped(e)
+	case *PayloadMalformed:
+		w.malformedNumber(e)
+	case *AnswerNotOffered:
+		w.system("%%CRYPTO-6-IKMP_SA_NOT_OFFERED: Remote peer %s responded with attribute %s not offered or changed", w.remote(), e.Attr)
+	case *SessionChanged:
+		w.sessionChanged(e)
 	case *AuthenticationFailed:
 		w.system("%%CRYPTO-6-IKMP_AUTH_FAIL: Authentication method %d failed with host %s", e.Method, w.remote())
 	case *ModeFailure:
@@ -29,9 +35,39 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 	}
 }
 
+// malformedNumber prints the messages about one number of a message. All three
+// are recalled, not seen in a source.
+func (w *iosWriter) malformedNumber(e *PayloadMalformed) {
+	switch {
+	case e.Payload == isakmp.PayloadNone && e.Kind == isakmp.KindLength && e.Got > e.Want:
+		w.system("%%CRYPTO-4-IKMP_PKT_OVERFLOW: ISAKMP message from %s larger (%d) than the UDP packet length (%d)", w.remote(), e.Got, e.Want)
+	case e.Field != isakmp.FieldDOI:
+	case e.Payload == isakmp.PayloadSA:
+		w.system("%%CRYPTO-6-IKMP_BAD_DOI_SA: DOI value %d from SA offer from %s is invalid", e.Got, w.remote())
+	case e.Payload == isakmp.PayloadNotify:
+		w.system("%%CRYPTO-6-IKMP_BAD_DOI_NOTIFY: DOI of %d in notify message from %s", e.Got, w.remote())
+	}
+}
+
+// sessionChanged prints what `crypto logging session` asks for. The text is
+// IOS's, its blanks are recalled.
+func (w *iosWriter) sessionChanged(e *SessionChanged) {
+	state := "DOWN"
+	if e.Up {
+		state = "UP  "
+	}
+	who := printable([]byte(e.Identity))
+	if who == "" {
+		who = w.remote().String()
+	}
+	w.system("%%CRYPTO-5-SESSION_STATUS: Crypto tunnel is %s.  Peer %s:%d       Id: %s", state, w.remote(), w.rec.Remote.Port(), who)
+}
+
 func (w *iosWriter) packetDropped(e *PacketDropped) {
 	switch e.Reason {
-	case DropHeader, DropMalformed, DropUnexpectedPayload, DropMissingPayload, DropBlockSize:
+	case DropBlockSize: // recalled
+		w.system("%%CRYPTO-6-IKMP_CRYPT_FAILURE: IKE (connection id %d) unable to decrypt packet", w.rec.Conn)
+	case DropHeader, DropMalformed, DropUnexpectedPayload, DropMissingPayload:
 		if w.rec.SA != 0 {
 			w.system("%%CRYPTO-4-IKMP_BAD_MESSAGE: IKE message from %s failed its sanity check or is malformed", w.remote())
 		}

@@ -99,6 +99,8 @@ var registry = [NumCodes]struct {
 	CodeProfileRefused:           {"profile_refused", func() Event { return new(ProfileRefused) }},
 	CodeNameResolved:             {"name_resolved", func() Event { return new(NameResolved) }},
 	CodeNameNotResolved:          {"name_not_resolved", func() Event { return new(NameNotResolved) }},
+	CodeAnswerNotOffered:         {"answer_not_offered", func() Event { return new(AnswerNotOffered) }},
+	CodeSessionChanged:           {"session_changed", func() Event { return new(SessionChanged) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 	CodeMessagesLost:             {"messages_lost", func() Event { return new(MessagesLost) }},

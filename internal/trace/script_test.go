@@ -233,7 +233,7 @@ func keyMismatch() []Record {
 		&KeyLookup{Peer: bookPeer, Found: true}, &SKEYIDGenerated{})
 	s.ctx.State = MMKeyExch
 	s.add(&PacketSent{}, step(Internal, InputProcessComplete, StateRMM3, StateRMM4))
-	s.add(&PacketReceived{}, &PayloadMalformed{isakmp.PayloadID, isakmp.KindReserved, 29},
+	s.add(&PacketReceived{}, &PayloadMalformed{Payload: isakmp.PayloadID, Kind: isakmp.KindReserved, Field: isakmp.FieldReserved, Offset: 29},
 		&PacketDropped{Reason: DropMalformed, Exchange: isakmp.ExchangeIdentity, Payload: isakmp.PayloadID, Offset: 29},
 		&ErrorCounted{What: ErrorPayloadMalformed, Attempt: 1, Max: 5})
 	return s.records

@@ -18,6 +18,7 @@ var worths = [NumCodes]func(fields []byte) (key []byte, worthy bool){
 	CodeTransition:               worthOfTransition,
 	CodeKeyLookup:                worthOfLookup,
 	CodeIKETransformRefused:      whole,
+	CodeAnswerNotOffered:         whole,
 	CodePhase1PolicyRefused:      nothing,
 	CodeAuthenticated:            nothing,
 	CodeAuthenticationFailed:     nothing,
