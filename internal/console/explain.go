@@ -69,7 +69,7 @@ func Observe(r Router, peer netip.Addr) []diagnose.Observation {
 }
 
 func situationOf(r Router) *diagnose.Situation {
-	s := &diagnose.Situation{Now: r.Now(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops()}
+	s := &diagnose.Situation{Now: r.Now(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops(), Ways: make(map[netip.Addr]string)}
 	survey, _ := r.(Surveyor)
 	for _, sa := range r.IPsecSAs() {
 		s.Tunnels = append(s.Tunnels, tunnelOf(r, survey, sa))
@@ -81,9 +81,7 @@ func situationOf(r Router) *diagnose.Situation {
 			}
 		}
 		for _, p := range c.Peers {
-			if survey != nil && !survey.Reachable(p) {
-				s.Unroutable = append(s.Unroutable, p)
-			}
+			routeTo(s, survey, p)
 		}
 	}
 	if links, ok := r.(LinkStates); ok {
@@ -94,6 +92,19 @@ func situationOf(r Router) *diagnose.Situation {
 		}
 	}
 	return s
+}
+
+// routeTo notes how a peer is reached.
+func routeTo(s *diagnose.Situation, survey Surveyor, peer netip.Addr) {
+	if survey == nil {
+		return
+	}
+	if !survey.Reachable(peer) {
+		s.Unroutable = append(s.Unroutable, peer)
+	}
+	if name, known := survey.Path(peer); known && name != "" {
+		s.Ways[peer] = name
+	}
 }
 
 func tunnelOf(r Router, survey Surveyor, sa ike.IPsecSA) diagnose.Tunnel {

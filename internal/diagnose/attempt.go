@@ -122,8 +122,12 @@ func (a *Attempt) reached(o *Observation) {
 	a.Over = a.Over || o.Attr == attrDead
 }
 
-// attrDead marks the state of an SA that is deleted.
-const attrDead = "deleted"
+// Marks of the state of an SA that is deleted: for what the peer did or did not
+// do, and for reasons of this end.
+const (
+	attrDead  = "deleted"
+	attrEnded = "ended"
+)
 
 // telling says whether the negotiation has shown how it goes. A state that stood
 // in a table says so by itself: nobody looks at a table before something is

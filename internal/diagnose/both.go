@@ -47,7 +47,7 @@ func counterpart(c *Case, others []*Case) *Case {
 func judgePair(c, d *Case) []Finding {
 	all := append(candidates(c), candidates(d)...)
 	for _, way := range []*between{{c, d}, {d, c}} {
-		for _, find := range []func(*between) *Finding{lostMessage, lostESP} {
+		for _, find := range []func(*between) *Finding{lostMessage, lostQuickMode, lostESP} {
 			if f := find(way); f != nil {
 				f.weight, f.Peer, f.Local = seen, way.to.local(), way.from.local()
 				if !f.Peer.IsValid() {
@@ -119,6 +119,26 @@ func (b *between) arrived(message int) bool {
 		}
 	}
 	return false
+}
+
+// lostQuickMode is an offer of IPsec SAs, or the answer to one, that the other
+// end never had.
+func lostQuickMode(b *between) *Finding {
+	on := b.from.Phase2.Of(Retransmitted)
+	if len(on) == 0 || !b.to.listens() {
+		return nil
+	}
+	last := on.Last()
+	for _, o := range b.to.All.After(Phase2Up) {
+		if o.Phase == Phase2 && o.Kind != Asked && o.Kind != SADeleted && (last.Message == 1 || o.Message > last.Message) {
+			return nil
+		}
+	}
+	if last.Message == 1 && b.to.All.Has(InvalidSPI, NoSAForMessage) {
+		return nil // it came, and belongs to no SA there
+	}
+	return find(PeerUnreachable, Likely, on, fmt.Sprintf("message %d of quick mode left %s and never came to %s: something drops it between the two", last.Message, name(b.from.local()), name(b.to.local()))).
+		in(Phase2, last.Message).or("If smaller messages do come, it is dropped for its size.", FragmentationMTU, LocalFirewall)
 }
 
 // listens says whether the end is one that would have seen the message.

@@ -165,13 +165,13 @@ func newCase(peer netip.Addr, all Part) *Case {
 func (c *Case) setUp() {
 	if c.Surveyed {
 		c.TunnelUp = c.All.Has(Encapsulated)
-		c.Up = slices.ContainsFunc(c.All.Of(StateSeen), func(o *Observation) bool { return o.Detail == stateUp && o.Attr != attrDead })
+		c.Up = slices.ContainsFunc(c.All.Of(StateSeen), func(o *Observation) bool { return o.Detail == stateUp && o.Attr == "" })
 		return
 	}
 	up := make(map[uint64]bool)
 	for _, o := range c.All {
 		switch {
-		case o.Kind == Phase1Up, o.Kind == StateSeen && o.Detail == stateUp && o.Attr != attrDead:
+		case o.Kind == Phase1Up, o.Kind == StateSeen && o.Detail == stateUp && o.Attr == "":
 			up[o.Session] = true
 		case o.Kind == SADeleted && o.Phase == Phase1:
 			delete(up, o.Session)

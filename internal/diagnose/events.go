@@ -140,6 +140,16 @@ func (r *eventReader) read(rec *trace.Record) {
 		r.add(Observation{Kind: InvalidSPI, Phase: PhaseLife})
 	case *trace.ClearTextReceived:
 		r.add(Observation{Kind: ClearTextSeen, Phase: PhaseData, Count: 1, Detail: e.Src.String() + " - " + e.Dst.String()})
+	case *trace.DynamicEntryRefused:
+		r.add(Observation{Kind: AdmissionLimit, Phase: Phase2, Message: 1})
+	case *trace.LocalAddressChanged:
+		if !e.To.IsValid() {
+			r.add(Observation{Kind: InterfaceDown, Place: e.Interface})
+		}
+	case *trace.NameNotResolved:
+		r.add(Observation{Kind: NameUnknown, Detail: e.Name})
+	case *trace.NameResolved:
+		r.add(Observation{Kind: NameKnown, Detail: e.Name})
 	case *trace.ResponderLifetime:
 		r.add(Observation{Kind: LifetimeShorter, Phase: PhaseLife})
 	default:
@@ -288,6 +298,10 @@ func (r *eventReader) deleting(reason trace.Reason) {
 		r.add(Observation{Kind: OperatorCleared, Phase: PhaseLife, Detail: detail})
 	case trace.ReasonEvicted:
 		r.add(Observation{Kind: AdmissionLimit, Phase: Phase1, Detail: detail})
+	case trace.ReasonProfile:
+		r.add(Observation{Kind: IdentityRefused, Phase: Phase1, Message: 6, Authentic: true})
+	case trace.ReasonProfileKey:
+		r.add(Observation{Kind: KeyMissing, Phase: Phase1, Message: 5, Detail: "in the keyrings of the ISAKMP profile that its identity matches"})
 	}
 	r.add(Observation{Kind: SADeleted, Phase: Phase1, Detail: detail})
 }

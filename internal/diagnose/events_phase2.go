@@ -66,7 +66,9 @@ func (r *eventReader) transformRefused(e *trace.IPsecTransformRefused) {
 	case trace.IPsecAttrAuth:
 		o.Attr, o.Offered, o.Wanted = AttrIntegrity, integrityWord(offered), integrityWord(wanted)
 	case trace.IPsecAttrMode:
-		o.Attr, o.Offered, o.Wanted = AttrMode, modeWord(offered), modeWord(wanted)
+		o.Attr, o.Offered, o.Wanted = AttrMode, modeWord(offered, wanted), modeWord(wanted, offered)
+	case trace.IPsecAttrProfile:
+		o.Kind = IdentityRefused
 	default:
 		o.Attr = AttrUnknown
 	}
@@ -90,6 +92,8 @@ func (r *eventReader) invalidated(e *trace.IPsecProposalInvalidated) {
 		o.Kind, o.Attr = ProxyRefused, AttrProxy
 	case trace.IPsecAttrGroup:
 		o.Kind, o.Attr = PFSRefused, AttrGroup
+	case trace.IPsecAttrProfile:
+		o.Kind = IdentityRefused
 	}
 	r.add(o)
 }

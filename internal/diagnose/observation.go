@@ -61,6 +61,7 @@ const (
 	MapNotApplied   // a crypto map names the peer and is on no interface; Place is the map
 	MapIncomplete   // an entry lacks Detail; Place is the entry
 	InterfaceDown   // with a crypto map; Place is the interface
+	WrongInterface  // the crypto map is on Place, and the peer is reached by Detail
 	OtherIKEVersion // IKEv2 came, or is all that is allowed here
 	AggressiveMode  // aggressive mode came where main mode is wanted, or the reverse
 	AdmissionLimit  // refused by a bound on sessions or memory
@@ -70,6 +71,8 @@ const (
 	StrayQuickMode  // quick mode from a peer with whom phase 1 is not up
 
 	// The network.
+	NameUnknown  // the peer's name, Detail, has no address
+	NameKnown    // it has one
 	Unreachable  // ICMP or the host says that the peer cannot be reached
 	SendRefused  // the local host refuses to send
 	NATFound     // Detail: here, peer or both
@@ -105,6 +108,7 @@ const (
 	Configured // an entry with the peer is active; Place is the entry, Pair a line of its list
 	PolicyHere // an ISAKMP policy; Place is its name, Detail its suite
 	SetHere    // a transform set of an entry; Place is its name, Detail its transforms, Attr the mode
+	KeyUnused  // a key is for an address that no entry names: Detail
 	Surveyed   // the configuration was read: what is not Configured is not there
 
 	// Remote access and certificates; their readers fill them.

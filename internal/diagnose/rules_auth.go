@@ -1,6 +1,9 @@
 package diagnose
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // authRules are about keys, identities and proofs.
 var authRules = []rule{
@@ -24,7 +27,21 @@ func noKeyHere(c *Case) *Finding {
 	if !c.Peer.IsValid() {
 		who = "the peer"
 	}
-	return find(NoPSKForPeer, Certain, on, "there is no pre-shared key for "+who+" here").in(Phase1, 1)
+	summary := "there is no pre-shared key for " + who + " here"
+	if d := on.Last().Detail; d != "" {
+		summary += ", " + d
+	}
+	certainty := Certain
+	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) {
+		certainty = Likely
+	}
+	return find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message)).
+		or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
+}
+
+// named says whether a crypto map entry here names the peer, active or not.
+func (c *Case) named() bool {
+	return slices.ContainsFunc(c.All.Of(Configured, MapNotApplied, MapIncomplete, InterfaceDown), func(o *Observation) bool { return o.Peer == c.Peer })
 }
 
 const damagedValue = "A public value that was damaged on its way makes the keys differ just so; the next attempt would then succeed."
@@ -74,7 +91,7 @@ func hashDiffers(c *Case) *Finding {
 }
 
 func identityRefused(c *Case) *Finding {
-	on := c.Phase1.Of(IdentityRefused)
+	on := append(c.Phase1.Of(IdentityRefused), c.Phase2.Of(IdentityRefused)...)
 	if len(on) == 0 {
 		return nil
 	}
@@ -86,11 +103,18 @@ func identityRefused(c *Case) *Finding {
 	if o.Wanted != "" {
 		summary += " (" + o.Wanted + ")"
 	}
+	if o.Phase == Phase2 {
+		summary = "the peer's identity belongs to another ISAKMP profile than the one that the crypto map entry wants"
+	}
 	certainty := Likely
 	if o.Authentic {
 		certainty = Certain
 	}
-	return find(IdentityMismatch, certainty, on, summary).in(Phase1, max(o.Message, 5)).
+	message := max(o.Message, 5)
+	if o.Phase == Phase2 {
+		message = 1
+	}
+	return find(IdentityMismatch, certainty, on, summary).in(o.Phase, message).
 		or("Only an identity under a hash that holds is the peer's own.", PSKMismatch)
 }
 
@@ -149,7 +173,7 @@ func deletedAtOnce(c *Case) *Finding {
 		return nil
 	}
 	var on Part
-	for _, up := range c.All.Of(Phase1Up) {
+	for _, up := range c.All.After(Phase2Up).Of(Phase1Up) {
 		for _, o := range c.All.Of(DeleteReceived, SADeleted) {
 			byPeer := o.Kind == DeleteReceived || o.Detail == deletedByPeer
 			if byPeer && o.Phase == Phase1 && o.Session == up.Session && !o.Time.IsZero() && o.Time.Sub(up.Time) < atOnce && o.Time.Sub(up.Time) >= 0 {

@@ -95,7 +95,7 @@ func replays(c *Case) *Finding {
 }
 
 func tooBig(c *Case) *Finding {
-	on := c.All.Of(TooBig, FragmentLost)
+	on := append(c.Phase1.Of(FragmentLost), c.All.Of(TooBig)...)
 	if len(on) == 0 {
 		return nil
 	}

@@ -6,6 +6,7 @@ var localRules = []rule{
 	{"map-not-applied", CryptoMapNotApplied, []Kind{MapNotApplied}, Certain, seen, mapNotApplied},
 	{"map-incomplete", CryptoMapNotApplied, []Kind{MapIncomplete}, Certain, seen, mapIncomplete},
 	{"interface-down", CryptoMapNotApplied, []Kind{InterfaceDown}, Certain, seen, interfaceDown},
+	{"map-on-wrong-interface", CryptoMapNotApplied, []Kind{WrongInterface}, Likely, seen, wrongInterface},
 	{"not-enabled", CryptoMapNotApplied, []Kind{NotEnabled}, Certain, seen, notEnabled},
 	{"wrong-local-address", ConnectionNotMatched, []Kind{NotEnabled}, Likely, seen, wrongLocalAddress},
 }
@@ -35,6 +36,17 @@ func interfaceDown(c *Case) *Finding {
 		return nil
 	}
 	return find(CryptoMapNotApplied, Certain, on, on.Last().Place+", which has the crypto map, is down").in(PhaseNone, 0)
+}
+
+// wrongInterface is a map that does not see what goes to the peer.
+func wrongInterface(c *Case) *Finding {
+	on := c.All.Of(WrongInterface)
+	if len(on) == 0 || c.TunnelUp || c.Up {
+		return nil
+	}
+	o := on.Last()
+	return find(CryptoMapNotApplied, Likely, append(on, c.Phase1.Of(NotEnabled)...), "the crypto map is on "+o.Place+", and the peer is reached by "+o.Detail+": the map is on the wrong interface").in(PhaseNone, 0).
+		or("A map with an address of its own (`crypto map NAME local-address`) may be on another interface than the one that has it.", ConnectionNotMatched, RoutingMissing)
 }
 
 // Details of NotEnabled.
@@ -83,7 +95,7 @@ func wrongLocalAddress(c *Case) *Finding {
 			return nil // applied since
 		}
 	}
-	if len(c.configured()) == 0 {
+	if len(c.configured()) == 0 || c.All.Has(WrongInterface) {
 		return nil
 	}
 	conf := c.configured().Last()

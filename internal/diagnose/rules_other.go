@@ -1,5 +1,7 @@
 package diagnose
 
+import "slices"
+
 // simple is a rule that needs no more than that something was observed and is
 // not over.
 func simple(name string, cause Cause, kind Kind, c Certainty, p Phase, summary, tell string, others ...Cause) rule {
@@ -38,8 +40,21 @@ var remoteAccessRules = []rule{
 	simple("enrolment-failed", SCEPFailed, EnrolmentFailed, Certain, PhaseNone, "the enrolment with the certificate authority failed", ""),
 }
 
+// nameUnknown is a peer whose name has no address now.
+func nameUnknown(c *Case) *Finding {
+	on := c.All.Of(NameUnknown).where(func(o *Observation) bool {
+		return !slices.ContainsFunc(c.All.Of(NameKnown).About(o.Detail), func(k *Observation) bool { return k.Time.After(o.Time) })
+	})
+	if len(on) == 0 || c.TunnelUp {
+		return nil
+	}
+	return find(PeerUnreachable, Likely, on, "the peer's name "+on.Last().Detail+" has no address").in(PhaseNone, 0).
+		or("Ask the name server of this host for the name.", RoutingMissing)
+}
+
 // platformRules are about the host and what is no IKE.
 var platformRules = []rule{
+	{"name-unknown", PeerUnreachable, []Kind{NameUnknown}, Likely, seen, nameUnknown},
 	simple("unreachable", PeerUnreachable, Unreachable, Likely, Phase1, "the network says that the peer cannot be reached",
 		"`port unreachable` means that the host is there and no IKE daemon listens.", RoutingMissing, CryptoMapNotApplied),
 	simple("send-refused", LocalFirewall, SendRefused, Likely, Phase1, "this host refuses to send to the peer",

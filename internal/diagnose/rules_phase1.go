@@ -208,7 +208,7 @@ func malformedInClear(c *Case) *Finding {
 }
 
 func admission(c *Case) *Finding {
-	on := c.Phase1.Of(AdmissionLimit)
+	on := append(c.Phase1.Of(AdmissionLimit), c.Phase2.Of(AdmissionLimit)...)
 	if len(on) == 0 {
 		return nil
 	}

@@ -113,7 +113,7 @@ func transformRefused(c *Case) *Finding {
 	best := closestTransform(c)
 	if best == nil {
 		on := c.Phase2.Of(Phase2OfferRefused)
-		if len(on) == 0 || c.Phase2.Has(ProxyRefused) {
+		if len(on) == 0 || c.Phase2.Has(ProxyRefused, IdentityRefused) {
 			return nil
 		}
 		return find(Phase2TransformMismatch, Likely, on, "no proposal of the peer for phase 2 is acceptable here").in(Phase2, 1).
@@ -126,9 +126,13 @@ func transformRefused(c *Case) *Finding {
 	if best.Role == Initiator {
 		message = 2
 	}
-	f := find(Phase2TransformMismatch, Certain, withVerdict(c, best), transformSentence(best)).in(Phase2, message)
+	certainty := Certain
+	if best.Attr == AttrMode && strings.Contains(best.Offered+best.Wanted, "UDP") {
+		certainty = Likely
+	}
+	f := find(Phase2TransformMismatch, certainty, withVerdict(c, best), transformSentence(best)).in(Phase2, message)
 	f.about = best
-	return f
+	return f.or("The two ends do not agree whether there is a NAT between them.", PeerQuirk, LocalFirewall)
 }
 
 // withVerdict is a refusal and what came of it.
@@ -205,7 +209,7 @@ func toldNoProposal2(c *Case) *Finding {
 		return nil
 	}
 	const tell = "Ask for the peer's log: a responder names the attribute. A Cisco router says `proxy identities not supported`, `transform proposal not supported` or `IPSec policy invalidated proposal with error` 32 (identities), 256 (transform) or 64 (group)."
-	cause, others := ProxyIdentityMismatch, []Cause{Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched}
+	cause, others := ProxyIdentityMismatch, []Cause{Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched, IdentityMismatch}
 	if on.Last().Detail != "NO-PROPOSAL-CHOSEN" {
 		cause, others = Phase2TransformMismatch, []Cause{PFSMismatch, ProxyIdentityMismatch, ConnectionNotMatched}
 	}

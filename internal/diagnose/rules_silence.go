@@ -64,7 +64,7 @@ func noMessage4(c *Case) *Finding {
 
 // noMessage6 is MM_KEY_EXCH of an initiator: its proof is not answered.
 func noMessage6(c *Case) *Finding {
-	if !c.stopped(Initiator, 5, 4) || c.Attempt.Floated || c.Phase1.Has(Undecryptable, HashMismatch) {
+	if !c.stopped(Initiator, 5, 4) || c.Attempt.Floated || c.Phase1.Has(Undecryptable, HashMismatch, RefusedUnread) {
 		return nil
 	}
 	a := c.Attempt
@@ -84,7 +84,7 @@ func noMessage6(c *Case) *Finding {
 
 // noMessage6NAT is the same after the move to UDP 4500, which may be blocked.
 func noMessage6NAT(c *Case) *Finding {
-	if !c.stopped(Initiator, 5, 4) || !c.Attempt.Floated || c.Phase1.Has(Undecryptable, HashMismatch) {
+	if !c.stopped(Initiator, 5, 4) || !c.Attempt.Floated || c.Phase1.Has(Undecryptable, HashMismatch, RefusedUnread) {
 		return nil
 	}
 	return find(NATT4500Blocked, Possible, c.Attempt.Part,

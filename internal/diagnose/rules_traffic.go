@@ -20,9 +20,10 @@ func noRoute(c *Case) *Finding {
 		return nil
 	}
 	if to := on.where(toPeer); len(to) > 0 {
-		return find(RoutingMissing, Certain, to, "there is no route to "+to.Last().Detail+" here").in(PhaseNone, 0)
+		return find(RoutingMissing, Likely, to, "there is no route to "+to.Last().Detail+" here").in(PhaseNone, 0).
+			or("See whether the peer's address is right.", ConnectionNotMatched, PeerUnreachable)
 	}
-	return c.besides(find(RoutingMissing, Certain, on, "there is no route to "+on.Last().Detail+" here: the crypto map never sees packets to it").in(PhaseNone, 0))
+	return c.besides(find(RoutingMissing, Likely, on, "there is no route to "+on.Last().Detail+" here: the crypto map never sees packets to it").in(PhaseNone, 0))
 }
 
 // peerWord begins the Detail of a route that is missing to the peer itself.
@@ -30,21 +31,21 @@ const peerWord = "the peer "
 
 func toPeer(o *Observation) bool { return strings.HasPrefix(o.Detail, peerWord) }
 
-// besides is a fact about routes: the cause only where nothing else fails. The
-// network of a line that the peer does not ask for may have no route because
-// the line is wrong.
+// besides is a fact about routes to a line's remote network. It is the cause for
+// certain where the tunnel for that very line is up: the peer has agreed to the
+// networks. Else the line may be wrong, and not the route, and where something
+// else fails that is the cause.
 func (c *Case) besides(f *Finding) *Finding {
 	switch {
 	case c.Phase2.Has(ProxyRefused):
 		return nil
-	case !c.TunnelUp && (c.Attempt != nil || c.Phase1.Has(AllOffersRefused, Undecryptable, KeyMissing) || c.Phase2.Has(QuickFailed, TransformRefused, PFSRefused)):
-		f.Certainty, f.Summary = Possible, "besides, "+f.Summary
-	case c.TunnelUp && !c.All.Has(Encapsulated) || c.carries(f.about.Pair):
-		// The tunnel for this traffic is up, or its state is not known.
-	case c.TunnelUp:
+	case c.carries(f.about.Pair):
+		f.Certainty = Certain
+	case c.TunnelUp, c.Attempt != nil, c.Phase1.Has(AllOffersRefused, Undecryptable, KeyMissing), c.Phase2.Has(QuickFailed, TransformRefused, PFSRefused),
+		c.All.Has(NoMatch, WrongInterface):
 		f.Certainty, f.Summary = Possible, "besides, "+f.Summary
 	}
-	return f
+	return f.or("See whether the crypto access list names the network that packets go to.", ACLOrNATExemption, ProxyIdentityMismatch)
 }
 
 func routeAround(c *Case) *Finding {
@@ -52,7 +53,13 @@ func routeAround(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	return c.besides(find(RoutingMissing, Certain, on, fmt.Sprintf("the route to %s does not lead by %s, which has the crypto map: packets go around the tunnel", on.Last().Detail, on.Last().Place)).in(PhaseNone, 0))
+	return c.besides(find(RoutingMissing, Likely, on, fmt.Sprintf("the route to %s does not lead by %s, which has the crypto map: packets go around the tunnel", on.Last().Detail, on.Last().Place)).in(PhaseNone, 0))
+}
+
+// unanswering says whether packets come out of a tunnel and none goes in.
+func (c *Case) unanswering() (yes bool) {
+	c.flows(func(out, in *Observation) { yes = yes || in.Count > 0 && out.Count == 0 })
+	return yes
 }
 
 // carries says whether a tunnel for a pair is up.
@@ -66,11 +73,11 @@ func listNeverMatches(c *Case) *Finding {
 		return find(ACLOrNATExemption, Likely, nat, fmt.Sprintf("%d packets were on their way into the tunnel, and their addresses fit no access list when they came there: a NAT of this host changed them first", nat.Total())).
 			in(PhaseData, 0).or("`nft list ruleset` shows the NAT of this host.", LocalFirewall)
 	}
-	if on = on.where(func(o *Observation) bool { return o.Detail != natBefore }); len(on) == 0 || c.TunnelUp {
+	if on = on.where(func(o *Observation) bool { return o.Detail != natBefore }); len(on) == 0 || c.TunnelUp && !c.unanswering() {
 		return nil
 	}
 	return find(ACLOrNATExemption, Likely, on, fmt.Sprintf("%d packets left by %s outside of the tunnel, and the crypto access list has matched none", on.Total(), on.Last().Place)).in(PhaseNone, 0).
-		or("Compare the packets' addresses with the access list. If the list is right, a NAT changes the addresses before the crypto map sees them.", NoInterestingTraffic)
+		or("Compare the packets' addresses with the access list. If the list is right, a NAT changes the addresses before the crypto map sees them.", ProxyIdentityMismatch, NoInterestingTraffic)
 }
 
 func nothingAsked(c *Case) *Finding {

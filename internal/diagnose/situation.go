@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ type Situation struct {
 	LinksDown []string
 	// Drops are those of all packets, also of ones that no SA has seen.
 	Drops ipsec.DropCounts
+	// Ways are the interfaces by which packets to peers leave, where routes
+	// decide that.
+	Ways map[netip.Addr]string
 	// Unroutable are peers to which this host has no route.
 	Unroutable []netip.Addr
 }
@@ -66,10 +70,37 @@ func FromSituation(s *Situation) []Observation {
 	if n := s.Drops[ipsec.DropNoPolicy]; n > 0 {
 		r.add(Observation{Kind: NoMatch, Detail: natBefore, Count: n, Evidence: quoteShow("show crypto isakmp statistics: %d packets dropped: %s", n, ipsec.DropNoPolicy)})
 	}
-	for i := range s.Tunnels {
-		r.tunnel(&s.Tunnels[i])
+	for _, t := range joined(s.Tunnels) {
+		r.tunnel(&t)
 	}
 	return r.out
+}
+
+// joined adds up the tunnels for the same traffic with one peer: packets may go
+// out by one pair of SAs and come in by another.
+func joined(all []Tunnel) []Tunnel {
+	var out []Tunnel
+	at := make(map[string]int)
+	for _, t := range all {
+		key := t.SA.Remote.String() + pairOf(t.SA.LocalProxy, t.SA.RemoteProxy)
+		i, known := at[key]
+		if !known {
+			at[key] = len(out)
+			out = append(out, t)
+			continue
+		}
+		o := &out[i]
+		o.Encaps, o.Decaps, o.Drops = o.Encaps+t.Encaps, o.Decaps+t.Decaps, o.Drops.Plus(t.Drops)
+		o.LastIn, o.LastOut = later(o.LastIn, t.LastIn), later(o.LastOut, t.LastOut)
+	}
+	return out
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // natBefore is the Detail of packets that were on their way into a tunnel and fit
@@ -108,6 +139,7 @@ func (r *situationReader) configuration() {
 	for _, m := range cfg.CryptoMaps {
 		r.cryptoMap(m)
 	}
+	r.unusedKeys()
 }
 
 func (r *situationReader) cryptoMap(m *config.CryptoMap) {
@@ -133,20 +165,11 @@ func (r *situationReader) interfaces(name string) (applied, up []string) {
 			continue
 		}
 		applied = append(applied, i.Name)
-		if !i.Shutdown && !contains(r.s.LinksDown, i.Name) {
+		if !i.Shutdown && !slices.Contains(r.s.LinksDown, i.Name) {
 			up = append(up, i.Name)
 		}
 	}
 	return applied, up
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // eachPeer adds an observation for each peer of an entry, or for every peer
@@ -181,8 +204,11 @@ func lacks(e *config.CryptoMapEntry) string {
 // connections reads the active entries, and whether anything has used them.
 func (r *situationReader) connections() {
 	for _, c := range r.s.Connections {
-		idle := true
+		idle := !c.Dynamic
 		r.sets(c)
+		if c.Dynamic {
+			r.configured(c, "")
+		}
 		for i, acl := range c.ACL {
 			if !acl.Permit {
 				continue
@@ -193,15 +219,35 @@ func (r *situationReader) connections() {
 			r.lineAt(c, line, pairOf(acl.Local, acl.Remote))
 		}
 		for _, p := range c.Peers {
+			r.way(c, p)
 			if idle && r.s.Config.ISAKMP.Enabled {
 				r.add(Observation{Kind: NothingAsked, Peer: p, Local: c.Local, Place: placeOf(c), Evidence: quoteShow("show crypto ipsec sa: #pkts encaps: 0, #pkts decaps: 0")})
 			}
-			for _, a := range r.s.Unroutable {
-				if a == p {
-					r.add(Observation{Kind: NoRoute, Peer: p, Detail: peerWord + p.String(), Evidence: quoteShow("no route to %s", p)})
-				}
+			if slices.Contains(r.s.Unroutable, p) {
+				r.add(Observation{Kind: NoRoute, Peer: p, Detail: peerWord + p.String(), Evidence: quoteShow("no route to %s", p)})
 			}
 		}
+	}
+}
+
+// way compares the interface that leads to a peer with those of the crypto map.
+func (r *situationReader) way(c *ike.Connection, peer netip.Addr) {
+	by := r.s.Ways[peer]
+	if by == "" || by == c.Interface || slices.Contains(c.MoreInterfaces, by) {
+		return
+	}
+	r.add(Observation{Kind: WrongInterface, Peer: peer, Local: c.Local, Place: c.Interface, Detail: by,
+		Evidence: quoteShow("show ip route: %s by %s; %s is on %s", peer, by, placeOf(c), c.Interface)})
+}
+
+// unusedKeys are keys for single addresses that no entry names: one of the two
+// may be mistyped.
+func (r *situationReader) unusedKeys() {
+	for _, k := range r.s.Config.ISAKMP.Keys {
+		if k.Mask != 32 || !k.Addr.IsValid() || slices.ContainsFunc(r.s.Connections, func(c *ike.Connection) bool { return slices.Contains(c.Peers, k.Addr) }) {
+			continue
+		}
+		r.add(Observation{Kind: KeyUnused, Detail: k.Addr.String(), Evidence: quoteShow("show crypto isakmp key: one for %s, which no crypto map entry names", k.Addr)})
 	}
 }
 
@@ -209,8 +255,15 @@ func placeOf(c *ike.Connection) string { return fmt.Sprintf("crypto map %s %d", 
 
 // configured says that an entry is for its peers; one without peers is for all.
 func (r *situationReader) configured(c *ike.Connection, pair string) {
+	if !c.Local.IsValid() {
+		r.add(Observation{Kind: InterfaceDown, Place: c.Interface, Evidence: quoteShow("show ip interface brief: %s has no address", c.Interface)})
+		return
+	}
 	o := Observation{Kind: Configured, Local: c.Local, Place: placeOf(c), Pair: pair,
 		Evidence: quoteShow("show crypto map: %s on %s protects %s", placeOf(c), c.Interface, pair)}
+	if c.Template != 0 {
+		o.Peer = c.Remote.Addr()
+	}
 	if len(c.Peers) == 0 {
 		r.add(o)
 	}
@@ -262,10 +315,10 @@ func (r *situationReader) lineAt(c *ike.Connection, l Line, pair string) {
 	for _, p := range c.Peers {
 		o := Observation{Peer: p, Place: c.Interface, Pair: pair, Detail: remote}
 		switch {
-		case l.PathKnown && l.Path == "":
+		case l.PathKnown && l.Path == "" && !r.makesRoutes(c):
 			o.Kind, o.Evidence = NoRoute, quoteShow("show ip route: none to %s", remote)
 			r.add(o)
-		case l.PathKnown && l.Path != c.Interface:
+		case l.PathKnown && l.Path != c.Interface && !slices.Contains(c.MoreInterfaces, l.Path):
 			o.Kind, o.Evidence = RouteAround, quoteShow("show ip route: %s by %s", remote, l.Path)
 			r.add(o)
 		}
@@ -276,6 +329,12 @@ func (r *situationReader) lineAt(c *ike.Connection, l Line, pair string) {
 	}
 }
 
+// makesRoutes says whether routes come and go with the entry's SAs.
+func (r *situationReader) makesRoutes(c *ike.Connection) bool {
+	m := r.s.Config.CryptoMap(c.Map)
+	return m != nil && slices.ContainsFunc(m.Entries, func(e *config.CryptoMapEntry) bool { return e.Seq == c.Seq && e.ReverseRoute.On })
+}
+
 // isakmp reads the states of the ISAKMP SAs.
 func (r *situationReader) isakmp() {
 	for _, x := range r.s.ISAKMPSAs {
@@ -283,6 +342,9 @@ func (r *situationReader) isakmp() {
 			Detail: x.Show.String(), Evidence: quoteShow("show crypto isakmp sa: conn-id %d %s", x.Conn, x.Show)}
 		if x.Dead {
 			o.Attr = attrDead
+			if slices.Contains(ownWill, x.DeadReason.String()) {
+				o.Attr = attrEnded
+			}
 			o.Evidence = quoteShow("show crypto isakmp sa: conn-id %d was %s, deleted: %s", x.Conn, x.Show, x.DeadReason)
 		}
 		r.add(o)

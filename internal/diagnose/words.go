@@ -96,9 +96,13 @@ func integrityWord(n uint32) string {
 	return isakmp.AuthAlgorithm(n).String()
 }
 
-// modeWord is of a comparison, where 1 is transport.
-func modeWord(n uint32) string {
-	if n == 1 {
+// modeWord is of a comparison of n with another value: of 0 and 1, where 1 is
+// transport, or of encapsulations.
+func modeWord(n, other uint32) string {
+	switch {
+	case n != 0 && other != 0:
+		return isakmp.Encapsulation(n).String()
+	case n == 1:
 		return "transport"
 	}
 	return "tunnel"

@@ -106,6 +106,10 @@ func (h *host) protect(out *port, hop netip.Addr, p packet) {
 		h.transmit(out, hop, p)
 		return
 	}
+	if h.masquerades && p.src() != out.addr {
+		p.setSrc(out.addr)
+		p.sum()
+	}
 	r := processor.Outbound(nil, p)
 	switch r.Action {
 	case ipsec.Bypass:

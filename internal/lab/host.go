@@ -27,6 +27,10 @@ type host struct {
 	router  *router.Router
 	session *console.Session
 
+	// masquerades: packets get the address of the interface by which they leave
+	// before its crypto map sees them.
+	masquerades bool
+
 	plane    *dataPlane
 	released []waiting // packets whose SA came during an input
 

@@ -34,6 +34,7 @@ var verbs = []verb{
 	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
 	{"dns", []string{"dns NAME ADDRESS [ADDRESS ...]", "dns NAME off", "dns silent", "dns answers"}, (*lab).parseDNS},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
+	{"masquerade", []string{"masquerade GATEWAY", "masquerade GATEWAY off"}, (*lab).parseMasquerade},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
 	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},
 	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"}, (*lab).parseRestart},
@@ -270,6 +271,18 @@ func (l *lab) parseNAT(words []string) (func() error, error) {
 		return nil, fmt.Errorf("%s is taken", outside)
 	}
 	return func() error { p.nat = newNAT(p.link, p.addr, outside); return nil }, nil
+}
+
+func (l *lab) parseMasquerade(words []string) (func() error, error) {
+	off := len(words) == 2 && words[1] == "off"
+	if len(words) != 1 && !off {
+		return nil, errForm
+	}
+	h, err := l.gateway(words[0])
+	if err != nil {
+		return nil, err
+	}
+	return func() error { h.masquerades = !off; return nil }, nil
 }
 
 func (l *lab) parsePartition(words []string) (func() error, error) { return l.parseCut(words, true) }
