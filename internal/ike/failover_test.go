@@ -150,3 +150,33 @@ func TestAnUnansweredQuickModeEndsItsISAKMPSA(t *testing.T) {
 	p.connect()
 	p.checkUp()
 }
+
+// A request that is one with the peer's quick mode is answered when that comes
+// to nothing, too: the packets that wait for it must not wait for ever.
+func TestARequestThatWaitsForThePeersQuickModeIsAnswered(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(p *pair)
+	}{
+		{"the peer never confirms", func(p *pair) { p.advance(2 * time.Minute) }},
+		{"the connection goes", func(p *pair) { p.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 }) }},
+		{"the operator clears", func(p *pair) {
+			p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx) })
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPair(t, nil)
+			p.lose = func(n int, _ Datagram) bool { return n > 8 } // message 3 of quick mode, and all that follows
+			p.ask(p.spoke)
+			p.settle()
+			p.ask(p.hub)
+			if n := len(p.hub.newest().nodes); n != 1 || len(p.hub.failed) != 0 {
+				t.Fatalf("%d quick modes, %d requests have failed", n, len(p.hub.failed))
+			}
+			test.end(p)
+			if n := len(p.hub.failed); n != 1 {
+				t.Errorf("%d requests are answered, want 1", n)
+			}
+		})
+	}
+}

@@ -45,6 +45,7 @@ type node struct {
 	answered           time.Duration // initiator: how long message 2 took
 	attempts, replays  int
 	done, failed, busy bool
+	wanted             bool // responder: a request of ours is one with it
 	retry              timer
 }
 
@@ -161,6 +162,9 @@ func (s *sa) failNode(n *node, reason trace.NodeReason) {
 	if n.child != nil && !n.child.ready {
 		s.sendDeleteESP(n.child.in.spi)
 		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
+	}
+	if n.wanted {
+		s.e.unmet(n.request())
 	}
 	if n.role != trace.RoleInitiator || n.conn == nil {
 		return

@@ -142,6 +142,7 @@ func (s *sa) negotiates(r request) bool {
 			continue
 		}
 		if n.role == trace.RoleInitiator || n.confirmedByTraffic() || n.awaitsConfirmation() {
+			n.wanted = n.role == trace.RoleResponder
 			return true
 		}
 	}
@@ -151,6 +152,14 @@ func (s *sa) negotiates(r request) bool {
 // request is what an initiator's quick mode was begun for.
 func (n *node) request() request {
 	return request{Acquire{n.conn.Tag, n.line}, n.localProxy, n.remoteProxy, n.rekeys, n.tried}
+}
+
+// unmet tells the data plane that a request which was one with the peer's quick
+// mode came to nothing with it, unless it has been taken up elsewhere.
+func (e *Engine) unmet(r request) {
+	if conn := e.conns.byTag[r.Connection]; conn == nil || !e.underWay(conn, r) {
+		e.failed(r.Acquire)
+	}
 }
 
 func (e *Engine) tellRequest(conn *Connection, peer netip.Addr, r request) {
