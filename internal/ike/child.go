@@ -36,6 +36,7 @@ type child struct {
 	idleSince     time.Time // where no packet is later
 	window        int       // of replay
 	superseder    *child    // the newer pair that carries the traffic; nil for none
+	party         party
 
 	initiator bool
 	installed bool // inbound
@@ -66,7 +67,7 @@ const firstIPsecConn = 2001
 // makeChild derives the keys of both SAs (RFC 2409 section 5.5) and tells them.
 func (n *node) makeChild(shared []byte) {
 	s, e := n.s, n.s.e
-	c := &child{e: e, local: s.local, remote: s.remote, conn: n.conn.Tag, line: n.line,
+	c := &child{e: e, local: s.local, remote: s.remote, party: s.party(), conn: n.conn.Tag, line: n.line,
 		localProxy: n.localProxy, remoteProxy: n.remoteProxy, suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
 		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
@@ -278,7 +279,7 @@ func (e *Engine) KilobytesExpired(now time.Time, inboundSPI uint32, fx *Effects)
 func (c *child) owner() *sa {
 	list := c.e.byAddrs[c.pair()]
 	for i := len(list) - 1; i >= 0; i-- {
-		if list[i].up() && list[i].remote == c.remote {
+		if list[i].up() && list[i].peerOf(c) {
 			return list[i]
 		}
 	}

@@ -108,7 +108,7 @@ func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 	}
 	s.emit(&trace.PeerDead{})
 	for _, c := range cloneList(s.e.byEnds[s.pair()]) {
-		if c.remote == s.remote {
+		if s.peerOf(c) {
 			s.e.removeChild(c, trace.ReasonPeerDead)
 		}
 	}

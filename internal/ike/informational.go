@@ -167,7 +167,7 @@ func (m *message) deleteISAKMP(d isakmp.Delete) {
 	s := m.s
 	for _, spi := range d.SPIs {
 		named := s.e.byCookies[cookiesOf(spi)]
-		known := named != nil && named.local == s.local && named.remote == s.remote
+		known := named != nil && named.pair() == s.pair() && named.sameAs(s)
 		s.emit(&trace.DeleteReceived{Protocol: d.Protocol, Known: known})
 		if known && named != s {
 			named.deleteSA(trace.ReasonPeerDeleted)
@@ -192,7 +192,7 @@ func cookiesOf(spi []byte) (p cookiePair) {
 // Peers behind one NAT differ by port.
 func (s *sa) childByOutbound(spi uint32) *child {
 	for _, c := range s.e.byEnds[s.pair()] {
-		if c.out.spi == spi && c.remote == s.remote {
+		if c.out.spi == spi && s.peerOf(c) {
 			return c
 		}
 	}

@@ -25,7 +25,7 @@ func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort
 	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() {
 		return
 	}
-	e.movePeer(c.pair(), c.remote, from)
+	e.movePeer(c.pair(), c.party, c.remote, from)
 }
 
 // mayHaveMoved says whether a message may be of s's peer behind a NAT that gave
@@ -38,29 +38,30 @@ func (s *sa) mayHaveMoved(m *message) bool {
 // authentic notes where an authenticated message of phase 2 came from.
 func (m *message) authentic() {
 	if m.remote != m.s.remote {
-		m.e.movePeer(m.s.pair(), m.s.remote, m.remote)
+		m.e.movePeer(m.s.pair(), m.s.party(), m.s.remote, m.remote)
 	}
 }
 
 // movePeer makes all SAs with a peer follow it. Should another peer behind the
 // NAT have had the new port, it has it no longer: it gets the old one, until it
 // shows where it is.
-func (e *Engine) movePeer(pair addrPair, from, to netip.AddrPort) {
+func (e *Engine) movePeer(pair addrPair, who party, from, to netip.AddrPort) {
 	if from == to {
 		return
 	}
 	for _, s := range e.byAddrs[pair] {
-		if other, ok := swapped(s.remote, from, to); ok {
+		other := swapped(s.remote, from, to, s.remote == from || who != 0 && s.party() == who)
+		if other != s.remote {
 			s.remote = other
 			s.emit(&trace.PortsFloated{LocalPort: s.local.Port(), RemotePort: other.Port()})
 		}
 	}
 	for _, c := range e.instances.byEnds[pair] {
-		c.Remote, _ = swapped(c.Remote, from, to)
+		c.Remote = swapped(c.Remote, from, to, c.Remote == from)
 	}
 	for _, c := range e.byEnds[pair] {
-		other, ok := swapped(c.remote, from, to)
-		if !ok {
+		other := swapped(c.remote, from, to, c.remote == from || who != 0 && c.party == who)
+		if other == c.remote {
 			continue
 		}
 		c.remote = other
@@ -75,12 +76,14 @@ func (e *Engine) movePeer(pair addrPair, from, to netip.AddrPort) {
 	}
 }
 
-func swapped(at, a, b netip.AddrPort) (other netip.AddrPort, ok bool) {
-	switch at {
-	case a:
-		return b, true
-	case b:
-		return a, true
+// swapped is where the peer of an SA is now that was at a place: same says that
+// it is the one that has moved.
+func swapped(at, from, to netip.AddrPort, same bool) netip.AddrPort {
+	switch {
+	case same:
+		return to
+	case at == to:
+		return from
 	}
-	return at, false
+	return at
 }

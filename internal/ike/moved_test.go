@@ -129,9 +129,64 @@ func TestPeersThatSwapPortsStayApart(t *testing.T) {
 		e.begin(p.now, fx)
 		other := e.newSA(trace.RoleResponder, s.local, second)
 		e.lockPeer(other, trace.ForProcessBlock)
-		e.movePeer(s.pair(), first, second)
+		e.movePeer(s.pair(), s.party(), first, second)
 		if s.remote != second || other.remote != first {
 			t.Errorf("the peers are at %v and %v", s.remote, other.remote)
 		}
 	})
+}
+
+// forwarding is a NAT that lets what comes uncalled through to the same port
+// inside. What goes out from there then has that port, too: a peer that was
+// called and has called is seen at two.
+func forwarding(t testing.TB) *pair {
+	p, _ := rebindable(t, nil)
+	called := make(map[uint16]bool)
+	translate := p.rewrite
+	p.rewrite = func(n int, d *Datagram) {
+		from := d.Local
+		translate(n, d)
+		if d.Remote.Addr() == spokeAddr {
+			called[d.Remote.Port()] = true
+			d.Remote = netip.AddrPortFrom(insideAddr, d.Remote.Port())
+		}
+		if from.Addr() == insideAddr && called[from.Port()] {
+			d.Local = netip.AddrPortFrom(spokeAddr, from.Port())
+		}
+	}
+	return p
+}
+
+// A peer that is seen at two ports, because it has called and was called, is one
+// peer: what it deletes under one SA ends wherever it came up, and all its SAs
+// follow it.
+func TestAPeerSeenAtTwoPortsIsOne(t *testing.T) {
+	p := forwarding(t)
+	p.connect()
+	p.do(p.hub, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		r := requestFor(e.conns.byTag[1], Acquire{Connection: 1})
+		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", []request{r})
+	})
+	p.advance(2 * time.Second)
+	ports := make(map[netip.AddrPort]bool)
+	for _, x := range p.hub.engine.IPsecSAs() {
+		ports[x.Remote] = true
+	}
+	if len(ports) != 2 {
+		t.Fatalf("the pairs are with %v", ports)
+	}
+	to := netip.AddrPortFrom(spokeAddr, 4711)
+	spi := p.hub.engine.IPsecSAs()[0].InSPI
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.PeerMoved(p.now, spi, to, fx) })
+	for _, x := range p.hub.engine.IPsecSAs() {
+		if x.Remote != to {
+			t.Errorf("the pair %#x is with %v", x.InSPI, x.Remote)
+		}
+	}
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
+	p.settle()
+	if n := len(p.hub.engine.IPsecSAs()); n != 0 {
+		t.Errorf("%d pairs are left that the peer has deleted", n)
+	}
 }

@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"encoding/binary"
 	"net/netip"
 
 	"qmidle/internal/trace"
@@ -19,6 +20,34 @@ type peer struct {
 	key      peerKey
 	ikeRefs  uint16
 	childRef uint16
+}
+
+// party stands for the identity that a peer has proven; 0 is none yet. Pairs of
+// IPsec SAs keep it, since they outlive their ISAKMP SA, and are to be small.
+type party uint64
+
+func (s *sa) party() party {
+	if s.peerID.Type == 0 {
+		return 0
+	}
+	d := digestOf(append([]byte{byte(s.peerID.Type)}, s.peerID.Data...))
+	return party(binary.BigEndian.Uint64(d[:])) | 1
+}
+
+// sameAs says whether two ISAKMP SAs between the same two addresses are with one
+// peer. Peers behind one NAT differ by port; but where both ends have begun, one
+// peer may be seen at two ports, and is known by its identity.
+func (s *sa) sameAs(o *sa) bool {
+	return s.remote == o.remote || s.peerID.Type != 0 && s.peerID == o.peerID
+}
+
+// peerOf says whether a pair is with s's peer.
+func (s *sa) peerOf(c *child) bool {
+	return s.remote == c.remote || c.party != 0 && s.party() == c.party
+}
+
+func (c *child) sameAs(o *child) bool {
+	return c.remote == o.remote || c.party != 0 && c.party == o.party
 }
 
 // lockPeer returns the peer of an endpoint, made if need be, with one more

@@ -229,7 +229,7 @@ func (e *Engine) othersOf(s *sa, before uint64) (sas []*sa, children []*child) {
 		}
 	}
 	for _, c := range e.byEnds[s.pair()] {
-		if c.remote == s.remote && c.order < before {
+		if s.peerOf(c) && c.order < before {
 			children = append(children, c)
 		}
 	}

@@ -146,7 +146,7 @@ func (c *child) sends() bool { return c.ready && !c.settles() }
 
 // rivals says whether c and o are pairs with one peer for the same traffic.
 func (c *child) rivals(o *child) bool {
-	return c != o && c.remote == o.remote && c.conn == o.conn && c.sameTraffic(o)
+	return c != o && c.sameAs(o) && c.conn == o.conn && c.sameTraffic(o)
 }
 
 func (c *child) sameTraffic(o *child) bool {
@@ -241,7 +241,7 @@ func (s *sa) renewalDue(now time.Time) {
 // others are the other ISAKMP SAs that are up with s's peer.
 func (s *sa) others() (list []*sa) {
 	for _, o := range s.e.byAddrs[s.pair()] {
-		if o != s && o.up() && o.remote == s.remote {
+		if o != s && o.up() && o.sameAs(s) {
 			list = append(list, o)
 		}
 	}
@@ -270,7 +270,7 @@ func (s *sa) newestWith() *sa {
 func (s *sa) guards() bool {
 	for _, c := range s.e.byEnds[s.pair()] {
 		conn := s.e.connection(c.conn)
-		if c.remote == s.remote && (conn == nil || s.serves(conn)) {
+		if s.peerOf(c) && (conn == nil || s.serves(conn)) {
 			return true
 		}
 	}

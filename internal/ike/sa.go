@@ -59,10 +59,10 @@ type sa struct {
 	demanded             bool // the connection for which we began names profile
 	dpd                  dpdState
 	keepalive            timer
-	peerID               policy.Identity
-	peerGateway          bool   // the peer is of this kind too
-	peerFragments        bool   // it takes Cisco's fragments
-	sentID               uint16 // of the last message that went in fragments
+	peerID               policy.Identity // as it has proven; zero before
+	peerGateway          bool            // the peer is of this kind too
+	peerFragments        bool            // it takes Cisco's fragments
+	sentID               uint16          // of the last message that went in fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	invalidSPI           time.Time // when INVALID-SPI was last sent
