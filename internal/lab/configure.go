@@ -41,7 +41,8 @@ func (g gateway) WriteMemory(text string) error {
 }
 
 // plug connects the interfaces of a configuration that are up, and makes the
-// routing table. A port that was there stays, with its NAT.
+// routing table. A port that was there stays, and so does the NAT before one
+// that was shut.
 func (h *host) plug(cfg *config.Config) error {
 	if err := h.free(cfg); err != nil {
 		return err
@@ -71,7 +72,7 @@ func (h *host) portFor(old []*port, name string, prefix netip.Prefix) *port {
 			return p
 		}
 	}
-	p := &port{host: h, name: name, addr: prefix.Addr()}
+	p := &port{host: h, name: name, addr: prefix.Addr(), nat: h.nats[prefix.Addr()]}
 	if !loopback(name) {
 		h.lab.net.join(p, prefix)
 	}

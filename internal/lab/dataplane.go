@@ -182,7 +182,7 @@ func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 		}
 	}
 	if inner := packet(r.Packet); inner.valid() {
-		h.accept(inner)
+		h.accept(inner, false)
 	}
 }
 
@@ -245,6 +245,7 @@ func (d *dataPlane) wantsProtection(in *port, p packet) bool {
 
 // Install implements router.DataPlane.
 func (d *dataPlane) Install(params ipsec.SAParams) error {
+	d.host.lab.watch.Installed(d.host.name, params)
 	processor := d.owners[params.Tag]
 	if params.Direction == ipsec.Inbound {
 		sa, err := processor.InstallInbound(params)
@@ -318,6 +319,7 @@ func (d *dataPlane) RemoveRoute(r console.ReverseRoute) error {
 
 // Remove implements router.DataPlane.
 func (d *dataPlane) Remove(x ike.RemovedSA) {
+	d.host.lab.watch.Removed(d.host.name, x)
 	processor := d.owners[x.Connection]
 	if x.Direction == ipsec.Inbound {
 		processor.RemoveInbound(x.SPI)

@@ -22,6 +22,7 @@ type host struct {
 	cfg     *config.Config          // what runs
 	given   map[string]netip.Prefix // addresses that interfaces got from outside; invalid for a lost one
 	ports   []*port
+	nats    map[netip.Addr]*nat // before an address, whether its port is up or not
 	routes  []route
 	rand    io.Reader
 	router  *router.Router
@@ -55,13 +56,15 @@ func (h *host) start() error {
 	h.cfg = h.startup
 	h.plane, h.released = newDataPlane(h), nil
 	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now, Local: h.localAddress,
-		Text: func(text []byte) { h.lab.debug(h.name, text) }, ClockMark: '*', Limits: trace.DefaultLimits})
+		Text: func(text []byte) { h.lab.debug(h.name, text) }, Events: witness{h},
+		ClockMark: '*', Limits: trace.DefaultLimits})
 	if err != nil {
 		return err
 	}
 	h.router = r
 	h.session = console.NewSession(gateway{r, h})
 	h.plane.setPolicies(r.Connections())
+	h.lab.watch.Started(h.name)
 	return nil
 }
 
@@ -152,7 +155,7 @@ func (h *host) receive(in *port, p packet) {
 		h.tellClearText(p)
 		return
 	}
-	h.accept(p)
+	h.accept(p, true)
 }
 
 // tellClearText tells the router of a packet that should have been encrypted.
@@ -163,7 +166,8 @@ func (h *host) tellClearText(p packet) {
 }
 
 // accept takes a packet that came in clear and may, or was decrypted.
-func (h *host) accept(p packet) {
+func (h *host) accept(p packet, clear bool) {
+	h.lab.watch.Arrived(h.name, p, clear)
 	if h.own(p.dst()) {
 		h.local(p)
 		return
@@ -232,7 +236,11 @@ func (h *host) localUDP(from, to netip.AddrPort, data []byte) {
 	default:
 		return
 	}
-	h.do(func(now time.Time) router.Output { return h.router.Datagram(now, to, from, data) })
+	h.do(func(now time.Time) router.Output {
+		out := h.router.Datagram(now, to, from, data)
+		h.lab.watch.Answered(h.name, len(out.Send))
+		return out
+	})
 }
 
 func (h *host) localICMP(p packet) {

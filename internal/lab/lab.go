@@ -25,6 +25,8 @@ type lab struct {
 	version console.VersionInfo
 	dns     dns
 	refused []error // what data planes would not install
+	watch   Watcher
+	wrong   error // what a console refused last
 }
 
 // gatewayConfig is a gateway's name and configuration.
@@ -35,12 +37,17 @@ type gatewayConfig struct {
 
 // newLab starts the gateways at the beginning of virtual time.
 func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
-	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version}
-	l.net.clock = &l.clock
+	return newWatchedLab(configs, o, blind{}, out)
+}
+
+func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer) (*lab, error) {
+	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w}
+	l.net.clock, l.net.watch = &l.clock, w
 	l.dns.names = make(map[string][]netip.Addr)
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix), rand: stream(o.Seed, "gateway "+c.name)}
+		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix),
+			nats: make(map[netip.Addr]*nat), rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)
 		}
@@ -100,12 +107,14 @@ func (l *lab) run(d time.Duration, done func() bool) {
 		}
 		if h == nil {
 			l.clock.take()()
+			l.watch.Stepped()
 			continue
 		}
 		if at.After(l.clock.now) {
 			l.clock.now = at
 		}
 		h.do(h.router.Timeout)
+		l.watch.Stepped()
 	}
 }
 
@@ -149,7 +158,7 @@ func (l *lab) command(h *host, line string) console.Result {
 	}
 	prompt := h.session.Prompt()
 	l.write([]byte(prompt + line + "\n"))
-	r := h.session.Feed(line)
+	r := l.note(h.session.Feed(line))
 	l.write([]byte(r.Output + console.ErrorText(prompt, r.Err)))
 	l.run(typing, never)
 	return r

@@ -14,13 +14,15 @@ type link struct {
 	prefix  netip.Prefix
 	ports   []*port
 	latency time.Duration
-	loss    int          // percent of packets
+	loss    int // percent of packets
+	noise   noise
 	tap     func(packet) // sees what is sent, behind any NAT; nil for nobody
 }
 
 // network is all links and the faults that packets meet on them.
 type network struct {
 	clock  *clock
+	watch  Watcher
 	links  []*link
 	faults faults
 }
@@ -61,6 +63,7 @@ func (l *link) holder(a netip.Addr) *port {
 // send carries a packet from a port to the holder of an address on its link.
 func (l *link) send(from *port, hop netip.Addr, p packet) {
 	f := &l.net.faults
+	l.net.watch.Sent(from.host.name, from.name, p)
 	if from.nat != nil && !from.nat.outbound(p) {
 		return
 	}
@@ -70,7 +73,9 @@ func (l *link) send(from *port, hop netip.Addr, p packet) {
 	if l.tap != nil {
 		l.tap(p)
 	}
-	l.net.clock.after(l.latency, func() { l.deliver(hop, p) })
+	for _, c := range f.copies(l, p) {
+		l.net.clock.after(l.latency+f.lateness(l), func() { l.deliver(hop, c) })
+	}
 }
 
 // holderFor returns, of those that share an address, the one whose flow a packet

@@ -29,8 +29,11 @@ var verbs = []verb{
 	{"delay", []string{"delay WHAT N DURATION [from GATEWAY]"}, packetVerb(delayPacket)},
 	{"block", []string{"block udp PORT [on SUBNET] [from GATEWAY]", "block esp [on SUBNET] [from GATEWAY]"}, (*lab).parseBlock},
 	{"unblock", []string{"unblock"}, (*lab).parseUnblock},
-	{"loss", []string{"loss PERCENT [on SUBNET]"}, (*lab).parseLoss},
+	{"loss", []string{"loss PERCENT [on SUBNET]"}, percentVerb("loss", func(k *link) *int { return &k.loss })},
+	{"repeat", []string{"repeat PERCENT [on SUBNET]"}, percentVerb("repeat", func(k *link) *int { return &k.noise.repeat })},
+	{"noise", []string{"noise PERCENT [on SUBNET]"}, percentVerb("noise", func(k *link) *int { return &k.noise.flip })},
 	{"latency", []string{"latency SUBNET DURATION"}, (*lab).parseLatency},
+	{"jitter", []string{"jitter SUBNET DURATION"}, (*lab).parseJitter},
 	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
 	{"dns", []string{"dns NAME ADDRESS [ADDRESS ...]", "dns NAME off", "dns silent", "dns answers"}, (*lab).parseDNS},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
@@ -192,31 +195,6 @@ func (l *lab) parseUnblock(words []string) (func() error, error) {
 	return func() error { l.net.faults.blocks = nil; return nil }, nil
 }
 
-func (l *lab) parseLoss(words []string) (func() error, error) {
-	if len(words) == 0 {
-		return nil, errForm
-	}
-	percent, err := number(strings.TrimSuffix(words[0], "%"), 0, 100)
-	if err != nil {
-		return nil, err
-	}
-	on, from, err := l.place(words[1:])
-	if err != nil {
-		return nil, err
-	}
-	if from != nil {
-		return nil, errors.New("loss is a link's")
-	}
-	return func() error {
-		for _, k := range l.net.links {
-			if on == nil || on == k {
-				k.loss = percent
-			}
-		}
-		return nil
-	}, nil
-}
-
 func (l *lab) parseLatency(words []string) (func() error, error) {
 	if len(words) != 2 {
 		return nil, errForm
@@ -243,10 +221,8 @@ func (l *lab) parseNAT(words []string) (func() error, error) {
 	switch words[1] {
 	case "rebind":
 		return func() error {
-			for _, p := range h.ports {
-				if p.nat != nil {
-					p.nat.forget()
-				}
+			for _, n := range h.nats {
+				n.forget()
 			}
 			return nil
 		}, nil
@@ -255,6 +231,7 @@ func (l *lab) parseNAT(words []string) (func() error, error) {
 			for _, p := range h.ports {
 				p.nat = nil
 			}
+			clear(h.nats)
 			return nil
 		}, nil
 	}
@@ -270,7 +247,11 @@ func (l *lab) parseNAT(words []string) (func() error, error) {
 	if p.link.holder(outside) != nil {
 		return nil, fmt.Errorf("%s is taken", outside)
 	}
-	return func() error { p.nat = newNAT(p.link, p.addr, outside); return nil }, nil
+	return func() error {
+		p.nat = newNAT(p.link, p.addr, outside)
+		h.nats[p.addr] = p.nat
+		return nil
+	}, nil
 }
 
 func (l *lab) parseMasquerade(words []string) (func() error, error) {

@@ -42,7 +42,9 @@ type Options struct {
 	// Text takes debug lines and system messages as they happen.
 	Text func([]byte)
 	// JSON takes every record as a line of JSON; nil for none.
-	JSON    func([]byte)
+	JSON func([]byte)
+	// Events takes every record; nil for none.
+	Events  trace.Sink
 	DeferDH bool
 	// ClockMark is trace.IOS's: '*' for a clock that nothing has set.
 	ClockMark byte
@@ -157,6 +159,9 @@ func (r *Router) Record(rec *trace.Record) {
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	if r.opts.Text != nil {
 		r.print(rec)
+	}
+	if r.opts.Events != nil {
+		r.opts.Events.Record(rec)
 	}
 	if r.opts.JSON != nil {
 		r.opts.JSON(trace.AppendJSON(nil, rec))

@@ -1,0 +1,111 @@
+package lab
+
+import (
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"qmidle/internal/console"
+	"qmidle/internal/router"
+)
+
+// World is a lab that a program runs, rather than a script: event by event,
+// with eyes everywhere.
+type World struct{ l *lab }
+
+// Gateway is the name of a gateway and the text of its configuration.
+type Gateway struct{ Name, Config string }
+
+// NewWorld starts gateways as Run does. The Watcher is called from the first
+// gateway's start on; transcript takes what Run writes to stdout.
+func NewWorld(gateways []Gateway, o Options, w Watcher, transcript io.Writer) (*World, error) {
+	var configs []gatewayConfig
+	for _, g := range gateways {
+		c, err := loadGateway(g.Name+".cfg", []byte(g.Config), o.Diagnostics)
+		if err != nil {
+			return nil, err
+		}
+		configs = append(configs, c)
+	}
+	l, err := newWatchedLab(configs, o, w, transcript)
+	if err != nil {
+		return nil, err
+	}
+	return &World{l}, nil
+}
+
+// Now is the virtual time.
+func (w *World) Now() time.Time { return w.l.clock.now }
+
+// Run lets time pass until a time, or until done says so.
+func (w *World) Run(until time.Time, done func() bool) {
+	w.l.run(until.Sub(w.l.clock.now), done)
+}
+
+// After has something done in d.
+func (w *World) After(d time.Duration, do func()) { w.l.clock.after(d, do) }
+
+// Do runs a line of a script. A command at a gateway that its console refuses
+// is an error here.
+func (w *World) Do(line string) error {
+	s, err := w.l.parseLine(line)
+	if err != nil {
+		return err
+	}
+	if s.echo != "" {
+		w.l.write([]byte("! " + s.echo + "\n"))
+	}
+	w.l.wrong = nil
+	if err := s.run(); err != nil {
+		return err
+	}
+	return w.l.wrong
+}
+
+// Say writes a line of comment into the transcript.
+func (w *World) Say(format string, args ...any) {
+	w.l.write(fmt.Appendf(nil, "! "+format+"\n", args...))
+}
+
+// Router is a gateway's, until it restarts.
+func (w *World) Router(gateway string) *router.Router { return w.l.host(gateway).router }
+
+// Owns says whether an address is one of a gateway's that are up.
+func (w *World) Owns(gateway string, a netip.Addr) bool { return w.l.host(gateway).own(a) }
+
+// Ping sends one echo request from an address of a gateway, and waits for
+// nothing. Size is that of the IP packet in octets.
+func (w *World) Ping(gateway string, source, target netip.Addr, id, seq uint16, size int) {
+	w.l.host(gateway).originate(newEcho(source, target, id, seq, size))
+}
+
+// Queued is how many packets of a gateway wait for SAs.
+func (w *World) Queued(gateway string) (n int) {
+	for _, q := range w.l.host(gateway).plane.queues {
+		n += len(q.packets)
+	}
+	return n
+}
+
+// Refused returns what data planes would not install.
+func (w *World) Refused() []error { return w.l.refused }
+
+// Check holds each gateway's engine, and its data plane, against itself and
+// each other.
+func (w *World) Check() error {
+	for _, h := range w.l.hosts {
+		if err := h.check(); err != nil {
+			return fmt.Errorf("%s: %w", h.name, err)
+		}
+	}
+	return nil
+}
+
+// note keeps what a console refused, for Do.
+func (l *lab) note(r console.Result) console.Result {
+	if r.Err != nil {
+		l.wrong = r.Err
+	}
+	return r
+}
