@@ -198,6 +198,7 @@ func (r *Router) finish() Output {
 			r.addReverse(p)
 		}
 	}
+	r.movePeers() // some of them may end by the same message
 	for _, x := range r.fx.Remove {
 		if x.Direction == ipsec.Outbound {
 			r.removeReverse(x.ID)
@@ -207,7 +208,6 @@ func (r *Router) finish() Output {
 		}
 		r.opts.DataPlane.Remove(x)
 	}
-	r.movePeers()
 	for _, f := range r.fx.Failed {
 		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
 	}
