@@ -107,6 +107,10 @@ func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 		return
 	}
 	s.emit(&trace.PeerDead{})
+	if s.heardElsewhere() {
+		s.deleteSA(trace.ReasonPeerDead)
+		return
+	}
 	for _, c := range cloneList(s.e.byEnds[s.pair()]) {
 		if s.peerOf(c) {
 			s.e.removeChild(c, trace.ReasonPeerDead)
@@ -114,6 +118,17 @@ func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 	}
 	s.e.peerDied(s.pair())
 	s.deleteSA(trace.ReasonPeerDead)
+}
+
+// heardElsewhere says whether the peer has been heard under another ISAKMP SA
+// since it was last heard under s: then it lives, and has only forgotten s.
+func (s *sa) heardElsewhere() bool {
+	for _, o := range s.rivals() {
+		if o.heard.After(s.heard) {
+			return true
+		}
+	}
+	return false
 }
 
 // sendDPD sends R-U-THERE or its answer.

@@ -169,3 +169,26 @@ func TestDPDSequenceNumbers(t *testing.T) {
 		t.Error("the true answer is not taken")
 	}
 }
+
+// A peer that has forgotten one ISAKMP SA and answers under another lives: the
+// SA that it does not know goes, and the IPsec SAs stay.
+func TestAPeerThatForgotOneSALives(t *testing.T) {
+	p := upWith(t, periodic)
+	p.lose = func(_ int, d Datagram) bool { return d.Local.Addr() == hubAddr } // the delete
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx) })
+	p.settle()
+	p.lose = nil
+	p.do(p.hub, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), nil)
+	})
+	p.settle()
+	if n := p.spoke.upSAs(); n != 2 {
+		t.Fatalf("the spoke has %d ISAKMP SAs, want 2", n)
+	}
+	p.advance(time.Minute)
+	p.checkUp()
+	if n := p.spoke.upSAs(); n != 1 {
+		t.Errorf("the spoke has %d ISAKMP SAs, want the one that the hub has too", n)
+	}
+}
