@@ -194,6 +194,8 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	}
 	if c.out.params == nil {
 		e.fx.Remove = append(e.fx.Remove, c.removed(ipsec.Outbound, c.out, c.in))
+	} else {
+		e.unmet(request{Acquire: Acquire{c.conn, c.line}, localProxy: c.localProxy, remoteProxy: c.remoteProxy})
 	}
 	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn, Reason: reason})
 	if !e.inSession(c) {

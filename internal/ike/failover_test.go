@@ -160,8 +160,13 @@ func TestARequestThatWaitsForThePeersQuickModeIsAnswered(t *testing.T) {
 	}{
 		{"the peer never confirms", func(p *pair) { p.advance(2 * time.Minute) }},
 		{"the connection goes", func(p *pair) { p.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 }) }},
-		{"the operator clears", func(p *pair) {
+		{"the operator clears the ISAKMP SA", func(p *pair) {
 			p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, 0, fx) })
+		}},
+		{"the operator clears the pair, and the peer confirms", func(p *pair) {
+			p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
+			p.lose = nil
+			p.advance(time.Minute)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

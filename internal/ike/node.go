@@ -133,6 +133,9 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	if failed || reason == trace.NodeIKEDeleted {
 		s.failNode(n, reason)
 	}
+	if n.wanted && (n.child == nil || !n.child.ready) {
+		s.e.unmet(n.request())
+	}
 	if n.conn != nil {
 		s.e.reapInstance(n.conn.Tag)
 	}
@@ -162,9 +165,6 @@ func (s *sa) failNode(n *node, reason trace.NodeReason) {
 	if n.child != nil && !n.child.ready {
 		s.sendDeleteESP(n.child.in.spi)
 		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
-	}
-	if n.wanted {
-		s.e.unmet(n.request())
 	}
 	if n.role != trace.RoleInitiator || n.conn == nil {
 		return

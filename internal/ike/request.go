@@ -154,10 +154,11 @@ func (n *node) request() request {
 	return request{Acquire{n.conn.Tag, n.line}, n.localProxy, n.remoteProxy, n.rekeys, n.tried}
 }
 
-// unmet tells the data plane that a request which was one with the peer's quick
-// mode came to nothing with it, unless it has been taken up elsewhere.
+// unmet tells the data plane that a request came to nothing which was one with
+// the peer's quick mode, or waited for a pair to settle; unless it has been taken
+// up elsewhere.
 func (e *Engine) unmet(r request) {
-	if conn := e.conns.byTag[r.Connection]; conn == nil || !e.underWay(conn, r) {
+	if conn := e.connection(r.Connection); conn == nil || !e.underWay(conn, r) {
 		e.failed(r.Acquire)
 	}
 }

@@ -98,6 +98,7 @@ func TestAnSAEndsBeforeItHasSettled(t *testing.T) {
 	p := settlePair(t)
 	p.connect()
 	var removed []RemovedSA
+	p.ask(p.spoke)
 	p.do(p.spoke, func(e *Engine, fx *Effects) {
 		e.ClearIPsec(p.now, IPsecFilter{}, fx)
 		removed = append(removed, fx.Remove...)
@@ -105,6 +106,9 @@ func TestAnSAEndsBeforeItHasSettled(t *testing.T) {
 	p.advance(time.Second)
 	if len(removed) != 1 || removed[0].Direction != ipsec.Inbound || len(p.spoke.sas) != 0 || len(p.hub.sas) != 0 {
 		t.Errorf("removed %+v; spoke has %d SAs, hub %d, want none", removed, len(p.spoke.sas), len(p.hub.sas))
+	}
+	if n := len(p.spoke.failed); n != 1 {
+		t.Errorf("%d requests are answered that waited for it, want 1", n)
 	}
 }
 
