@@ -4,6 +4,10 @@ GO       ?= go
 FUZZTIME ?= 20000x
 BENCH    ?= .
 PARALLEL ?= 4
+# Seeds of the simulator, from FROM on; SEED shows one of them.
+SEEDS    ?= 500
+FROM     ?= 1
+SEED     ?=
 
 # What the tests against real peers, and Go's race detector, need of Debian.
 PACKAGES := iproute2 iputils-ping procps tcpdump nftables conntrack gcc libc6-dev \
@@ -15,7 +19,7 @@ GOLDEN      = $(sort $(dir $(shell grep -rl --include='*_test.go' 'flag.Bool("up
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop fuzz bench diagnosis update-golden clean root
+.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop simulate fuzz bench diagnosis update-golden clean root
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -50,6 +54,9 @@ test-integration: root ## the daemon and its data plane in network namespaces
 
 test-interop: root ## the daemon with strongSwan
 	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 10m ./test/interop
+
+simulate: ## SEEDS runs of the lab on networks that misbehave, from FROM on; SEED=N shows one
+	$(GO) test ./internal/lab/simulate -count=1 -timeout 0 -run TestSeeds $(if $(SEED),-v -seed $(SEED),-seeds $(SEEDS) -from $(FROM))
 
 fuzz: ## each fuzz target FUZZTIME, such as 20000x
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal); do \

@@ -1,0 +1,141 @@
+package simulate
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// mapName is every site's crypto map.
+const mapName = "VPN"
+
+// outerInterface is the one on the outside link.
+const outerInterface = "Ethernet0/0"
+
+// setName is a tunnel's transform set.
+func (t *tunnel) setName(i int) string { return fmt.Sprintf("T%d-%d", t.id, i+1) }
+
+// render is a site's configuration.
+func (s *site) render() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("version 15.2\nservice timestamps debug datetime msec\nhostname %s", s.name)
+	s.renderPhase1(line)
+	for _, e := range s.peers {
+		for i, set := range e.tunnel.sets {
+			line("%s", e.tunnel.renderSet(i, set))
+		}
+	}
+	for _, e := range s.peers {
+		e.render(line)
+	}
+	line("interface %s\n ip address %s 255.255.255.0\n crypto map %s", outerInterface, s.addr, mapName)
+	for i, net := range s.nets {
+		line("interface Loopback%d\n ip address %s 255.255.255.0", i, own(net))
+	}
+	s.renderRoutes(line)
+	for _, e := range s.peers {
+		line("ip access-list extended ACL%d", e.seq)
+		for _, l := range e.lines {
+			line(" permit ip %s %s", wildcard(l.local), wildcard(l.remote))
+		}
+	}
+	return b.String()
+}
+
+func (s *site) renderPhase1(line func(string, ...any)) {
+	for i, p := range s.policies {
+		line("crypto isakmp policy %d\n %s\n authentication pre-share\n lifetime %d", 10*(i+1), p, s.policyLife)
+	}
+	for _, e := range s.peers {
+		for _, peer := range e.peers {
+			line("crypto isakmp key %s address %s", e.tunnel.key, peer.seen)
+		}
+	}
+	if k := s.keepalive; k != nil {
+		line("%s", k)
+	}
+	if s.natKeepalive > 0 {
+		line("crypto isakmp nat keepalive %d", s.natKeepalive)
+	}
+	if s.fragments > 0 {
+		line("crypto isakmp fragmentation mtu %d", s.fragments)
+	}
+	if s.recovery {
+		line("crypto isakmp invalid-spi-recovery")
+	}
+	if s.hostname {
+		line("crypto isakmp identity hostname")
+	}
+	line("qmidle retransmission interval %d tries %d", s.retransmit.interval, s.retransmit.tries)
+	if s.replay == 0 {
+		line("crypto ipsec security-association replay disable")
+	} else {
+		line("crypto ipsec security-association replay window-size %d", s.replay)
+	}
+}
+
+func (k *keepalive) String() string {
+	text := fmt.Sprintf("crypto isakmp keepalive %d %d", k.interval, k.retry)
+	if k.periodic {
+		text += " periodic"
+	}
+	return text
+}
+
+func (t *tunnel) renderSet(i int, transforms string) string {
+	text := fmt.Sprintf("crypto ipsec transform-set %s %s", t.setName(i), transforms)
+	if t.transport {
+		text += "\n mode transport"
+	}
+	return text
+}
+
+func (e *entry) render(line func(string, ...any)) {
+	line("crypto map %s %d ipsec-isakmp", mapName, e.seq)
+	for i, peer := range e.peers {
+		suffix := ""
+		if i == 0 && e.tunnel.prefer && len(e.peers) > 1 {
+			suffix = " default"
+		}
+		line(" set peer %s%s", peer.seen, suffix)
+	}
+	names := make([]string, len(e.tunnel.sets))
+	for i := range names {
+		names[i] = e.tunnel.setName(i)
+	}
+	line(" set transform-set %s", strings.Join(names, " "))
+	if e.tunnel.pfs != "" {
+		line(" set pfs %s", e.tunnel.pfs)
+	}
+	line(" set security-association lifetime seconds %d", e.life)
+	if e.kilobytes > 0 {
+		line(" set security-association lifetime kilobytes %d", e.kilobytes)
+	}
+	line(" match address ACL%d", e.seq)
+}
+
+// renderRoutes sends what a tunnel carries towards its peer, which may be a
+// gateway that stands in for others.
+func (s *site) renderRoutes(line func(string, ...any)) {
+	for _, e := range s.peers {
+		for _, l := range e.lines {
+			if !outside.Overlaps(l.remote) {
+				line("ip route %s %s %s", l.remote.Addr(), mask(l.remote), e.peers[0].seen)
+			}
+		}
+	}
+}
+
+func mask(p netip.Prefix) netip.Addr {
+	bits := ^uint32(0) << (32 - p.Bits())
+	return netip.AddrFrom4([4]byte{byte(bits >> 24), byte(bits >> 16), byte(bits >> 8), byte(bits)})
+}
+
+func wildcard(p netip.Prefix) string {
+	if p.Bits() == 32 {
+		return "host " + p.Addr().String()
+	}
+	m := mask(p).As4()
+	return fmt.Sprintf("%s %s", p.Addr(), netip.AddrFrom4([4]byte{^m[0], ^m[1], ^m[2], ^m[3]}))
+}

@@ -1,0 +1,102 @@
+package simulate
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// flow is numbered echo requests from one site to another, which answers them.
+type flow struct {
+	id     uint16
+	from   *site
+	to     []*site // those that have target
+	source netip.Addr
+	target netip.Addr
+	path   []*tunnel // one, or two by way of a hub
+	size   int       // of a packet in octets
+	every  time.Duration
+}
+
+// traffic draws flows over every line of every tunnel, from one end at least.
+func (d *draw) traffic() {
+	for _, t := range d.plan.tunnels {
+		for _, l := range t.near.entryOf(t).lines {
+			d.across(t, l)
+		}
+	}
+}
+
+func (s *site) entryOf(t *tunnel) *entry {
+	for _, e := range s.peers {
+		if e.tunnel == t {
+			return e
+		}
+	}
+	return nil
+}
+
+// slowest is a flow's longest interval in seconds.
+const slowest = 9
+
+// across draws the flows of a line.
+func (d *draw) across(t *tunnel, l acl) {
+	source, target, to := own(l.local), own(l.remote), t.far
+	path := []*tunnel{t}
+	switch {
+	case t.transport:
+		source, target = l.local.Addr(), l.remote.Addr()
+	case t.hub:
+		source, target = own(t.near.nets[0]), own(t.far[0].nets[0])
+		if d.oneIn(2) {
+			other := pick(d, d.plan.tunnels)
+			if other != t {
+				target, to, path = own(other.near.nets[0]), []*site{other.near}, append(path, other)
+			}
+		}
+	}
+	both := d.IntN(3)
+	// A gateway that stands in for another answers only: the spoke's packets say
+	// which of the two it uses.
+	if len(t.far) > 1 {
+		both = 0
+	}
+	if both != 2 {
+		d.flow(t.near, to, source, target, path)
+	}
+	if both != 0 {
+		d.flow(to[0], []*site{t.near}, target, source, path)
+	}
+}
+
+func (d *draw) flow(from *site, to []*site, source, target netip.Addr, path []*tunnel) {
+	f := &flow{id: uint16(len(d.plan.flows) + 1), from: from, to: to, source: source, target: target, path: path,
+		size: pick(d, []int{100, 100, 500, 1400}), every: d.seconds(3, slowest)}
+	switch {
+	case d.volume(f):
+		f.size = 65000 // the lab's links take it, and 2560 kilobytes pass soon
+	case d.oneIn(30):
+		f.every = 100 * time.Millisecond // there is a packet on its way whenever something changes
+	}
+	d.plan.flows = append(d.plan.flows, f)
+}
+
+// volume says whether a flow is to use up its tunnel's kilobytes. Not with DES,
+// which costs more time than all the rest of a run.
+func (d *draw) volume(f *flow) bool {
+	for _, e := range f.from.peers {
+		if e.kilobytes > 0 && contains(e.peers, f.to[0]) && !strings.Contains(strings.Join(e.tunnel.sets, " "), "des") {
+			return d.oneIn(2)
+		}
+	}
+	return false
+}
+
+func contains[T comparable](list []T, x T) bool {
+	for _, y := range list {
+		if x == y {
+			return true
+		}
+	}
+	return false
+}
