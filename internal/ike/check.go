@@ -117,7 +117,7 @@ func (a *audit) sa(s *sa) {
 		a.must(retry && life, "SA %d has no end", s.id)
 		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
 		a.must(len(s.waiting) == 0 && s.stage == proven, "SA %d is up and something waits", s.id)
-		a.must(dpd || e.cfg.Keepalive == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
+		a.must(dpd || s.liveness() == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
 	default:
 		a.must(s.handshake != nil && (retry || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
 		if s.handshake != nil && s.handshake.busy {

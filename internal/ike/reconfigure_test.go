@@ -171,3 +171,18 @@ func TestNothingIsRememberedOfWhatIsGone(t *testing.T) {
 		t.Errorf("%d preferred peers, %d limits", len(e.preferred), len(e.invalidSPI))
 	}
 }
+
+// A dead SA that a configuration forgets early takes its quick modes with it.
+func TestAnSAThatIsForgottenLeavesNothing(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	conns := p.hub.engine.cfg.Connections
+	p.advance(time.Second)
+	p.reconfigure(func(c *Config) { c.Connections = nil })
+	p.reconfigure(func(c *Config) { c.Connections = conns })
+	if n := len(p.hub.engine.ISAKMPSAs()); n != 0 {
+		t.Fatalf("%d ISAKMP SAs", n)
+	}
+	p.advance(2 * purgeDelay)
+	p.hub.engine.checkQuiet(t)
+}

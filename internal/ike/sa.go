@@ -217,6 +217,9 @@ func (s *sa) purge() {
 	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.clear(&s.life)
+	for _, n := range s.nodes {
+		e.timers.clear(&n.retry)
+	}
 	delete(e.byCookies, cookiePair{s.cookieI, s.cookieR})
 	if s.role == trace.RoleResponder {
 		delete(e.byInitial, initialKey{s.cookieI, s.opened})
