@@ -122,10 +122,10 @@ type Phase2PolicyRefused struct{}
 // ModeFailure is %CRYPTO-6-IKMP_MODE_FAILURE.
 type ModeFailure struct{ Exchange isakmp.ExchangeType }
 
-// SPIsRequested and SPIsReceived frame the answer of IPsec to a responder.
+// SPIsRequested is a responder's request for SPIs of IPsec.
 type SPIsRequested struct{}
 
-// SPIsReceived is that answer.
+// SPIsReceived is the answer of IPsec to it.
 type SPIsReceived struct{ SPI uint32 }
 
 // IPsecSAsCreated is the pair of SAs that a quick mode made.
