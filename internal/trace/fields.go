@@ -3,6 +3,8 @@ package trace
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"unicode/utf8"
@@ -22,6 +24,7 @@ const (
 	decodeFields
 	jsonFields
 	describeFields
+	parseFields
 )
 
 // FieldDoc is one field of an event as the documentation shows it.
@@ -31,7 +34,7 @@ type FieldDoc struct {
 }
 
 // Fields visits the fields of one event, in the order of that event's Fields
-// method, to encode, decode, print or describe them. It is a concrete type
+// method, to encode, decode, print, parse or describe them. It is a concrete type
 // without callbacks, so that a visit allocates nothing.
 type Fields struct {
 	mode fieldMode
@@ -41,33 +44,34 @@ type Fields struct {
 	in     []byte
 	broken bool
 	docs   []FieldDoc
+	from   *jsonSource // what is parsed
 }
 
 // U8 visits a number of one octet.
 func (f *Fields) U8(name string, v *uint8) {
 	n := uint64(*v)
-	f.number(name, &n)
+	f.number(name, &n, math.MaxUint8)
 	*v = uint8(n)
 }
 
 // U16 visits a number of two octets.
 func (f *Fields) U16(name string, v *uint16) {
 	n := uint64(*v)
-	f.number(name, &n)
+	f.number(name, &n, math.MaxUint16)
 	*v = uint16(n)
 }
 
 // U32 visits a number of four octets.
 func (f *Fields) U32(name string, v *uint32) {
 	n := uint64(*v)
-	f.number(name, &n)
+	f.number(name, &n, math.MaxUint32)
 	*v = uint32(n)
 }
 
 // U64 visits a number of eight octets.
-func (f *Fields) U64(name string, v *uint64) { f.number(name, v) }
+func (f *Fields) U64(name string, v *uint64) { f.number(name, v, math.MaxUint64) }
 
-func (f *Fields) number(name string, v *uint64) {
+func (f *Fields) number(name string, v *uint64, most uint64) {
 	switch f.mode {
 	case encodeFields:
 		f.buf = binary.AppendUvarint(f.buf, *v)
@@ -78,6 +82,8 @@ func (f *Fields) number(name string, v *uint64) {
 		f.buf = strconv.AppendUint(f.buf, *v, 10)
 	case describeFields:
 		f.describe(name, "number")
+	case parseFields:
+		*v = f.from.number(name, most)
 	}
 }
 
@@ -97,6 +103,9 @@ func (f *Fields) Bool(name string, v *bool) {
 		f.buf = strconv.AppendBool(f.buf, *v)
 	case describeFields:
 		f.describe(name, "boolean")
+	case parseFields:
+		*v = false
+		f.from.read(name, v)
 	}
 }
 
@@ -115,6 +124,12 @@ func Enum[E interface {
 		f.buf = appendJSONString(f.buf, (*e).String())
 	case describeFields:
 		f.describe(name, "name")
+	case parseFields:
+		word := f.from.text(name)
+		var ok bool
+		if *e, ok = named[E](word); !ok && word != "" {
+			f.from.fail(name, fmt.Errorf("there is no %q", word))
+		}
 	}
 }
 
@@ -134,6 +149,8 @@ func (f *Fields) Addr(name string, v *netip.Addr) {
 		f.buf = append(f.buf, '"')
 	case describeFields:
 		f.describe(name, "address")
+	case parseFields:
+		*v = f.from.addr(name)
 	}
 }
 
@@ -155,6 +172,8 @@ func (f *Fields) AddrPort(name string, v *netip.AddrPort) {
 		f.buf = append(f.buf, '"')
 	case describeFields:
 		f.describe(name, "address and port")
+	case parseFields:
+		*v = f.from.addrPort(name)
 	}
 }
 
@@ -173,6 +192,8 @@ func (f *Fields) Bytes(name string, v *[]byte) {
 		f.buf = append(f.buf, '"')
 	case describeFields:
 		f.describe(name, "octets")
+	case parseFields:
+		*v = f.from.octets(name)
 	}
 }
 
@@ -211,16 +232,28 @@ func (f *Fields) Str(name string, v *string) {
 		f.buf = appendJSONString(f.buf, bounded(*v))
 	case describeFields:
 		f.describe(name, "text")
+	case parseFields:
+		*v = f.from.text(name)
 	}
 }
 
 // IKEAttributes visits phase 1 data attributes in wire form (RFC 2408 section
 // 3.3, RFC 2409 appendix A).
-func (f *Fields) IKEAttributes(name string, v *[]byte) { f.attributes(name, v, appendIKEAttributeJSON) }
+func (f *Fields) IKEAttributes(name string, v *[]byte) {
+	if f.mode == parseFields {
+		*v = f.from.attributes(name, ikeAttributeNames, ikeValue)
+		return
+	}
+	f.attributes(name, v, appendIKEAttributeJSON)
+}
 
 // IPsecAttributes visits phase 2 data attributes in wire form (RFC 2408
 // section 3.3, RFC 2407 section 4.5).
 func (f *Fields) IPsecAttributes(name string, v *[]byte) {
+	if f.mode == parseFields {
+		*v = f.from.attributes(name, ipsecAttributeNames, ipsecValue)
+		return
+	}
 	f.attributes(name, v, appendIPsecAttributeJSON)
 }
 

@@ -122,6 +122,8 @@ func (f *Fields) Payloads(name string, l *PayloadList) {
 		f.buf = append(f.buf, ']')
 	case describeFields:
 		f.describe(name, "names")
+	case parseFields:
+		*l = f.from.payloads(name)
 	}
 }
 
