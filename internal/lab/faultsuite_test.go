@@ -60,6 +60,9 @@ access-list 101 permit ip 192.168.3.0 0.0.0.255 192.168.2.0 0.0.0.255
 	callHub = "spoke# ping 192.168.2.1 source 192.168.3.1\n"
 )
 
+// noAddr stands for every peer.
+var noAddr netip.Addr
+
 // fault is one thing that goes wrong between spoke, which calls, and hub.
 type fault struct {
 	family, name string
@@ -116,7 +119,7 @@ func (f *fault) play(t *testing.T) *played {
 	}
 	at := func(name string) []diagnose.Observation {
 		h := l.host(name)
-		return console.Observe(gateway{h.router, h}, netip.Addr{})
+		return console.Observe(gateway{h.router, h}, noAddr)
 	}
 	hub, spoke := at("hub"), at("spoke")
 	return &played{f, diagnose.Judge(spoke), diagnose.Judge(hub), diagnose.Both(spoke, hub)}
