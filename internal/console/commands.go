@@ -53,6 +53,15 @@ var commands = []*node{
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: plain(explain), Next: []*node{
 		{Text: "last", Help: "Of the peer with which something went wrong last", Do: plain(explainLast)},
+		{Text: "packet", Help: "Tell what becomes of a packet", Next: []*node{
+			{Kind: config.Address, Text: "A.B.C.D", Arg: "from", Help: "Source address", Next: []*node{
+				{Kind: config.Address, Text: "A.B.C.D", Arg: "to", Help: "Destination address", Do: do(explainPacket), Next: []*node{
+					{Kind: config.Word, Text: "WORD", Arg: "protocol", Help: "Protocol, by name or number", Do: do(explainPacket), Next: []*node{
+						{Kind: config.Number, Lo: 1, Hi: 65535, Arg: "port", Help: "Port of the destination", Do: do(explainPacket)},
+					}},
+				}},
+			}},
+		}},
 		{Text: "peer", Help: "Of one peer only", Next: []*node{
 			{Kind: config.Address, Text: "A.B.C.D", Arg: "peer", Help: "Peer address", Do: do(explainPeer)},
 		}},

@@ -20,12 +20,11 @@ type Surveyor interface {
 	// destination or their source is that of a connection's line, and shows the
 	// last one.
 	Missed(tag uint32, line int) (n uint64, last string)
-	// Path is the interface of the configuration by which a packet to a protected
-	// network leaves, "" where there is no route; known is false where routes do
-	// not decide that.
-	Path(to netip.Addr) (name string, known bool)
-	// Reachable says whether the host has a route to a peer.
-	Reachable(peer netip.Addr) bool
+	// RouteTo is where the route to an address leads; false where there is none.
+	RouteTo(to netip.Addr) (diagnose.Hop, bool)
+	// Ruled says that the host's rules lead into the tunnel what a crypto map
+	// protects, whatever the routes say.
+	Ruled() bool
 }
 
 // Explanation is explain: what is wrong and how to mend it.
@@ -99,11 +98,12 @@ func routeTo(s *diagnose.Situation, survey Surveyor, peer netip.Addr) {
 	if survey == nil {
 		return
 	}
-	if !survey.Reachable(peer) {
+	hop, ok := survey.RouteTo(peer)
+	switch {
+	case !ok:
 		s.Unroutable = append(s.Unroutable, peer)
-	}
-	if name, known := survey.Path(peer); known && name != "" {
-		s.Ways[peer] = name
+	case !survey.Ruled():
+		s.Ways[peer] = hop.Interface
 	}
 }
 
@@ -132,6 +132,9 @@ func lineOf(r Router, survey Surveyor, c *ike.Connection, i int) diagnose.Line {
 	if c.ACL[i].Remote.Hi != to {
 		to = to.Next() // a route for hosts, not for the network's own address
 	}
-	l.Path, l.PathKnown = survey.Path(to)
+	if l.PathKnown = !survey.Ruled(); l.PathKnown {
+		hop, _ := survey.RouteTo(to)
+		l.Path = hop.Interface
+	}
 	return l
 }

@@ -385,13 +385,20 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// Reachable says whether the host has a route to an address, as far as the
-// kernel tells.
-func (h *Host) Reachable(remote netip.Addr) bool {
+// RouteTo is the host's own route to an address, without the rules that lead
+// into the TUN device; false where there is none.
+func (h *Host) RouteTo(to netip.Addr) (r StaticRoute, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := h.netlink.RouteGetWithOptions(remote.AsSlice(), &netlink.RouteGetOptions{Mark: Mark})
-	return !errors.Is(err, unix.ENETUNREACH) && !errors.Is(err, unix.EHOSTUNREACH)
+	routes, err := h.netlink.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{Mark: Mark})
+	if err != nil || len(routes) == 0 {
+		return r, false
+	}
+	r.NextHop, _ = netip.AddrFromSlice(routes[0].Gw.To4())
+	if link, err := h.netlink.LinkByIndex(routes[0].LinkIndex); err == nil {
+		r.Interface = link.Attrs().Name
+	}
+	return r, true
 }
 
 // PathMTU is the MTU of the route to an address, as far as the kernel knows it

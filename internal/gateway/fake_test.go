@@ -163,7 +163,9 @@ func (p *fakePlane) SetOuterPolicy(o ipsec.OuterPolicy) error {
 	return nil
 }
 
-func (p *fakePlane) Reachable(netip.Addr) bool { return true }
+func (p *fakePlane) RouteTo(netip.Addr) (dataplane.StaticRoute, bool) {
+	return dataplane.StaticRoute{}, true
+}
 
 func (p *fakePlane) SetMSSClamps(clamps []dataplane.MSSClamp) error {
 	p.clamps = clamps

@@ -1,16 +1,29 @@
 package gateway
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"qmidle/internal/diagnose"
+)
 
 // The methods below are console.Surveyor's, but for the router's own.
-
-// Path implements console.Surveyor. Rules of the kernel lead what the crypto
-// maps protect into the tunnel, whatever the routes say.
-func (v *view) Path(netip.Addr) (name string, known bool) { return "", false }
 
 // Missed implements console.Surveyor. What leaves outside of the tunnel does not
 // pass here.
 func (v *view) Missed(uint32, int) (n uint64, last string) { return 0, "" }
 
-// Reachable implements console.Surveyor.
-func (v *view) Reachable(peer netip.Addr) bool { return v.g.plane.Reachable(peer) }
+// RouteTo implements console.Surveyor. An interface of the configuration is
+// named as there.
+func (v *view) RouteTo(to netip.Addr) (diagnose.Hop, bool) {
+	r, ok := v.g.plane.RouteTo(to)
+	name := r.Interface
+	for ios, b := range v.g.bindings {
+		if b.linux == r.Interface {
+			name = ios
+		}
+	}
+	return diagnose.Hop{NextHop: r.NextHop, Interface: name}, ok
+}
+
+// Ruled implements console.Surveyor.
+func (v *view) Ruled() bool { return true }

@@ -26,7 +26,7 @@ type plane interface {
 	RemoveRoute(dataplane.ReverseRoute) error
 	SetOuterPolicy(ipsec.OuterPolicy) error
 	SetMSSClamps([]dataplane.MSSClamp) error
-	Reachable(peer netip.Addr) bool
+	RouteTo(to netip.Addr) (dataplane.StaticRoute, bool)
 }
 
 // udpSocket is a dataplane.UDPSocket.
@@ -93,8 +93,8 @@ func (k *kernelPlane) AddRoute(r dataplane.ReverseRoute) error { return k.host.A
 
 func (k *kernelPlane) RemoveRoute(r dataplane.ReverseRoute) error { return k.host.RemoveRoute(r) }
 
-// Reachable says whether the host has a route to a peer.
-func (k *kernelPlane) Reachable(peer netip.Addr) bool { return k.host.Reachable(peer) }
+// RouteTo is the host's own route to an address.
+func (k *kernelPlane) RouteTo(to netip.Addr) (dataplane.StaticRoute, bool) { return k.host.RouteTo(to) }
 
 // Close removes all from the kernel but what blocks protected traffic.
 func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }

@@ -151,8 +151,9 @@ func TestExample19_4WithoutTheReservedOctet(t *testing.T) {
 	t.Error("no run in 4000 has passed the check of the reserved octet")
 }
 
-// Of every refusal of the book's comparison the line is there, and it names the
-// first attribute that differs.
+// Of every refusal of the comparison the line is there, and it names the first
+// attribute that differs. That of the authentication method is recalled, those
+// of the key length and of the group are other sources' than the book.
 func TestEachAttributeIsRefusedInItsWords(t *testing.T) {
 	for line, edit := range map[string]string{
 		"ISAKMP:(0:0:N/A:0):Encryption algorithm offered does not match policy!":         " encr 3des\n authentication pre-share\n group 1\n",

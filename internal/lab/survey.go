@@ -3,6 +3,7 @@ package lab
 import (
 	"net/netip"
 
+	"qmidle/internal/diagnose"
 	"qmidle/internal/ipsec"
 )
 
@@ -38,17 +39,19 @@ func (g gateway) Missed(tag uint32, line int) (n uint64, last string) {
 	return 0, ""
 }
 
-// Path implements console.Surveyor: the routing table decides which crypto map
-// sees a packet.
-func (g gateway) Path(to netip.Addr) (name string, known bool) {
-	if out, _, ok := g.host.lookup(to); ok {
-		return out.name, true
+// RouteTo implements console.Surveyor.
+func (g gateway) RouteTo(to netip.Addr) (diagnose.Hop, bool) {
+	out, hop, ok := g.host.lookup(to)
+	if !ok {
+		return diagnose.Hop{}, false
 	}
-	return "", true
+	best, _ := g.host.best(to)
+	if hop == to {
+		hop = netip.Addr{}
+	}
+	return diagnose.Hop{Prefix: best.prefix, NextHop: hop, Interface: out.name}, true
 }
 
-// Reachable implements console.Surveyor.
-func (g gateway) Reachable(peer netip.Addr) bool {
-	_, _, ok := g.host.lookup(peer)
-	return ok
-}
+// Ruled implements console.Surveyor: routes decide which crypto map sees a
+// packet.
+func (g gateway) Ruled() bool { return false }

@@ -14,11 +14,11 @@ type room struct {
 var house = []room{
 	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
-	{path: "internal/gateway", may: "internal/router internal/console internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/gateway", may: "internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the simulator judges the lab's gateways by what they show: it works out itself what is right"},
-	{path: "internal/lab", may: "internal/router internal/console internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/lab", may: "internal/router internal/console internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
 	{path: "internal/router", pure: true, may: "internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
