@@ -56,6 +56,12 @@ func routeAround(c *Case) *Finding {
 	return c.besides(find(RoutingMissing, Likely, on, fmt.Sprintf("the route to %s does not lead by %s, which has the crypto map: packets go around the tunnel", on.Last().Detail, on.Last().Place)).in(PhaseNone, 0))
 }
 
+// sends says whether packets go into a tunnel.
+func (c *Case) sends() (yes bool) {
+	c.flows(func(out, _ *Observation) { yes = yes || out.Count > 0 })
+	return yes
+}
+
 // unanswering says whether packets come out of a tunnel and none goes in.
 func (c *Case) unanswering() (yes bool) {
 	c.flows(func(out, in *Observation) { yes = yes || in.Count > 0 && out.Count == 0 })
@@ -69,7 +75,7 @@ func (c *Case) carries(pair string) bool {
 
 func listNeverMatches(c *Case) *Finding {
 	on := c.All.Of(NoMatch)
-	if nat := on.About(natBefore); nat.Total() >= enough {
+	if nat := on.About(natBefore); nat.Total() >= enough && !c.sends() {
 		return find(ACLOrNATExemption, Likely, nat, fmt.Sprintf("%d packets were on their way into the tunnel, and their addresses fit no access list when they came there: a NAT of this host changed them first", nat.Total())).
 			in(PhaseData, 0).or("`nft list ruleset` shows the NAT of this host.", LocalFirewall)
 	}

@@ -68,7 +68,7 @@ func FromSituation(s *Situation) []Observation {
 	r.connections()
 	r.isakmp()
 	if n := s.Drops[ipsec.DropNoPolicy]; n > 0 {
-		r.add(Observation{Kind: NoMatch, Detail: natBefore, Count: n, Evidence: quoteShow("show crypto isakmp statistics: %d packets dropped: %s", n, ipsec.DropNoPolicy)})
+		r.add(Observation{Kind: NoMatch, Detail: natBefore, Count: n, Evidence: quoteShow("show crypto isakmp statistics: %d packets dropped: %s", n, ipsec.DropNoPolicy.String())})
 	}
 	for _, t := range joined(s.Tunnels) {
 		r.tunnel(&t)
@@ -382,7 +382,7 @@ func (r *situationReader) tunnel(t *Tunnel) {
 		case ipsec.DropTooBig:
 			kind = TooBig
 		}
-		add(kind, reason.String(), n, quoteShow("%d packets dropped for %s: %s", n, base.Pair, reason))
+		add(kind, reason.String(), n, quoteShow("show crypto ipsec sa detail: %d packets dropped for %s: %s", n, base.Pair, reason.String()))
 	}
 	if !t.LastIn.IsZero() && t.LastOut.Sub(t.LastIn) > atOnce/2 && r.s.Now.Sub(t.LastIn) > silentFor {
 		add(Silent, r.s.Now.Sub(t.LastIn).Round(time.Second).String(), 0,
