@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"qmidle/test/leak"
 )
 
 // namespaces are two gateways, each with a host behind it.
@@ -136,9 +138,29 @@ func serveFile(t *testing.T, binary, ns, file string) *gatewayProcess {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gatewayProcess{binary: binary, ns: ns, socket: filepath.Join(dir, "run", "sock"), log: filepath.Join(dir, "log")}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tellsNoKey(t, g, leak.Keys(string(text))) })
 	g.running = begin(t, ns, binary, "run", "-c", file, "-s", g.socket, "--log", g.log)
 	eventually(t, "the daemon", func() bool { return strings.Contains(g.out.String(), " is ready: ") })
 	return g
+}
+
+// tellsNoKey looks for keys in what a daemon has printed and logged.
+func tellsNoKey(t *testing.T, g *gatewayProcess, keys []string) {
+	t.Helper()
+	if len(keys) == 0 {
+		t.Errorf("%s has no key to look for", g.ns)
+	}
+	logged, err := os.ReadFile(g.log)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, found := range leak.Find(g.out.String()+string(logged), keys) {
+		t.Errorf("%s: %s", g.ns, found)
+	}
 }
 
 // ask runs a command; its exit status must be code.

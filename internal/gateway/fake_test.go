@@ -20,6 +20,7 @@ import (
 	"qmidle/internal/console"
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ipsec"
+	"qmidle/test/leak"
 )
 
 // fakePlane is a data plane that notes what it is told.
@@ -258,6 +259,7 @@ type site struct {
 	*Gateway
 	plane  *fakePlane
 	log    *record
+	keys   []string
 	socket string
 	cancel context.CancelFunc
 	ended  chan error
@@ -314,7 +316,12 @@ func loopback(t *testing.T) (func(netip.AddrPort) (udpSocket, error), ports) {
 func newSite(t *testing.T, text string, listen func(netip.AddrPort) (udpSocket, error), p ports) *site {
 	t.Helper()
 	s := &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1)}
-	s.socket = filepath.Join(t.TempDir(), "s")
+	s.socket, s.keys = filepath.Join(t.TempDir(), "s"), leak.Keys(text)
+	t.Cleanup(func() {
+		for _, found := range leak.Find(s.log.String(), s.keys) {
+			t.Errorf("the log: %s", found)
+		}
+	})
 	g, err := open(Options{Config: loadText(t, text), Socket: s.socket, Log: s.log,
 		Version: console.VersionInfo{Version: "test"}}, testWorld(s.plane, listen, p))
 	if err != nil {
@@ -378,6 +385,11 @@ func (s *site) do(t *testing.T, line string) string {
 	p, err := Ask(s.socket, Request{Line: line})
 	if err != nil || !p.OK {
 		t.Fatalf("%s: %v %+v", line, err, p)
+	}
+	if !leak.ShowsKeys(line) {
+		for _, found := range leak.Find(p.Output, s.keys) {
+			t.Errorf("%s: %s", line, found)
+		}
 	}
 	return p.Output
 }

@@ -149,6 +149,21 @@ func TestAFaultInOneInputDoesNotEndTheDaemon(t *testing.T) {
 	})
 }
 
+// Whatever a fault hands to the log, the keys in it do not show; newSite's end
+// looks for them.
+func TestAFaultTellsNoKey(t *testing.T) {
+	wantNoLeak(t)
+	one, _ := twoSites(t, "")
+	one.plane.mu.Lock()
+	one.plane.refuse = func() error { panic([]any{*one.opts.Config, one.opts.Config.ISAKMP.Keys}) }
+	one.plane.mu.Unlock()
+	one.acquire()
+	waitFor(t, "the notice", func() bool { return strings.Contains(one.log.String(), "internal error 1 while handling") })
+	if log := one.log.String(); !strings.Contains(log, "<secret>") || strings.Contains(log, "example-key") {
+		t.Errorf("the fault is told as\n%s", log)
+	}
+}
+
 func TestTheOperatorIsToldWhatTheDataPlaneRefuses(t *testing.T) {
 	one, _ := twoSites(t, "")
 	one.plane.mu.Lock()

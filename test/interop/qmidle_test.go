@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"qmidle/test/leak"
 )
 
 // qmidle is the daemon under test at a site.
@@ -55,6 +57,15 @@ func (q *qmidle) run(t *testing.T, text string) {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("debug text at the %s:\n%s", q.site.name, q.debug(t))
+		}
+	})
+	t.Cleanup(func() { // when the daemon is gone
+		logged, err := os.ReadFile(q.record)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, found := range leak.Find(q.output.String()+string(logged), leak.Keys(text)) {
+			t.Errorf("qmidle at the %s: %s", q.site.name, found)
 		}
 	})
 	q.process = start(t, "qmidle at the "+q.site.name, q.site.ns, []string{raceOptions},
