@@ -72,6 +72,9 @@ type Events struct {
 	// SoftLimit tells once that an SA wants a successor: its kilobytes or
 	// sequence numbers run out.
 	SoftLimit func(sa ipsec.SAParams)
+	// UsedUp tells that an SA has carried its kilobytes or sequence numbers: it
+	// has to end. It is told again, at most once a second, as long as packets come.
+	UsedUp func(sa ipsec.SAParams)
 	// PeerMoved tells that the NAT before a peer gave it a new address or
 	// port, proven by an authentic packet; at most once a second.
 	PeerMoved func(sa ipsec.SAParams, from netip.AddrPort)

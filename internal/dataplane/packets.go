@@ -141,6 +141,9 @@ func (u *Userspace) enqueue(r ipsec.OutResult, packet []byte, installs uint64) {
 	if full {
 		u.processor.CountDrop(nil, ipsec.DropQueueFull)
 	}
+	if ask && r.UsedUp {
+		u.tellUsedUp(r.SA)
+	}
 	if ask && u.cfg.Events.Acquire != nil {
 		u.cfg.Events.Acquire(r.Entry, r.Flow)
 	}
@@ -265,6 +268,9 @@ func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort, tos ui
 	r := u.processor.Inbound(b.room[len(b.packets)], esp, from, to)
 	if r.SoftLimit {
 		u.tellSoftLimit(r.SA)
+	}
+	if r.UsedUp && due(&u.told.usedUp, u.cfg.Now()) {
+		u.tellUsedUp(r.SA)
 	}
 	if r.PeerMoved {
 		u.tellMoved(r.SA, from)

@@ -14,8 +14,8 @@ const tellInterval = time.Second
 
 // tellLimits are the times of the last event of each kind, in nanoseconds.
 type tellLimits struct {
-	unknownSPI, peerMoved atomic.Int64
-	drops                 [ipsec.DropCount]atomic.Int64
+	unknownSPI, peerMoved, usedUp atomic.Int64
+	drops                         [ipsec.DropCount]atomic.Int64
 }
 
 // due says whether an event may be told now, and if so notes it.
@@ -30,6 +30,12 @@ func due(last *atomic.Int64, now time.Time) bool {
 func (u *Userspace) tellSoftLimit(sa *ipsec.SA) {
 	if u.cfg.Events.SoftLimit != nil {
 		u.cfg.Events.SoftLimit(sa.Params())
+	}
+}
+
+func (u *Userspace) tellUsedUp(sa *ipsec.SA) {
+	if u.cfg.Events.UsedUp != nil {
+		u.cfg.Events.UsedUp(sa.Params())
 	}
 }
 

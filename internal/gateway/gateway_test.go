@@ -106,6 +106,20 @@ func TestVolumeRenewsThePair(t *testing.T) {
 	waitFor(t, "a second pair at two", func() bool { return len(two.plane.SAs()) == 4 })
 }
 
+func TestVolumeThatIsUsedUpEndsThePair(t *testing.T) {
+	one, two := twoSites(t, "")
+	one.acquire()
+	waitFor(t, "SAs at one", up(one))
+	waitFor(t, "SAs at two", up(two))
+	for _, s := range one.plane.SAs() {
+		if s.Params.Direction == ipsec.Outbound {
+			one.plane.events.UsedUp(s.Params)
+		}
+	}
+	waitFor(t, "no SAs at one", func() bool { return len(one.plane.SAs()) == 0 })
+	waitFor(t, "no SAs at two", func() bool { return len(two.plane.SAs()) == 0 })
+}
+
 // Whether a peer may move is the engine's to judge; here both SAs must follow.
 func TestBothSAsFollowAPeerThatMoved(t *testing.T) {
 	one, _ := twoSites(t, "")

@@ -184,6 +184,15 @@ func (g *Gateway) softLimit(sa ipsec.SAParams) {
 	})
 }
 
+func (g *Gateway) usedUp(sa ipsec.SAParams) {
+	g.tell(func(now time.Time) router.Output {
+		if x, ok := g.pairOf(sa); ok {
+			return g.router.VolumeUsedUp(now, x.InSPI)
+		}
+		return router.Output{}
+	})
+}
+
 // peerMoved tells the router that an authentic packet came from another port of
 // a peer, whose NAT has moved it; the router moves the SAs.
 func (g *Gateway) peerMoved(sa ipsec.SAParams, from netip.AddrPort) {

@@ -268,14 +268,6 @@ func (c *child) tellEnd() {
 	}
 }
 
-// KilobytesExpired ends the pair with an inbound SPI whose volume is used up.
-func (e *Engine) KilobytesExpired(now time.Time, inboundSPI uint32, fx *Effects) {
-	e.begin(now, fx)
-	if c := e.children[inboundSPI]; c != nil {
-		e.expireChild(c, trace.ReasonLifetime)
-	}
-}
-
 // owner returns the newest ISAKMP SA that is up with c's peer, which one NAT
 // may hide with others.
 func (c *child) owner() *sa {

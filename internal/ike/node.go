@@ -205,7 +205,18 @@ func (n *node) retryDue(now time.Time) {
 	if !s.skips(n.id, n.sentAt) {
 		n.repeat()
 	}
-	s.e.timers.set(&n.retry, now.Add(s.e.cfg.interval()))
+	s.e.timers.set(&n.retry, now.Add(n.interval()))
+}
+
+// interval is the time to the next retransmission. A pair whose volume runs out
+// does not wait as long as the usual one: that its packets fill the path to the
+// peer may be why the message was lost.
+func (n *node) interval() time.Duration {
+	usual := n.s.e.cfg.interval()
+	if n.rekeys == nil || !n.rekeys.exhausted {
+		return usual
+	}
+	return min(usual, time.Second<<n.attempts)
 }
 
 // unanswered gives an SA up whose peer has said nothing during a whole quick

@@ -67,7 +67,7 @@ func (n *node) quickMode1Send(r DHResult) {
 		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)
 	}))
 	n.move(trace.Internal, trace.InputInitQM, trace.StateQMIQM1)
-	s.e.timers.set(&n.retry, s.e.now.Add(s.e.cfg.interval()))
+	s.e.timers.set(&n.retry, s.e.now.Add(n.interval()))
 }
 
 func (n *node) offerESP() isakmp.SA {

@@ -246,8 +246,8 @@ func TestTheShorterPhase2LifetimesHold(t *testing.T) {
 func TestVolumeEndsThePairAtBothEnds(t *testing.T) {
 	p := upWith(t, nil)
 	spi := p.spoke.engine.IPsecSAs()[0].InSPI
-	p.do(p.spoke, func(e *Engine, fx *Effects) { e.KilobytesExpired(p.now, spi, fx) })
-	p.do(p.spoke, func(e *Engine, fx *Effects) { e.KilobytesExpired(p.now, 0x12345678, fx) })
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeUsedUp(p.now, spi, fx) })
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeUsedUp(p.now, 0x12345678, fx) })
 	p.settle()
 	if len(p.hub.sas) != 0 || len(p.spoke.sas) != 0 {
 		t.Errorf("hub %d, spoke %d SAs are left", len(p.hub.sas), len(p.spoke.sas))

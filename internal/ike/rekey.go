@@ -66,13 +66,19 @@ func (c *child) renewalDue(now time.Time) {
 	case c.deleted:
 		c.e.removeChild(c, trace.ReasonReplaced)
 	case c.superseder != nil:
-		c.tellEnd()
-		c.deleted = true
-		c.e.timers.set(&c.renewal, now.Add(drain))
+		c.retire()
 	default:
 		c.e.timers.set(&c.renewal, now.Add(renewalInterval))
 		c.renew()
 	}
+}
+
+// retire tells the peer that a pair with a successor ends, and takes what it has
+// sent by it until it knows.
+func (c *child) retire() {
+	c.tellEnd()
+	c.deleted = true
+	c.e.timers.set(&c.renewal, c.e.now.Add(drain))
 }
 
 // renew asks for a successor. A pair that has carried nothing gets none, as in
@@ -107,7 +113,7 @@ func (c *child) used() bool {
 func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 	e.begin(now, fx)
 	c := e.children[inboundSPI]
-	if c == nil || c.superseder != nil || c.exhausted {
+	if c == nil || c.exhausted {
 		return
 	}
 	c.exhausted = true
@@ -116,13 +122,48 @@ func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 	}
 }
 
-// renewForVolume arms the timer of a pair that is exhausted.
+// renewForVolume has an exhausted pair renewed, by its initiator first.
 func (c *child) renewForVolume() {
-	wait := time.Second + time.Duration(uint8(c.in.spi))*4*time.Millisecond
-	if c.initiator {
-		wait = 0
+	at := later(c.e.now, c.created.Add(leastUse))
+	if !c.initiator {
+		at = at.Add(100*time.Millisecond + time.Duration(uint8(c.in.spi))*time.Millisecond)
 	}
-	c.e.timers.set(&c.renewal, later(c.e.now.Add(wait), c.created.Add(leastUse)))
+	c.e.timers.set(&c.renewal, at)
+}
+
+// VolumeUsedUp ends the pair with an inbound SPI, one of whose SAs has carried its
+// kilobytes or sequence numbers. Where there is a successor it is the peer that
+// still sends by the old pair: it is told. One that is being negotiated is waited
+// for: deletes in between make strongSwan forget the negotiation. Without any the
+// older pairs end too, to which not every peer returns.
+func (e *Engine) VolumeUsedUp(now time.Time, inboundSPI uint32, fx *Effects) {
+	e.begin(now, fx)
+	c := e.children[inboundSPI]
+	switch {
+	case c == nil || c.deleted:
+	case c.superseder != nil:
+		c.retire()
+	case c.settles() || c.renewing():
+	case c.exhausted && c.renewal.at.Sub(now) < renewalInterval/2: // we have let the peer go first
+		c.renewalDue(now)
+	default:
+		for _, o := range slices.Clone(e.byEnds[c.pair()]) {
+			if o.superseder == c {
+				e.expireChild(o, trace.ReasonReplaced)
+			}
+		}
+		e.expireChild(c, trace.ReasonLifetime)
+	}
+}
+
+// renewing says whether c's successor is being negotiated.
+func (c *child) renewing() bool {
+	conn := c.e.connection(c.conn)
+	if conn == nil {
+		return false
+	}
+	r, _, ok := c.e.successorOf(c, conn)
+	return ok && c.e.underWay(conn, r)
 }
 
 // supersede retires the older pairs of the same traffic: packets go out by c.
@@ -158,6 +199,9 @@ func (c *child) supersededBy(newer *child) {
 	wait := overlap
 	if c.remote == newer.remote && !decidesBetween(c, newer) {
 		wait += patience
+	}
+	if c.exhausted { // there may be many of them
+		wait /= 6
 	}
 	c.e.timers.set(&c.renewal, c.e.now.Add(wait))
 }

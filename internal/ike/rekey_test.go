@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
 
@@ -139,6 +140,111 @@ func TestVolumeLowRekeys(t *testing.T) {
 	}
 	p.watch(40 * time.Second)
 	p.checkUp()
+}
+
+// TestAPeerThatStaysWithTheOldPairIsTold: it sends by it although there is a new
+// one, until its volume is used up. What it sends until it knows is taken.
+func TestAPeerThatStaysWithTheOldPairIsTold(t *testing.T) {
+	p := busyPair(t)
+	p.connect()
+	p.advance(time.Second)
+	old := p.hub.engine.IPsecSAs()[0].InSPI
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.VolumeLow(p.now, old, fx) })
+	p.watch(time.Second)
+	if n := len(p.hub.engine.IPsecSAs()); n != 2 {
+		t.Fatalf("%d pairs, want the old one and its successor", n)
+	}
+	for range 2 {
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.VolumeUsedUp(p.now, old, fx) })
+	}
+	if _, there := p.hub.sas[old]; !there {
+		t.Error("the old inbound SA takes nothing any more")
+	}
+	p.settle()
+	if n := len(p.spoke.engine.IPsecSAs()); n != 1 {
+		t.Errorf("the peer has %d pairs, want the new one", n)
+	}
+	p.watch(drain)
+	p.checkUp()
+}
+
+// TestVolumeLowWhileAPairSettles: a fast peer may use half of a small volume up
+// before we send by the pair.
+func TestVolumeLowWhileAPairSettles(t *testing.T) {
+	p := settlePair(t)
+	p.connect()
+	spi := p.spoke.engine.IPsecSAs()[0].InSPI
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeLow(p.now, spi, fx) })
+	p.advance(200 * time.Millisecond)
+	if n := p.spoke.outbound(); n != 2 {
+		t.Errorf("%d outbound SAs, want the first and its successor", n)
+	}
+}
+
+// TestTheResponderWaitsNoLongerThanItsVolume: it lets the initiator go first, and
+// does without it when the pair is used up.
+func TestTheResponderWaitsNoLongerThanItsVolume(t *testing.T) {
+	p := busyPair(t)
+	p.connect()
+	p.advance(time.Second)
+	spi := p.hub.engine.IPsecSAs()[0].InSPI
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.VolumeLow(p.now, spi, fx) })
+	p.settle()
+	if n := p.hub.engine.Statistics().Phase2Up; n != 1 {
+		t.Errorf("the responder has made %d pairs at once, want 1", n)
+	}
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.VolumeUsedUp(p.now, spi, fx) })
+	p.settle()
+	if n := p.hub.engine.Statistics().Phase2Up; n != 2 {
+		t.Errorf("the responder has made %d pairs when its volume is over, want 2", n)
+	}
+	if _, there := p.hub.sas[spi]; !there {
+		t.Error("the old inbound SA is gone before its successor sends")
+	}
+}
+
+// TestVolumeIsRenewedInHaste: what is lost is sent again after 1, 2, 4 and 8
+// seconds, and every ten from then on.
+func TestVolumeIsRenewedInHaste(t *testing.T) {
+	p := busyPair(t)
+	p.connect()
+	p.advance(time.Second)
+	spi := p.spoke.engine.IPsecSAs()[0].InSPI
+	var times []time.Duration
+	begun := p.now
+	p.lose = func(_ int, d Datagram) bool {
+		h, err := isakmp.ParseHeader(d.Data)
+		if err != nil || h.Exchange != isakmp.ExchangeQuick {
+			return false
+		}
+		times = append(times, p.now.Sub(begun))
+		return true
+	}
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeLow(p.now, spi, fx) })
+	p.advance(26 * time.Second)
+	want := []time.Duration{0, time.Second, 3 * time.Second, 7 * time.Second, 15 * time.Second, 25 * time.Second}
+	if !slices.Equal(times, want) {
+		t.Errorf("sent at %v, want %v", times, want)
+	}
+}
+
+// TestNoReturnToAnOlderPair: the newest is used up with no successor.
+func TestNoReturnToAnOlderPair(t *testing.T) {
+	p := busyPair(t)
+	p.connect()
+	p.advance(time.Second)
+	old := p.spoke.engine.IPsecSAs()[0].InSPI
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeLow(p.now, old, fx) })
+	p.watch(time.Second)
+	for _, x := range p.spoke.engine.IPsecSAs() {
+		if x.InSPI != old {
+			p.do(p.spoke, func(e *Engine, fx *Effects) { e.VolumeUsedUp(p.now, x.InSPI, fx) })
+		}
+	}
+	p.settle()
+	if hub, spoke := len(p.hub.sas), len(p.spoke.sas); hub != 0 || spoke != 0 {
+		t.Errorf("hub %d, spoke %d SAs are left", hub, spoke)
+	}
 }
 
 // TestCrossingNegotiationsLeaveOne has both ends begin at once, with the wire's

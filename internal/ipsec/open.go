@@ -27,7 +27,7 @@ func (sa *SA) Open(dst, esp []byte) ([]byte, error) {
 	if binary.BigEndian.Uint32(esp) != sa.params.SPI {
 		return dst, sa.drop(DropUnknownSPI)
 	}
-	if sa.bytes.Load() >= sa.hardBytes {
+	if sa.bytes.Load() >= sa.refuseBytes {
 		return dst, sa.drop(DropLifetime)
 	}
 	start := len(dst)

@@ -264,18 +264,20 @@ func (a Action) String() string {
 // OutResult is the fate of an outbound packet. Packet is dst with the ESP
 // packet behind it; More holds those of further fragments, where the packet was
 // fragmented first. SoftLimit is true once in an SA's life, when it nears its
-// end in kilobytes or sequence numbers.
+// end in kilobytes or sequence numbers. UsedUp says that it has reached it: the
+// packet is to wait for the next SA.
 type OutResult struct {
 	Action    Action
 	Packet    []byte
 	More      [][]byte
 	Outer     OuterHeader // with Sealed, for each of the packets
-	SA        *SA         // with Sealed, and with Dropped once an SA was chosen
+	SA        *SA         // with Sealed and UsedUp, and with Dropped once an SA was chosen
 	Entry     PolicyEntry // with Sealed and Acquire
 	Flow      Flow
 	Drop      Drop // with Dropped
 	MTU       int  // with DropTooBig, the largest packet that fits
 	SoftLimit bool
+	UsedUp    bool // with Acquire
 }
 
 // Outbound decides on an IP packet that leaves this side, and seals it if an
@@ -295,7 +297,8 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 		return p.dropOut(r, DropNoSA)
 	}
 	r.SA = t.serving(h.flow)
-	if r.SA == nil {
+	r.UsedUp = r.SA != nil && r.SA.UsedUp()
+	if r.SA == nil || r.UsedUp {
 		p.acquired.Add(1)
 		r.Action = Acquire
 		return r
@@ -381,7 +384,8 @@ func (p *Processor) ClearTextDrop(f Flow) Drop {
 // InResult is the fate of an inbound ESP packet. Packet is dst with the inner
 // packet behind it; it is nil with a Drop. PeerMoved says that an authentic
 // packet came from another address or port than the SA's: the NAT gave the
-// peer a new mapping.
+// peer a new mapping. UsedUp says that the SA has carried its kilobytes: some
+// more are taken, until the peer has heard of its end.
 type InResult struct {
 	Packet    []byte
 	SA        *SA // nil with DropTruncated and DropUnknownSPI
@@ -390,6 +394,7 @@ type InResult struct {
 	Drop      Drop
 	PeerMoved bool
 	SoftLimit bool
+	UsedUp    bool
 }
 
 // Inbound opens an ESP packet, from SPI to ICV, that came from one address to
@@ -409,7 +414,7 @@ func (p *Processor) Inbound(dst, esp []byte, from, to netip.AddrPort) InResult {
 		return p.dropInSA(r, d)
 	}
 	out, err := r.SA.Open(dst, esp)
-	r.SoftLimit = r.SA.SoftLimitReached()
+	r.SoftLimit, r.UsedUp = r.SA.SoftLimitReached(), r.SA.UsedUp()
 	if err != nil {
 		return p.dropIn(r, asDrop(err))
 	}

@@ -3,6 +3,7 @@ package ipsec
 import (
 	"bytes"
 	"errors"
+	"math"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -272,8 +273,8 @@ func TestSoftLimitIsToldByBothEnds(t *testing.T) {
 		if r.SoftLimit {
 			sent++
 		}
-		if r.Action == Dropped {
-			if r.Drop != DropLifetime || r.SA == nil {
+		if r.Action == Acquire {
+			if !r.UsedUp || r.SA == nil || r.Entry.Tag != tag {
 				t.Errorf("%+v", r)
 			}
 			break
@@ -285,6 +286,46 @@ func TestSoftLimitIsToldByBothEnds(t *testing.T) {
 	}
 	if sent != 1 || received != 1 || sealed != 256 {
 		t.Errorf("told %d and %d times in %d packets", sent, received, sealed)
+	}
+}
+
+// TestInboundMayExceedItsVolume: the peer sends until it has heard of the end.
+func TestInboundMayExceedItsVolume(t *testing.T) {
+	p := protectionNamed(t, "gcm128").outParams(0x1000)
+	sender := newSA(t, p)
+	p.LifeKilobytes = 2560
+	receiver := newSA(t, mirror(p))
+	for n := 1; ; n++ {
+		_, err := receiver.Open(nil, mustSeal(t, sender, ipv4Packet(1024)))
+		if receiver.UsedUp() != (n >= 2560) {
+			t.Fatalf("used up after %d kilobytes: %v", n, receiver.UsedUp())
+		}
+		if n <= 2560+1280 {
+			if err != nil {
+				t.Fatalf("after %d kilobytes: %v", n, err)
+			}
+			continue
+		}
+		wantDrop(t, err, DropLifetime)
+		return
+	}
+}
+
+// TestLimitsInKilobytes are the soft limits, and what an inbound SA takes.
+func TestLimitsInKilobytes(t *testing.T) {
+	for _, test := range []struct{ kilobytes, soft, refuse uint64 }{
+		{1, 1, 1}, {2560, 1280, 3840}, {100 << 10, 50 << 10, 150 << 10}, {1 << 20, 1<<20 - (1<<20)/10, 1<<20 + (1<<20)/10},
+		{4608000, 4147200, 5068800}, {math.MaxUint32, 3865470566, 4724464024},
+	} {
+		sa := &SA{params: SAParams{Direction: Inbound}}
+		sa.setLife(uint32(test.kilobytes))
+		if sa.softBytes>>10 != test.soft || sa.hardBytes>>10 != test.kilobytes || sa.refuseBytes>>10 != test.refuse {
+			t.Errorf("%d kilobytes: limits %d, %d, %d, want %+v", test.kilobytes, sa.softBytes>>10, sa.hardBytes>>10, sa.refuseBytes>>10, test)
+		}
+		sa = &SA{params: SAParams{Direction: Outbound}}
+		if sa.setLife(uint32(test.kilobytes)); sa.refuseBytes != sa.hardBytes {
+			t.Errorf("%d kilobytes: more is sent than they are", test.kilobytes)
+		}
 	}
 }
 

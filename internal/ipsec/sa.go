@@ -36,6 +36,7 @@ type SA struct {
 	softDone       atomic.Bool
 	softBytes      uint64
 	hardBytes      uint64
+	refuseBytes    uint64 // from here on packets are dropped
 	drops          [dropCount]atomic.Uint64
 }
 
@@ -69,16 +70,31 @@ func NewSA(p SAParams, random io.Reader) (*SA, error) {
 	return sa, nil
 }
 
-// setLife puts the soft limit 256 kilobytes before the hard one, as IOS has
-// it, or a tenth where that is more: 256 kilobytes pass in no time today.
+// quickVolume is kilobytes that a fast network carries in the time that it takes
+// to negotiate a successor.
+const quickVolume = 64 << 10
+
+// setLife puts the soft limit a tenth of the volume before the hard one, but
+// quickVolume at least, or half of what there is: IOS's 256 kilobytes pass in no
+// time. What comes in may exceed the hard limit by as much, since a peer that is
+// told of the end goes on sending until it has heard it.
 func (sa *SA) setLife(kilobytes uint32) {
-	sa.softBytes, sa.hardBytes = math.MaxUint64, math.MaxUint64
+	sa.softBytes, sa.hardBytes, sa.refuseBytes = math.MaxUint64, math.MaxUint64, math.MaxUint64
 	if kilobytes == 0 {
 		return
 	}
-	margin := max(256, uint64(kilobytes)/10)
-	sa.hardBytes = uint64(kilobytes) * 1024
-	sa.softBytes = sa.hardBytes - min(margin*1024, sa.hardBytes)
+	volume := uint64(kilobytes)
+	margin := max(volume/10, min(volume/2, quickVolume)) * 1024
+	sa.hardBytes = volume * 1024
+	sa.softBytes, sa.refuseBytes = sa.hardBytes-margin, sa.hardBytes
+	if sa.params.Direction == Inbound {
+		sa.refuseBytes += margin
+	}
+}
+
+// UsedUp says that the SA has carried its kilobytes or sequence numbers.
+func (sa *SA) UsedUp() bool {
+	return sa.bytes.Load() >= sa.hardBytes || sa.seq.Load() == math.MaxUint32
 }
 
 // Params returns what the SA was made of, without the keys.

@@ -192,8 +192,8 @@ func TestKilobyteLifetime(t *testing.T) {
 			t.Fatalf("packet %d: %v", n, err)
 		}
 	}
-	if soft != 2560-256 {
-		t.Errorf("soft limit after %d kilobytes", soft)
+	if soft != 2560/2 || !sender.UsedUp() || !receiver.UsedUp() {
+		t.Errorf("soft limit after %d kilobytes; used up %v and %v", soft, sender.UsedUp(), receiver.UsedUp())
 	}
 	if left, limited := sender.RemainingBytes(); left != 0 || !limited {
 		t.Errorf("%d octets left, limited %v", left, limited)

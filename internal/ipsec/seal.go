@@ -27,7 +27,7 @@ func (sa *SA) seal(dst, packet []byte, h ipHeader) ([]byte, error) {
 	if drop != DropNone {
 		return dst, sa.drop(drop)
 	}
-	if sa.bytes.Load() >= sa.hardBytes {
+	if sa.bytes.Load() >= sa.refuseBytes {
 		return dst, sa.drop(DropLifetime)
 	}
 	sa.acquire()

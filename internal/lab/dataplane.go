@@ -118,6 +118,7 @@ func (h *host) protect(out *port, hop netip.Addr, p packet) {
 	case ipsec.Sealed:
 		h.sendESP(r.SA, r.Packet)
 	case ipsec.Acquire:
+		h.checkUsedUp(r.SA, r.UsedUp)
 		h.wait(lineKey{r.Entry.Tag, r.Entry.Line}, waiting{out, hop, p}, processor)
 	}
 	h.checkVolume(r.SA, r.SoftLimit)
@@ -171,6 +172,7 @@ func (h *host) decrypt(esp []byte, from, to netip.AddrPort) {
 	}
 	r := processor.Inbound(nil, esp, from, to)
 	h.checkVolume(r.SA, r.SoftLimit)
+	h.checkUsedUp(r.SA, r.UsedUp)
 	if r.Drop != ipsec.DropNone {
 		return
 	}
@@ -209,15 +211,25 @@ func (d *dataPlane) MovePeer(inSPI, _ uint32, _ netip.Addr, to netip.AddrPort) e
 // checkVolume asks for the successor of a pair that has carried nearly all its
 // kilobytes, once what is under way now is over.
 func (h *host) checkVolume(sa *ipsec.SA, reached bool) {
-	if !reached {
-		return
+	if reached {
+		h.tellOf(sa, (*router.Router).VolumeLow)
 	}
+}
+
+// checkUsedUp ends one that has carried them all.
+func (h *host) checkUsedUp(sa *ipsec.SA, reached bool) {
+	if reached {
+		h.tellOf(sa, (*router.Router).VolumeUsedUp)
+	}
+}
+
+func (h *host) tellOf(sa *ipsec.SA, what func(*router.Router, time.Time, uint32) router.Output) {
 	for spi, p := range h.plane.pairs {
 		if p.in != sa && p.out != sa {
 			continue
 		}
 		h.lab.clock.after(0, func() {
-			h.do(func(now time.Time) router.Output { return h.router.VolumeLow(now, spi) })
+			h.do(func(now time.Time) router.Output { return what(h.router, now, spi) })
 		})
 	}
 }

@@ -38,6 +38,13 @@ func (r *Router) VolumeLow(now time.Time, inSPI uint32) Output {
 	return r.finish()
 }
 
+// VolumeUsedUp ends the pair with an inbound SPI, one of whose SAs has carried its
+// kilobytes or sequence numbers.
+func (r *Router) VolumeUsedUp(now time.Time, inSPI uint32) Output {
+	r.engine.VolumeUsedUp(now, inSPI, r.begin(now))
+	return r.finish()
+}
+
 // UnknownSPI hears of ESP for an SA that is not there. The ports are those of
 // UDP, 0 for ESP without it.
 func (r *Router) UnknownSPI(now time.Time, spi uint32, local, remote netip.AddrPort) Output {

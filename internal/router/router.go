@@ -253,12 +253,6 @@ func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 	return r.finish()
 }
 
-// KilobytesExpired ends the pair whose inbound SA has used up its volume.
-func (r *Router) KilobytesExpired(now time.Time, inSPI uint32) Output {
-	r.engine.KilobytesExpired(now, inSPI, r.begin(now))
-	return r.finish()
-}
-
 // Shutdown deletes everything and tells the peers.
 func (r *Router) Shutdown(now time.Time) Output {
 	r.engine.Shutdown(now, r.begin(now))
