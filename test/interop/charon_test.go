@@ -46,7 +46,6 @@ func newCharon(t *testing.T, l *lab, s *site, settings string) *charon {
 	}
 	c.write(t, "strongswan.conf", fmt.Sprintf(`charon {
   load = %s
-  delete_rekeyed = yes
 %s  filelog {
     file {
       path = %s/charon.log

@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -11,46 +12,95 @@ import (
 	"time"
 )
 
-// TestRekey has charon replace the IPsec SAs, then the ISAKMP SA, while echo
-// requests go both ways.
+// TestRekey renews the SAs of both phases, again and again, while echo requests
+// and a TCP connection go both ways: by charon's timers, at its command, and by
+// our lifetimes.
 func TestRekey(t *testing.T) {
 	t.Parallel()
-	l := newLab(t)
-	capture := startCapture(t, l)
-	c := startCharon(t, l, l.spoke, usual)
-	q := startQmidle(t, l, l.hub, usual, raceDetector)
-	wantPing(t, l.hub, 1)
-	lost := make(chan error, 2)
-	for _, s := range []*site{l.hub, l.spoke} {
-		go func() {
-			n, err := ping(s, 40)
-			if n != 40 {
-				err = fmt.Errorf("%d of 40 echo requests from the host behind the %s were answered: %v", n, s.name, err)
+	const perSecond = 256 << 10 // octets each way
+	for _, test := range []struct {
+		name          string
+		ios           string
+		connection    string
+		child         string
+		interval      time.Duration // of the echo requests
+		isakmp, ipsec int           // renewals at least
+		during        func(t *testing.T, c *charon)
+	}{
+		{
+			name:       "charon's timers",
+			connection: "    rekey_time = 12s\n    over_time = 10s\n    rand_time = 0s\n",
+			child:      "        rekey_time = 5s\n        life_time = 15s\n        rand_time = 0s\n",
+			interval:   50 * time.Millisecond, isakmp: 2, ipsec: 5,
+		},
+		{
+			name:     "charon's commands",
+			interval: 10 * time.Millisecond, isakmp: 1, ipsec: 1,
+			during: func(t *testing.T, c *charon) {
+				c.swanctl(t, "--rekey", "--child", "net")
+				c.waitLog(t, "CHILD_SA net{2} established")
+				c.swanctl(t, "--rekey", "--ike", "peer")
+				c.waitLog(t, "IKE_SA peer[2] established")
+			},
+		},
+		{
+			name: "qmidle's lifetimes",
+			ios: "crypto isakmp policy 1\n lifetime 60\ncrypto ipsec security-association lifetime seconds 120\n" +
+				"crypto ipsec security-association lifetime kilobytes 2560\n",
+			interval: 100 * time.Millisecond, isakmp: 1, ipsec: 5,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			x := usual
+			x.ios, x.connection, x.child = test.ios, test.connection, test.child
+			l := newLab(t)
+			capture := startCapture(t, l)
+			c := startCharon(t, l, l.spoke, x)
+			q := startQmidle(t, l, l.hub, x, raceDetector)
+			wantPing(t, l.hub, 1)
+			whole := 600 * test.interval
+			size := int64(whole.Seconds() * perSecond)
+			var echoing []*echoes
+			var streams []*stream
+			for _, ends := range [][2]*site{{l.hub, l.spoke}, {l.spoke, l.hub}} {
+				e, err := startEchoes(ends[0], 600, test.interval, echoPatience)
+				if err != nil {
+					t.Fatal(err)
+				}
+				echoing = append(echoing, e)
+				streams = append(streams, startStream(t, ends[0], ends[1], size, perSecond, 2*whole+time.Minute))
 			}
-			lost <- err
-		}()
+			if test.during != nil {
+				test.during(t, c)
+			}
+			for i, e := range echoing {
+				if lost, err := e.lost(); len(lost) > 0 || err != nil {
+					t.Errorf("from the host behind the %s %d of 600 echo requests were lost: %v, %v", e.site.name, len(lost), lost, err)
+				}
+				streams[i].wait(t)
+			}
+			log := c.log(t)
+			isakmp, ipsec := strings.Count(log, "] established between")-1, established(log)-1
+			t.Logf("renewed: the ISAKMP SA %d times, the IPsec SAs %d times", isakmp, ipsec)
+			if isakmp < test.isakmp || ipsec < test.ipsec {
+				t.Errorf("want %d and %d", test.isakmp, test.ipsec)
+			}
+			q.end(t)
+			c.waitSAs(t, 0, 0)
+			c.end(t)
+			capture.end(t).wantProtected(t, 4*600)
+			// charon knows its new ISAKMP SA a moment after it has sent message 1, and
+			// misses an answer that is faster. And our delete may cross the expiry.
+			c.wantNoComplaint(t, "sending retransmit 1 of request message ID 0, seq 1", "not found for delete")
+		})
 	}
-	c.swanctl(t, "--rekey", "--child", "net")
-	c.waitLog(t, "CHILD_SA net{2} established")
-	c.waitSAs(t, 1, 1)
-	q.waitSAs(t, 1, 1)
-	c.swanctl(t, "--rekey", "--ike", "peer")
-	c.waitLog(t, "IKE_SA peer[2] established")
-	c.waitSAs(t, 1, 1)
-	q.waitSAs(t, 2, 1) // charon lets its old one expire, hours later
-	for range 2 {
-		if err := <-lost; err != nil {
-			t.Error(err)
-		}
-	}
-	q.end(t)
-	c.waitSAs(t, 0, 0)
-	c.end(t)
-	capture.end(t).wantProtected(t, 20)
-	// charon knows its new ISAKMP SA a moment after it has sent message 1, and
-	// misses an answer that is faster.
-	c.wantNoComplaint(t, "sending retransmit 1 of request message ID 0, seq 1")
 }
+
+var establishedPair = regexp.MustCompile(`CHILD_SA net\{\d+\} established`)
+
+// established counts the pairs of IPsec SAs that charon has made.
+func established(log string) int { return len(establishedPair.FindAllString(log, -1)) }
 
 // TestDeadPeerDetection sees both ends ask and answer, then kills each in turn
 // and waits for the other to notice.

@@ -3,10 +3,7 @@
 package interop
 
 import (
-	"crypto/sha256"
 	"errors"
-	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
@@ -139,52 +136,4 @@ func inside(ns string, f func() error) error {
 		done <- err
 	}()
 	return <-done
-}
-
-// transfer sends octets over TCP from a site's host to the other's, and fails
-// unless they come as they were sent. It returns the rate in Mbit/s.
-func transfer(t *testing.T, from, to *site, size int64, limit time.Duration) float64 {
-	t.Helper()
-	var listener net.Listener
-	err := inside(to.hostNS, func() (err error) {
-		listener, err = net.Listen("tcp4", to.host+":7000")
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	var sender net.Conn
-	err = inside(from.hostNS, func() (err error) {
-		sender, err = net.DialTimeout("tcp4", to.host+":7000", 10*time.Second)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sender.Close()
-	receiver, err := listener.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer receiver.Close()
-	begun := time.Now()
-	sender.SetDeadline(begun.Add(limit))
-	receiver.SetDeadline(begun.Add(limit))
-
-	sent, got, failed := sha256.New(), sha256.New(), make(chan error, 1)
-	go func() {
-		source := io.LimitReader(rand.NewChaCha8([32]byte{1}), size)
-		_, err := io.Copy(sender, io.TeeReader(source, sent))
-		sender.(*net.TCPConn).CloseWrite()
-		failed <- err
-	}()
-	n, err := io.Copy(got, receiver)
-	if sendErr := <-failed; err != nil || sendErr != nil {
-		t.Fatalf("TCP from the %s to the %s: %v, %v after %d octets", from.name, to.name, sendErr, err, n)
-	}
-	if n != size || string(sent.Sum(nil)) != string(got.Sum(nil)) {
-		t.Errorf("TCP from the %s to the %s: sent %d octets, %x; received %d, %x", from.name, to.name, size, sent.Sum(nil), n, got.Sum(nil))
-	}
-	return float64(n) * 8 / 1e6 / time.Since(begun).Seconds()
 }
