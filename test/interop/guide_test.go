@@ -22,6 +22,7 @@ func TestStrongswanGuide(t *testing.T) {
 	c.loadText(t, block(t, string(text), "swanctl"))
 	q := newQmidle(t, l, l.hub, raceDetector)
 	q.run(t, block(t, string(text), "ios"))
+	wake(t, l.hub)
 	wantPing(t, l.hub, 3)
 	wantPing(t, l.spoke, 3)
 	q.do(t, "clear crypto sa")

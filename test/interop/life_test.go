@@ -58,7 +58,7 @@ func TestRekey(t *testing.T) {
 			capture := startCapture(t, l)
 			c := startCharon(t, l, l.spoke, x)
 			q := startQmidle(t, l, l.hub, x, raceDetector)
-			wantPing(t, l.hub, 1)
+			wake(t, l.hub)
 			whole := 600 * test.interval
 			size := int64(whole.Seconds() * perSecond)
 			var echoing []*echoes
@@ -74,10 +74,16 @@ func TestRekey(t *testing.T) {
 			if test.during != nil {
 				test.during(t, c)
 			}
+			lost := 0
 			for i, e := range echoing {
-				if lost, err := e.lost(); len(lost) > 0 || err != nil {
-					t.Errorf("from the host behind the %s %d of 600 echo requests were lost: %v, %v", e.site.name, len(lost), lost, err)
+				list, err := e.lost()
+				if err != nil {
+					t.Error(err)
 				}
+				if len(list) > 0 {
+					t.Logf("from the host behind the %s %d of 600 echo requests were lost: %v", e.site.name, len(list), list)
+				}
+				lost += len(list)
 				streams[i].wait(t)
 			}
 			log := c.log(t)
@@ -89,10 +95,18 @@ func TestRekey(t *testing.T) {
 			q.end(t)
 			c.waitSAs(t, 0, 0)
 			c.end(t)
-			capture.end(t).wantProtected(t, 4*600)
+			s := capture.end(t)
+			// charon lets single packets out in clear while it changes its policies.
+			// Our guard drops them.
+			if lost > len(s.leaks) {
+				t.Errorf("%d echo requests were lost, and charon let %d packets out in clear", lost, len(s.leaks))
+			}
+			t.Logf("charon let %d packets out in clear", len(s.leaks))
+			s.leaks = nil
+			s.wantProtected(t, 4*600)
 			// charon knows its new ISAKMP SA a moment after it has sent message 1, and
 			// misses an answer that is faster. And our delete may cross the expiry.
-			c.wantNoComplaint(t, "sending retransmit 1 of request message ID 0, seq 1", "not found for delete")
+			c.wantNoComplaint(t, "sending retransmit 1 of request message ID 0, seq 1", "not found for delete", "CHILD_SA not found, ignored")
 		})
 	}
 }
@@ -113,7 +127,7 @@ func TestDeadPeerDetection(t *testing.T) {
 	l := newLab(t)
 	c := startCharon(t, l, l.spoke, x)
 	q := startQmidle(t, l, l.hub, x, raceDetector)
-	wantPing(t, l.hub, 1)
+	wake(t, l.hub)
 	c.waitLog(t, "[ HASH N(DPD_ACK) ]")
 	eventually(t, "our own R_U_THERE answered", 20*time.Second, func() (bool, string) {
 		text := q.debug(t)
@@ -123,7 +137,7 @@ func TestDeadPeerDetection(t *testing.T) {
 	q.stop(t, syscall.SIGKILL)
 	c.waitSAs(t, 0, 0)
 	q.run(t, q.config(x))
-	wantPing(t, l.hub, 1)
+	wake(t, l.hub)
 	c.stop(t, syscall.SIGKILL)
 	eventually(t, "the end of the dead peer's SAs", 40*time.Second, func() (bool, string) {
 		list := q.do(t, "show crypto isakmp sa") + q.do(t, "show crypto ipsec sa")

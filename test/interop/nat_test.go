@@ -108,6 +108,7 @@ func TestNAT(t *testing.T) {
 			if l.behind == l.spoke {
 				c.initiate(t)
 			}
+			wake(t, l.hub)
 			wantPing(t, l.hub, 5)
 			wantPing(t, l.spoke, 5)
 			q.waitSAs(t, 1, 1)

@@ -52,7 +52,7 @@ func TestProfiles(t *testing.T) {
 			capture := startCapture(t, l)
 			c := startCharon(t, l, l.spoke, n.with())
 			q := startQmidle(t, l, l.hub, n.with(), raceDetector)
-			for _, up := range []func(){func() { c.initiate(t) }, func() { wantPing(t, l.hub, 1) }} {
+			for _, up := range []func(){func() { c.initiate(t) }, func() { wake(t, l.hub) }} {
 				up()
 				q.waitSAs(t, 1, 1)
 				list := c.waitSAs(t, 1, 1)

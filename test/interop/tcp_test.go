@@ -56,7 +56,7 @@ func TestVolume(t *testing.T) {
 			capture := startCapture(t, l)
 			c := startCharon(t, l, l.spoke, x)
 			q := startQmidle(t, l, l.hub, x, qmidlePath)
-			wantPing(t, l.hub, 1)
+			wake(t, l.hub)
 			var echoing []*echoes
 			for _, s := range []*site{l.hub, l.spoke} {
 				e, err := startEchoes(s, 600, 10*time.Millisecond, echoPatience)

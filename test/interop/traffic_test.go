@@ -118,6 +118,21 @@ func wantPing(t *testing.T, s *site, count int) {
 	}
 }
 
+// wake brings the tunnel up by traffic. charon drops what comes before its SAs are
+// there, and on a busy machine that may be later than qmidle waits for: then the
+// first packet is lost, and the next must not be.
+func wake(t *testing.T, s *site) {
+	t.Helper()
+	n, err := ping(s, 1)
+	if n == 0 {
+		t.Logf("the first echo request from the host behind the %s was lost: %v", s.name, err)
+		n, err = ping(s, 1)
+	}
+	if n == 0 {
+		t.Fatalf("no echo request from the host behind the %s was answered: %v", s.name, err)
+	}
+}
+
 // inside runs f on a thread in a namespace; sockets that it makes stay there.
 func inside(ns string, f func() error) error {
 	done := make(chan error)
