@@ -22,7 +22,7 @@ type MovedPeer struct {
 func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort, fx *Effects) {
 	e.begin(now, fx)
 	c := e.children[inboundSPI]
-	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() {
+	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() || from == c.remote {
 		return
 	}
 	e.movePeer(c.pair(), c.party, c.remote, from)
@@ -42,13 +42,18 @@ func (m *message) authentic() {
 	}
 }
 
+// cameFrom makes all SAs with s's peer follow it to where it has now completed
+// phase 1.
+func (s *sa) cameFrom() {
+	if s.local.Port() == isakmp.PortNATT {
+		s.e.movePeer(s.pair(), s.party(), s.remote, s.remote)
+	}
+}
+
 // movePeer makes all SAs with a peer follow it. Should another peer behind the
 // NAT have had the new port, it has it no longer: it gets the old one, until it
 // shows where it is.
 func (e *Engine) movePeer(pair addrPair, who party, from, to netip.AddrPort) {
-	if from == to {
-		return
-	}
 	for _, s := range e.byAddrs[pair] {
 		other := swapped(s.remote, from, to, s.remote == from || who != 0 && s.party() == who)
 		if other != s.remote {

@@ -163,18 +163,19 @@ func forwarding(t testing.TB) *pair {
 func TestAPeerSeenAtTwoPortsIsOne(t *testing.T) {
 	p := forwarding(t)
 	p.connect()
+	if port := p.hub.engine.IPsecSAs()[0].Remote.Port(); port == isakmp.PortNATT {
+		t.Fatalf("the spoke that calls is seen at %d", port)
+	}
 	p.do(p.hub, func(e *Engine, fx *Effects) {
 		e.begin(p.now, fx)
 		r := requestFor(e.conns.byTag[1], Acquire{Connection: 1})
 		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", []request{r})
 	})
 	p.advance(2 * time.Second)
-	ports := make(map[netip.AddrPort]bool)
 	for _, x := range p.hub.engine.IPsecSAs() {
-		ports[x.Remote] = true
-	}
-	if len(ports) != 2 {
-		t.Fatalf("the pairs are with %v", ports)
+		if x.Remote != netip.AddrPortFrom(spokeAddr, isakmp.PortNATT) {
+			t.Errorf("the pair %#x is with %v, where the spoke no longer is", x.InSPI, x.Remote)
+		}
 	}
 	to := netip.AddrPortFrom(spokeAddr, 4711)
 	spi := p.hub.engine.IPsecSAs()[0].InSPI
@@ -188,5 +189,30 @@ func TestAPeerSeenAtTwoPortsIsOne(t *testing.T) {
 	p.settle()
 	if n := len(p.hub.engine.IPsecSAs()); n != 0 {
 		t.Errorf("%d pairs are left that the peer has deleted", n)
+	}
+}
+
+// A main mode from a new port shows where a peer is, too: SAs that came up
+// before the NAT forgot follow it.
+func TestMainModeMovesThePeer(t *testing.T) {
+	p, rebind := rebindable(t, nil)
+	p.connect()
+	before := p.hubSees()
+	rebind()
+	p.do(p.spoke, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		e.startMainMode(netip.AddrPortFrom(insideAddr, isakmp.PortNATT), netip.AddrPortFrom(hubAddr, isakmp.PortNATT), "", nil)
+	})
+	p.settle()
+	if n := p.hub.upSAs(); n != 2 || p.hubSees() == before {
+		t.Fatalf("%d ISAKMP SAs, the spoke is at %v as before", n, p.hubSees())
+	}
+	for _, x := range p.hub.engine.ISAKMPSAs() {
+		if x.Remote != p.hubSees() {
+			t.Errorf("ISAKMP SA %d is with %v, want %v", x.ID, x.Remote, p.hubSees())
+		}
+	}
+	if x := p.hub.engine.IPsecSAs()[0]; x.Remote != p.hubSees() {
+		t.Errorf("the pair is with %v, want %v", x.Remote, p.hubSees())
 	}
 }

@@ -257,6 +257,7 @@ func (s *sa) finishPhase1(role trace.Role) {
 	if tell {
 		s.tellLifetime()
 	}
+	s.cameFrom()
 	s.startDPD()
 	s.startNATKeepalive()
 	s.startRenewal()
