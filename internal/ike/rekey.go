@@ -240,8 +240,7 @@ func decidesBetween(a, b *child) bool {
 // startRenewal arms the timer of an ISAKMP SA that came up, and lets the older
 // ones with its peer go.
 func (s *sa) startRenewal() {
-	life := time.Duration(s.suite.Lifetime) * time.Second
-	at := s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+	at := s.renewalAt()
 	if len(s.rivals()) > 0 {
 		at = earlier(at, s.e.now.Add(overlap))
 	}
@@ -269,8 +268,7 @@ func (s *sa) renewalDue(now time.Time) {
 			o.deleteSA(trace.ReasonReplaced)
 		}
 	}
-	life := time.Duration(s.suite.Lifetime) * time.Second
-	due := s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+	due := s.renewalAt()
 	if now.Before(due) {
 		if len(s.rivals()) == 0 {
 			e.timers.set(&s.retry, due)
@@ -290,6 +288,21 @@ func (s *sa) others() (list []*sa) {
 		}
 	}
 	return list
+}
+
+// renewalAt is when the successor is due.
+func (s *sa) renewalAt() time.Time {
+	life := time.Duration(s.suite.Lifetime) * time.Second
+	return s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+}
+
+// leaveToOthers has the newest of the other ISAKMP SAs with the peer see whether
+// it is due: while s was there it left that to s.
+func (s *sa) leaveToOthers() {
+	if rivals := s.rivals(); len(rivals) > 0 {
+		o := rivals[0].newestWith()
+		s.e.timers.set(&o.retry, earlier(o.retry.at, o.renewalAt()))
+	}
 }
 
 // rivals are the others of s's profile. Those of another serve other

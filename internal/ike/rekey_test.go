@@ -300,3 +300,34 @@ func TestAReinstatedPairIsRenewed(t *testing.T) {
 	p.advance(time.Second)
 	p.watch(30 * time.Minute)
 }
+
+// An ISAKMP SA that has left its renewal to a newer one is renewed at once when
+// that ends.
+func TestAnSAIsRenewedWhenTheNewerOneEnds(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		for _, c := range []*Config{hub, spoke} {
+			c.Policies[0].Lifetime = 60
+		}
+	})
+	p.connect()
+	old := p.spoke.newest()
+	p.advance(time.Second)
+	p.do(p.hub, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", nil)
+	})
+	p.settle()
+	p.now = p.now.Add(45 * time.Second)
+	p.do(p.spoke, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		e.timers.set(&old.retry, p.now.Add(renewalInterval)) // it has just looked
+		p.spoke.newest().deleteSA(trace.ReasonUserCommand)
+	})
+	if at := old.retry.at; at.After(p.now) {
+		t.Errorf("the older SA looks again in %v; it ends in %v", at.Sub(p.now), old.expires.Sub(p.now))
+	}
+	p.advance(time.Second)
+	if n := p.spoke.upSAs(); n != 2 {
+		t.Errorf("%d ISAKMP SAs, want the older one and its successor", n)
+	}
+}

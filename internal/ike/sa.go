@@ -193,6 +193,9 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	s.abandonKeys()
 	e.unlockPeer(s)
 	e.timers.set(&s.retry, e.now.Add(purgeDelay))
+	if wasUp {
+		s.leaveToOthers()
+	}
 }
 
 // abandonKeys clears the key pair of a main mode that failed.
