@@ -84,10 +84,16 @@ func (a *agreement) disagreements() (list []disagreement) {
 	return list
 }
 
-// odd tells of a disagreement, or of a tunnel without QM_IDLE, "" for none.
+// odd tells of a disagreement, of a main mode that may have begun in the trouble,
+// or of a tunnel without QM_IDLE; "" for none.
 func (a *agreement) odd() string {
 	if list := a.disagreements(); len(list) > 0 {
 		return list[0].what + " is not at its peer"
+	}
+	for _, s := range a.r.plan.sites {
+		if n := a.r.world.Router(s.name).Holdings().Negotiating; n > 0 {
+			return fmt.Sprintf("%s is still negotiating", s.name)
+		}
 	}
 	v := a.look()
 	for _, t := range a.r.plan.tunnels {

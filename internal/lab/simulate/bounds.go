@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -178,12 +179,12 @@ func (r *run) foundAgain(t *tunnel, s *site) time.Duration {
 	return r.remaining(t)
 }
 
+// noisy says whether bits are changed in the plan.
+func (p *Plan) noisy() bool {
+	return slices.ContainsFunc(p.lines(), func(l Line) bool { return strings.HasPrefix(l.Text, "noise") })
+}
+
 // forgets says whether the NAT before a site does so in the plan.
 func (p *Plan) forgets(s *site) bool {
-	for _, line := range p.lines() {
-		if strings.HasPrefix(line.Text, "nat "+s.name+" rebind") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.lines(), func(l Line) bool { return l.Text == "nat "+s.name+" rebind" })
 }

@@ -59,6 +59,7 @@ func (d *delivery) next(f *flowState) {
 		}
 		f.sent = append(f.sent, ping{at: d.r.now()})
 		d.r.numbers.Pings++
+		d.r.detail("%s sends number %d of flow %d", f.flow.from.name, len(f.sent), f.flow.id)
 		d.r.world.Ping(f.flow.from.name, f.flow.source, f.flow.target, f.flow.id, uint16(len(f.sent)), f.flow.size)
 		d.next(f)
 	})
@@ -129,6 +130,7 @@ func (f *flow) genuine(s *site, p ip, request bool) bool {
 
 // taken notes a packet that is where it was to be.
 func (d *delivery) taken(s *site, f *flow, x *ping, request bool) {
+	d.r.detail("%s gets a packet of flow %d, request %v", s.name, f.id, request)
 	mark := &x.delivered
 	if !request {
 		mark = &x.answered

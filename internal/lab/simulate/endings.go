@@ -94,10 +94,10 @@ const renewalTakes = 20 * time.Second
 
 // renewed holds, on a network that is whole, that what ends because its lifetime
 // is over has a successor already: a pair of IPsec SAs, with an inbound SPI,
-// since every one of a run carries packets; an ISAKMP SA, where there are pairs
-// to look after.
+// since every one of a run carries packets, but for those of a gateway that
+// stands in for another; an ISAKMP SA, where there are pairs to look after.
 func (e *endings) renewed(gateway string, rec *trace.Record, why trace.Reason, spi uint32) {
-	if why != trace.ReasonLifetime || !e.r.delivery.strict {
+	if why != trace.ReasonLifetime || !e.r.delivery.strict || e.r.sites[gateway].standsIn() {
 		return
 	}
 	router, peer := e.r.world.Router(gateway), rec.Remote.Addr()

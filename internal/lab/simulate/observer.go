@@ -42,6 +42,7 @@ func (o observer) Removed(gateway string, sa ike.RemovedSA) {
 func (o observer) Sent(gateway, iface string, packet []byte) {
 	p := ip(packet)
 	if esp, ok := p.esp(); ok {
+		o.r.detail("%s sends ESP of SA %#x to %s", gateway, esp[:4], p.to())
 		o.r.keys.sentESP(gateway, esp)
 		return
 	}
@@ -89,6 +90,14 @@ const (
 
 func (p ip) src() netip.Addr { return netip.AddrFrom4([4]byte(p[12:])) }
 func (p ip) dst() netip.Addr { return netip.AddrFrom4([4]byte(p[16:])) }
+
+// to is where a packet goes, with UDP's port.
+func (p ip) to() string {
+	if p[9] != protocolUDP || len(p) < ipHeader+udpHeader {
+		return p.dst().String()
+	}
+	return netip.AddrPortFrom(p.dst(), binary.BigEndian.Uint16(p[ipHeader+2:])).String()
+}
 
 // udp returns the data of a packet from or to one of IKE's ports.
 func (p ip) udp() (data []byte, port uint16) {

@@ -96,5 +96,11 @@ func (d *draw) tunnel(near *site, far ...*site) *tunnel {
 // own is the first address of a network, which its site has.
 func own(p netip.Prefix) netip.Addr { return p.Addr().Next() }
 
+// standsIn says whether a site is one of several peers, which may have no
+// traffic.
+func (s *site) standsIn() bool {
+	return len(s.peers[0].tunnel.far) > 1 && contains(s.peers[0].tunnel.far, s)
+}
+
 // natted says whether a NAT stands before a site.
 func (s *site) natted() bool { return s.addr != s.seen }
