@@ -35,7 +35,7 @@ func (r *run) bounds() due {
 		left = max(left, d.expires.Sub(now))
 	}
 	for _, t := range r.plan.tunnels {
-		left, attempts = max(left, r.remaining(t)), max(attempts, t.attempts())
+		left, attempts = max(left, r.remaining(t)), max(attempts, 2*t.attempt())
 	}
 	out.agreement = max(out.agreement, left+attempts+slack)
 	r.say("agreement is due within %v", out.agreement)
@@ -51,28 +51,30 @@ const slack = proofs*slowest*3/2*time.Second + 5*time.Second
 // What keeps it from that is a pair that one end sends in and the other has not:
 // noticed says when the sender finds out. Or a NAT has forgotten where an end
 // is. Then SAs are negotiated, which may begin with attempts that the trouble
-// has spoilt.
+// has spoilt: phase 1 that goes on until its tries are over, and a quick mode
+// under an ISAKMP SA that the peer has not.
 func (r *run) mended(t *tunnel, odd []disagreement) time.Duration {
 	var lost time.Duration
-	spoilt := false
+	spoilt, stale := 0, 0
 	for _, d := range odd {
-		if contains(t.ends(), d.site) && contains(t.ends(), d.peer) {
-			spoilt = true
-			if d.child {
-				lost = max(lost, min(d.expires.Sub(r.world.Now()), r.noticed(d, odd)))
-			}
+		if !contains(t.ends(), d.site) || !contains(t.ends(), d.peer) {
+			continue
+		}
+		if d.child {
+			lost = max(lost, min(d.expires.Sub(r.world.Now()), r.noticed(d, odd)))
+		} else if r.detects(d.site, d.peer) == 0 || !r.has(t) {
+			stale = 1
 		}
 	}
 	for _, s := range t.ends() {
-		spoilt = spoilt || r.world.Router(s.name).Holdings().Negotiating > 0
+		if r.world.Router(s.name).Holdings().Negotiating > 0 {
+			spoilt = 1
+		}
 		if d := r.foundAgain(t, s); d > 0 {
-			lost, spoilt = max(lost, d), true
+			lost, stale = max(lost, d), 1
 		}
 	}
-	if !spoilt && r.has(t) {
-		return lost
-	}
-	return lost + t.attempts()
+	return lost + time.Duration(spoilt+stale)*t.attempt()
 }
 
 // has says whether an end of a tunnel has a pair for each line, ready to send.
@@ -86,13 +88,12 @@ func (r *run) has(t *tunnel) bool {
 	return ready >= len(t.near.entryOf(t).lines)
 }
 
-// attempts is how long negotiations take that the trouble has spoilt: phase 1
-// that goes on until its tries are over, and a quick mode under an ISAKMP SA
-// that the peer has not; each of them with every peer of the entry.
-func (t *tunnel) attempts() (longest time.Duration) {
+// attempt is how long a negotiation takes that comes to nothing, with every peer
+// of the entry.
+func (t *tunnel) attempt() (longest time.Duration) {
 	for _, s := range t.ends() {
 		peers := len(s.entryOf(t).peers)
-		longest = max(longest, time.Duration(2*peers)*s.retransmit.gives())
+		longest = max(longest, time.Duration(peers)*s.retransmit.gives())
 	}
 	return longest
 }

@@ -34,6 +34,26 @@ func (d *draw) trouble() {
 			p.Steps = append(p.Steps, *s)
 		}
 	}
+	if d.oneIn(2) {
+		p.Steps = append(p.Steps, *d.blow())
+	}
+}
+
+// blow is what the calm finds fresh: something is gone at one end, and no packet
+// has told the others.
+func (d *draw) blow() *Step {
+	p := d.plan
+	s := pick(d, p.sites)
+	st := newStep("%s, unheard", s.name).at(p.Calm-2*time.Second, "loss 100")
+	for range d.between(1, 2) {
+		line := pick(d, []string{"restart " + s.name, s.name + "# clear crypto sa", s.name + "# clear crypto isakmp", s.name + "# clear crypto session"})
+		if s.natted() && d.oneIn(2) {
+			line = "nat " + s.name + " rebind"
+		}
+		st.Name += ": " + line
+		st.at(p.Calm-time.Second, "%s", line)
+	}
+	return st
 }
 
 // troubles are the kinds of steps, those of the network and the operator's. A

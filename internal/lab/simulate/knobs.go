@@ -32,7 +32,7 @@ var pfsGroups = []string{"", "", "group1", "group2", "group19", "group19"}
 // SAs of both phases are renewed.
 var (
 	phase1Lives = []int{60, 60, 90, 120, 180, 300, 600}
-	phase2Lives = []int{120, 120, 120, 120, 150, 180, 240, 600}
+	phase2Lives = []int{120, 120, 120, 150, 180, 240, 600, 600}
 )
 
 var retransmissions = []retransmission{{10, 5}, {2, 3}, {2, 3}, {5, 4}, {1, 5}}

@@ -61,7 +61,12 @@ func (t *tunnel) ends() []*site { return append([]*site{t.near}, t.far...) }
 
 func (d *draw) changeTransform(at, end time.Duration) *Step {
 	set := pick(d, phase2)
-	return d.change("transform set", at, end, func(_ *site, _ *entry, t *tunnel) []string { return strings.Split(t.renderSet(0, set), "\n") })
+	return d.change("transform set", at, end, func(_ *site, e *entry, t *tunnel) []string {
+		if e.kilobytes > 0 && slow(set) {
+			return strings.Split(t.renderSet(0, phase2[0]), "\n")
+		}
+		return strings.Split(t.renderSet(0, set), "\n")
+	})
 }
 
 func (d *draw) changePFS(at, end time.Duration) *Step {

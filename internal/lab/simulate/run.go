@@ -221,7 +221,7 @@ func (r *run) undoDowngrade() {
 
 // settled is how long a run goes on once all agree: longer than the shortest
 // lifetimes, so that SAs of both phases are renewed.
-const settled = 150 * time.Second
+const settled = 130 * time.Second
 
 // settle holds the whole network to more: nothing is lost, however many SAs are
 // renewed, and no two ends disagree for longer than a delete takes.

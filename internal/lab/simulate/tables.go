@@ -50,13 +50,14 @@ func (t *tables) lives() {
 	now := t.r.world.Now()
 	for _, s := range t.r.plan.sites {
 		for _, x := range t.r.world.Router(s.name).IPsecSAs() {
-			if !x.Expires.IsZero() && now.After(x.Expires) {
-				t.r.fail("lifetimes", "%s still has pair %#x, which ended at %v", s.name, x.InSPI, x.Expires.Sub(t.r.began))
+			if end := x.Created.Add(time.Duration(x.Lives.Seconds) * time.Second); now.After(end) {
+				t.r.fail("lifetimes", "%s still has pair %#x, which ended at %v", s.name, x.InSPI, end.Sub(t.r.began))
 			}
 		}
 		for _, x := range t.r.world.Router(s.name).ISAKMPSAs() {
-			if !x.Dead && !x.Expires.IsZero() && now.After(x.Expires) {
-				t.r.fail("lifetimes", "%s still has ISAKMP SA %d, which ended at %v", s.name, x.ID, x.Expires.Sub(t.r.began))
+			end := x.Established.Add(time.Duration(x.Policy.Lifetime) * time.Second)
+			if !x.Dead && !x.Established.IsZero() && now.After(end) {
+				t.r.fail("lifetimes", "%s still has ISAKMP SA %d, which ended at %v", s.name, x.ID, end.Sub(t.r.began))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -76,16 +77,19 @@ func (d *draw) flow(from *site, to []*site, source, target netip.Addr, path []*t
 	case d.volume(f):
 		f.size = 65000 // the lab's links take it, and 2560 kilobytes pass soon
 	case d.oneIn(30):
-		f.every = 100 * time.Millisecond // there is a packet on its way whenever something changes
+		f.every, f.size = 100*time.Millisecond, 100 // there is a packet on its way whenever something changes
 	}
 	d.plan.flows = append(d.plan.flows, f)
 }
 
-// volume says whether a flow is to use up its tunnel's kilobytes. Not with DES,
-// which costs more time than all the rest of a run.
+// slow says whether a transform is one whose packets cost more time than all the
+// rest of a run, if they are large.
+func slow(transforms string) bool { return strings.Contains(transforms, "des") }
+
+// volume says whether a flow is to use up its tunnel's kilobytes.
 func (d *draw) volume(f *flow) bool {
 	for _, e := range f.from.peers {
-		if e.kilobytes > 0 && contains(e.peers, f.to[0]) && !strings.Contains(strings.Join(e.tunnel.sets, " "), "des") {
+		if e.kilobytes > 0 && contains(e.peers, f.to[0]) && !slices.ContainsFunc(e.tunnel.sets, slow) {
 			return d.oneIn(2)
 		}
 	}
