@@ -110,6 +110,11 @@ func (s *scenario) run(t *testing.T) string {
 	} else if err := l.script("script", s.script); err != nil {
 		t.Fatal(err)
 	}
+	for _, h := range l.hosts {
+		if err := h.check(); err != nil {
+			t.Errorf("%s: %v", h.name, err)
+		}
+	}
 	for _, err := range l.refused {
 		t.Errorf("a data plane refused an SA: %v", err)
 	}

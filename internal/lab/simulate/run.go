@@ -109,13 +109,31 @@ func (r *run) now() time.Duration {
 	return r.world.Now().Sub(r.began)
 }
 
-// play is the whole of a run. A panic is a breach like any other.
+// play is the whole of a run.
 func (r *run) play(transcript io.Writer) {
+	r.guarded(func() {
+		r.open(transcript)
+		for _, phase := range []func(){r.suffer, r.recover, r.settle, r.finish} {
+			if r.failure != nil {
+				return
+			}
+			phase()
+		}
+	})
+}
+
+// guarded has a panic be a breach like any other.
+func (r *run) guarded(do func()) {
 	defer func() {
 		if x := recover(); x != nil {
 			r.fail("no panic", "%v\n%s", x, debug.Stack())
 		}
 	}()
+	do()
+}
+
+// open makes the world and starts the traffic.
+func (r *run) open(transcript io.Writer) {
 	w, err := lab.NewWorld(r.plan.gateways(), lab.Options{Seed: r.plan.Seed, Prefix: true}, observer{r}, transcript)
 	if err != nil {
 		r.fail("plan", "%v", err)
@@ -130,11 +148,6 @@ func (r *run) play(transcript io.Writer) {
 		}
 	}
 	r.delivery.start()
-	for _, phase := range []func(){r.suffer, r.recover, r.settle, r.finish} {
-		if phase(); r.failure != nil {
-			return
-		}
-	}
 }
 
 func (r *run) debugOn(gateway string) {

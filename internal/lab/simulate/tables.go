@@ -42,12 +42,11 @@ func (t *tables) stepped() {
 	for _, err := range t.r.world.Refused() {
 		t.r.fail("tables agree", "a data plane refuses an SA: %v", err)
 	}
-	t.lives()
+	t.lives(t.r.world.Now())
 }
 
 // lives looks for SAs that should have ended.
-func (t *tables) lives() {
-	now := t.r.world.Now()
+func (t *tables) lives(now time.Time) {
 	for _, s := range t.r.plan.sites {
 		for _, x := range t.r.world.Router(s.name).IPsecSAs() {
 			if end := x.Created.Add(time.Duration(x.Lives.Seconds) * time.Second); now.After(end) {

@@ -16,7 +16,11 @@ func (d *draw) topology() {
 	case n < 10:
 		d.pairs(2)
 	case n < 15:
-		d.star(d.between(2, 4), d.oneIn(3))
+		spokes := d.between(2, 4)
+		if d.oneIn(4) {
+			spokes = 5
+		}
+		d.star(spokes, d.oneIn(3))
 	case n < 17:
 		d.mesh(d.between(3, 4))
 	default:
