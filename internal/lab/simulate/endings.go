@@ -125,21 +125,29 @@ func (e *endings) removed(gateway string, sa ike.RemovedSA) {
 // stepped compares what was told in an event of the clock with the history.
 func (e *endings) stepped() {
 	for _, x := range e.r.plan.sites {
-		gateway, s := x.name, e.site(x.name)
-		for _, x := range s.records {
-			if !e.remembered(gateway, x) {
-				e.r.fail("every end has a reason", "the history of %s has no %s", gateway, x.json)
-			}
-		}
+		s := e.site(x.name)
+		e.compare(x.name, s.records)
 		s.records, s.deleted = s.records[:0], false
 		clear(s.told)
 	}
 }
 
-// remembered looks into the history. One that begins at the end's own time has
-// had no room for all of it.
-func (e *endings) remembered(gateway string, x record) bool {
-	list := e.r.world.Router(gateway).History(x.remote)
+func (e *endings) compare(gateway string, records []record) {
+	var of netip.Addr
+	var list []trace.Record
+	for _, x := range records {
+		if x.remote != of {
+			of, list = x.remote, e.r.world.Router(gateway).History(x.remote)
+		}
+		if !x.in(list) {
+			e.r.fail("every end has a reason", "the history of %s has no %s", gateway, x.json)
+		}
+	}
+}
+
+// in says whether a history has the record. One that begins at the end's own
+// time has had no room for all of it.
+func (x record) in(list []trace.Record) bool {
 	if len(list) > 0 && list[0].Time.Equal(x.at) {
 		return true
 	}

@@ -16,7 +16,7 @@ func (d *draw) trouble() {
 	if d.oneIn(4) {
 		start = 0
 	}
-	length := d.seconds(60, 240)
+	length := d.seconds(45, 200)
 	p.Calm = start + length
 	for _, s := range p.sites {
 		if s.natted() {
