@@ -47,13 +47,13 @@ test-style: ## gofmt and go vet
 	$(GO) vet -tags integration,interop ./...
 
 test-unit: ## go test ./... with the race detector; needs no root
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
 
 test-integration: root ## the daemon and its data plane in network namespaces
 	$(GO) test -count=1 -p 1 -tags integration $(addprefix ./,$(INTEGRATION))
 
 test-interop: root ## the daemon with strongSwan
-	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 10m ./test/interop
+	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 20m ./test/interop
 
 simulate: ## SEEDS runs of the lab on networks that misbehave, from FROM on; SEED=N shows one
 	$(GO) test ./internal/lab/simulate -count=1 -timeout 0 -run TestSeeds $(if $(SEED),-v -seed $(SEED),-seeds $(SEEDS) -from $(FROM))
