@@ -7,6 +7,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/diagnose"
 	"qmidle/internal/ike"
+	"qmidle/internal/trace"
 )
 
 // Surveyor is what a Router may have besides: what explain wants to know of
@@ -22,6 +23,10 @@ type Surveyor interface {
 	Missed(tag uint32, line int) (n uint64, last string)
 	// RouteTo is where the route to an address leads; false where there is none.
 	RouteTo(to netip.Addr) (diagnose.Hop, bool)
+	// WaysInto are the interfaces by which packets to the addresses of a network
+	// leave, each once, but for what is within another network: this side's own.
+	// It is false where routes do not decide which way packets take.
+	WaysInto(network, except trace.Proxy) ([]string, bool)
 	// Ruled says that the host's rules lead into the tunnel what a crypto map
 	// protects, whatever the routes say.
 	Ruled() bool
@@ -68,7 +73,7 @@ func Observe(r Router, peer netip.Addr) []diagnose.Observation {
 }
 
 func situationOf(r Router) *diagnose.Situation {
-	s := &diagnose.Situation{Now: r.Now(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops(), Ways: make(map[netip.Addr]string)}
+	s := &diagnose.Situation{Now: r.Now(), Started: r.Started(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops(), Ways: make(map[netip.Addr]string)}
 	survey, _ := r.(Surveyor)
 	for _, sa := range r.IPsecSAs() {
 		s.Tunnels = append(s.Tunnels, tunnelOf(r, survey, sa))
@@ -128,13 +133,9 @@ func lineOf(r Router, survey Surveyor, c *ike.Connection, i int) diagnose.Line {
 		}
 	}
 	l.Missed, l.MissedFlow = survey.Missed(c.Tag, i)
-	to := c.ACL[i].Remote.Lo
-	if c.ACL[i].Remote.Hi != to {
-		to = to.Next() // a route for hosts, not for the network's own address
-	}
-	if l.PathKnown = !survey.Ruled(); l.PathKnown {
-		hop, _ := survey.RouteTo(to)
-		l.Path = hop.Interface
+	l.Ways, l.WaysKnown = survey.WaysInto(c.ACL[i].Remote, c.ACL[i].Local)
+	if home, known := survey.WaysInto(c.ACL[i].Local, trace.Proxy{}); known {
+		l.Homeless = len(home) == 0
 	}
 	return l
 }

@@ -3,6 +3,7 @@ package diagnose
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Both names what is wrong between two ends from what both of them saw. What one
@@ -10,44 +11,81 @@ import (
 // other never had was lost between them.
 func Both(here, there []Observation) Report {
 	var r Report
-	others := Cases(there)
-	for _, c := range Cases(here) {
-		d := counterpart(c, others)
+	alone := func(c *Case) {
+		r.Findings = append(r.Findings, judgeCase(c)...)
+		r.Notes = append(r.Notes, notesOf(c)...)
+	}
+	mine, others := Cases(here), Cases(there)
+	paired := make(map[*Case]bool)
+	for _, c := range mine {
+		d := counterpart(c, mine, others)
 		if d == nil {
-			r.Findings = append(r.Findings, judgeCase(c)...)
-			r.Notes = append(r.Notes, notesOf(c)...)
+			alone(c)
 			continue
 		}
+		paired[d] = true
 		r.Findings = append(r.Findings, judgePair(c, d)...)
 		r.Notes = append(append(r.Notes, notesOf(c)...), notesOf(d)...)
+	}
+	for _, d := range others {
+		if !paired[d] && d.Dealings {
+			alone(d)
+		}
 	}
 	sortFindings(r.Findings)
 	return r
 }
 
 // counterpart is the case of the other end about this one: the one with the
-// addresses of c, or the only one, for a NAT may change them.
-func counterpart(c *Case, others []*Case) *Case {
+// addresses of c, or the only one, for a NAT may change them. One that nothing is
+// configured for, and whom the other end has heard, is this end rather than one
+// that it has not heard.
+func counterpart(c *Case, mine, others []*Case) *Case {
+	found := byAddress(c, others)
+	if found == nil || c.Peer == found.local() {
+		return found
+	}
+	if slices.ContainsFunc(mine, func(m *Case) bool { return m.Peer.IsValid() && m.Peer == found.local() }) {
+		return nil // c is about somebody else
+	}
+	return found
+}
+
+func byAddress(c *Case, others []*Case) *Case {
+	var found *Case
 	for _, d := range others {
 		if d.Peer == c.local() && d.Peer.IsValid() {
-			return d
+			found = d
 		}
 	}
-	if len(others) == 1 {
+	if found == nil && len(others) == 1 {
 		return others[0]
 	}
 	for _, d := range others {
-		if d.local() == c.Peer && d.local().IsValid() {
-			return d
+		if found == nil && d.local() == c.Peer && d.local().IsValid() {
+			found = d
 		}
 	}
-	return nil
+	if found != nil && c.Dealings && !found.Dealings {
+		for _, d := range others {
+			if d.Dealings && d.Surveyed && !d.named() {
+				return d
+			}
+		}
+	}
+	return found
 }
 
 func judgePair(c, d *Case) []Finding {
-	all := append(candidates(c), candidates(d)...)
+	all := slices.DeleteFunc(append(candidates(c), candidates(d)...), func(f Finding) bool {
+		other := c
+		if f.Peer == c.Peer {
+			other = d
+		}
+		return f.rule == ruleOutOnly && other.unanswering() || f.rule == ruleNothingAsked && other.All.Has(Asked, MessageSent, Encapsulated)
+	})
 	for _, way := range []*between{{c, d}, {d, c}} {
-		for _, find := range []func(*between) *Finding{lostMessage, lostQuickMode, lostESP} {
+		for _, find := range []func(*between) *Finding{lostMessage, lostQuickMode, lostESP, lostSA, otherAddress} {
 			if f := find(way); f != nil {
 				f.weight, f.Peer, f.Local = seen, way.to.local(), way.from.local()
 				if !f.Peer.IsValid() {
@@ -78,10 +116,13 @@ type between struct{ from, to *Case }
 // other never had.
 func lostMessage(b *between) *Finding {
 	a := b.from.Attempt
-	if a == nil || a.Sent == 0 || a.Resent[min(a.Sent, maxMessage)] == 0 || b.arrived(a.Sent) || !b.to.listens() {
+	if a == nil || a.Sent == 0 || a.Resent[min(a.Sent, maxMessage)] == 0 || b.arrived(a.Sent) || !b.to.listens() || otherAddress(b) != nil {
 		return nil
 	}
 	on := a.Of(MessageSent, Retransmitted).At(a.Sent)
+	if b.to.forgot(on) {
+		return nil
+	}
 	f := find(PeerUnreachable, Likely, on, fmt.Sprintf("message %d left %s and never came to %s: something drops it between the two", a.Sent, name(b.from.local()), name(b.to.local())))
 	f.in(Phase1, a.Sent).or("A packet filter of the receiving host drops it too, before its IKE can see it.", LocalFirewall)
 	switch {
@@ -92,6 +133,33 @@ func lostMessage(b *between) *Finding {
 		f.Cause = FragmentationMTU
 		f.Summary += "; smaller messages before it did come"
 		f.Alternatives = append(f.Alternatives, PeerUnreachable)
+	}
+	return f
+}
+
+// lostSA is a tunnel that only one end has.
+func lostSA(b *between) *Finding {
+	if !b.from.Surveyed || !b.to.Surveyed || !b.from.TunnelUp || b.to.TunnelUp || len(b.to.configured()) == 0 {
+		return nil
+	}
+	if b.from.Attempt != nil || b.to.Attempt != nil || b.to.All.After(Phase1Up).Has(PeerDead) {
+		return nil // that is why
+	}
+	on := append(b.from.All.Of(Encapsulated, Decapsulated), b.to.All.Of(InvalidSPI, NoSAForMessage)...)
+	return find(StaleSA, Likely, on, fmt.Sprintf("%s has IPsec SAs with %s, which has none: it was restarted, or has cleared them", name(b.from.local()), name(b.to.local()))).in(PhaseLife, 0).
+		or("An end that was told of the other's end cannot be in this state for long: the deletes were lost.", PeerUnreachable)
+}
+
+// otherAddress is an end that calls an address which is not the other's.
+func otherAddress(b *between) *Finding {
+	a, there := b.from.Attempt, b.to.local()
+	if a == nil || a.Received > 0 || a.Role == Responder || b.arrived(1) || b.from.Succeeded || there == b.from.Peer || !there.IsValid() || !b.from.Peer.IsValid() {
+		return nil
+	}
+	f := find(ConnectionNotMatched, Likely, append(slices.Clone(a.Part), b.to.configured()...), fmt.Sprintf("%s calls %s, and the other end is at %s", name(b.from.local()), b.from.Peer, there)).in(Phase1, 1).
+		or("Where a NAT stands before the other end, the address that is called is the NAT's: see whether it passes UDP 500 and 4500 on.", PeerUnreachable, LocalFirewall)
+	if there.IsPrivate() && !b.from.Peer.IsPrivate() {
+		f.Cause, f.Alternatives = PeerUnreachable, append(f.Alternatives, ConnectionNotMatched)
 	}
 	return f
 }
@@ -108,10 +176,12 @@ func name(a netip.Addr) string {
 func (b *between) arrived(message int) bool {
 	for _, o := range b.to.Phase1 {
 		switch o.Kind {
-		case MessageReceived, DuplicateSeen, Undecryptable, Malformed, HashMismatch, Differs:
+		case MessageReceived, DuplicateSeen, Undecryptable, Malformed, HashMismatch, Differs, Late:
 			if o.Message >= message {
 				return true
 			}
+		case NoSAForMessage:
+			return true
 		case AllOffersRefused, NotEnabled, KeyMissing, OtherIKEVersion, AggressiveMode, AdmissionLimit, NoConnection:
 			if message <= 2 {
 				return true
@@ -125,7 +195,7 @@ func (b *between) arrived(message int) bool {
 // end never had.
 func lostQuickMode(b *between) *Finding {
 	on := b.from.Phase2.Of(Retransmitted)
-	if len(on) == 0 || !b.to.listens() {
+	if len(on) == 0 || !b.to.listens() || b.to.forgot(on) {
 		return nil
 	}
 	last := on.Last()
@@ -141,22 +211,33 @@ func lostQuickMode(b *between) *Finding {
 		in(Phase2, last.Message).or("If smaller messages do come, it is dropped for its size.", FragmentationMTU, LocalFirewall)
 }
 
+// forgot says whether an end was restarted after the last of what was sent to it.
+func (c *Case) forgot(sent Part) bool {
+	began := c.All.Of(Started).Last()
+	return began != nil && len(sent) > 0 && began.Time.After(sent.Last().Time)
+}
+
 // listens says whether the end is one that would have seen the message.
 func (c *Case) listens() bool { return !c.Surveyed || len(c.configured()) > 0 }
 
 // lostESP is a tunnel that one end puts packets into and the other gets none out
 // of.
 func lostESP(b *between) *Finding {
+	if b.to.All.Of(DataDropped, ReplaySeen).Total() > 0 {
+		return nil
+	}
 	for _, out := range b.from.All.Of(Encapsulated) {
 		for _, in := range b.to.All.Of(Decapsulated) {
 			if out.Count < enough || 2*in.Count > out.Count || in.Pair != flip(out.Pair) {
 				continue
 			}
-			if b.to.All.Of(DataDropped, ReplaySeen).Total() > 0 {
-				continue
-			}
-			return find(ESPBlocked, Likely, Part{out, in}, fmt.Sprintf("%d ESP packets left %s and %d came to %s: something drops them between the two", out.Count, name(b.from.local()), in.Count, name(b.to.local()))).
+			f := find(ESPBlocked, Likely, Part{out, in}, fmt.Sprintf("%d ESP packets left %s and %d came to %s: something drops them between the two", out.Count, name(b.from.local()), in.Count, name(b.to.local()))).
 				in(PhaseData, 0).or("A packet filter of the receiving host drops them too.", LocalFirewall)
+			if out.Detail == overUDP {
+				f.Cause, f.Alternatives = NATT4500Blocked, append(f.Alternatives, ESPBlocked)
+				f.Summary += ", on UDP 4500"
+			}
+			return f
 		}
 	}
 	return nil

@@ -66,6 +66,11 @@ func (p Part) where(keep func(*Observation) bool) Part {
 	return out
 }
 
+// standing says whether one of them is so at present.
+func (p Part) standing() bool {
+	return slices.ContainsFunc(p, func(o *Observation) bool { return o.Standing })
+}
+
 // Last returns the last one, nil for none.
 func (p Part) Last() *Observation {
 	if len(p) == 0 {
@@ -209,8 +214,44 @@ func (c *Case) openPhase1() Part {
 			open = append(open, o)
 		}
 	}
-	return open
+	return open.withoutMended()
 }
+
+// withoutMended leaves out refusals of negotiations after which another one,
+// called by the same end, came further.
+func (p Part) withoutMended() Part {
+	type progress struct {
+		message, last int
+		role          Role
+	}
+	of := make(map[uint64]*progress)
+	for i, o := range p {
+		if o.Session == 0 || o.Phase != Phase1 {
+			continue
+		}
+		if of[o.Session] == nil {
+			of[o.Session] = &progress{role: o.Role}
+		}
+		if of[o.Session].last = i; o.Kind == MessageSent || o.Kind == MessageReceived {
+			of[o.Session].message = max(of[o.Session].message, o.Message)
+		}
+	}
+	return p.where(func(o *Observation) bool {
+		own := of[o.Session]
+		if own == nil || !slices.Contains(refusals, o.Kind) {
+			return true
+		}
+		for _, other := range of {
+			if other.role == own.role && other.last > own.last && other.message > own.message+1 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// refusals are what ends a negotiation of phase 1 at one of its messages.
+var refusals = []Kind{OfferRefused, AllOffersRefused, KeyMissing, NotifyReceived}
 
 // staleAfter is how long a quick mode that failed counts beside one for other
 // traffic that came up since.
@@ -225,11 +266,20 @@ func (c *Case) openPhase2() Part {
 		if o.Phase != Phase2 || o.Kind == Phase2Up {
 			continue
 		}
-		if !slices.ContainsFunc(c.All[i+1:], func(later *Observation) bool { return later.Kind == Phase2Up && c.settles(later, o) }) {
+		if !slices.ContainsFunc(c.All[i+1:], func(later *Observation) bool { return later.Kind == Phase2Up && c.settles(later, o) || later.passes(o) }) {
 			open = append(open, o)
 		}
 	}
 	return open
+}
+
+// passes says whether a later quick mode for the same traffic came further than
+// to its identities, which o refuses.
+func (later *Observation) passes(o *Observation) bool {
+	if o.Kind != ProxyRefused || o.Pair == "" || later.Pair != o.Pair || later.Role != o.Role {
+		return false
+	}
+	return later.Kind == TransformRefused || later.Kind == PFSRefused || later.Kind == MessageSent && later.Message == 2
 }
 
 // settles says whether a tunnel that came up later ends the matter of o.

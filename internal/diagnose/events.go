@@ -30,6 +30,7 @@ type session struct {
 	offered  string // the suite under comparison
 	proven   bool   // message 5 or 6 is being read, and its identity was
 	up       bool
+	gaveUp   bool // retransmissions are over
 	nodes    map[uint32]*quick
 	made     string // the pair of the SAs made last
 	refusals int    // index+1 of the refusal that waits for its pair
@@ -285,6 +286,7 @@ func (r *eventReader) deleting(reason trace.Reason) {
 	detail := reason.String()
 	switch reason {
 	case trace.ReasonRetransmission:
+		r.session().gaveUp = true
 		r.add(Observation{Kind: GaveUp, Phase: Phase1, Message: r.lastSent(), Detail: detail})
 	case trace.ReasonUnanswered, trace.ReasonUnconfirmed:
 		message := 1

@@ -224,6 +224,8 @@ func phaseOfExchange(x isakmp.ExchangeType) Phase {
 // outOfTurn is a valid message at the wrong time.
 func (r *eventReader) outOfTurn(e *trace.PacketDropped) {
 	switch {
+	case e.Exchange == isakmp.ExchangeIdentity && r.session().gaveUp:
+		r.add(Observation{Kind: Late, Phase: Phase1, Message: r.lastSent() + 1})
 	case e.Exchange == isakmp.ExchangeIdentity && r.lastSent() == 2:
 		// The first message of a peer that we have refused, or are answering,
 		// with another content than before.

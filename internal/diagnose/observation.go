@@ -67,6 +67,7 @@ const (
 	AdmissionLimit  // refused by a bound on sessions or memory
 	Malformed       // a payload breaks the rules, before encryption or with right keys
 	Differs         // a message came again, but not as it was before
+	Late            // a message came after this end had given up waiting for it
 	WrongAddress    // known cookies from an address that may not use them
 	StrayQuickMode  // quick mode from a peer with whom phase 1 is not up
 
@@ -99,6 +100,7 @@ const (
 	DataDropped   // Count packets, Detail is the reason
 	ReplaySeen    // Count packets outside the window or twice
 	NoRoute       // to Detail
+	NoRouteInside // to this side's own network Detail, for what comes out of the tunnel
 	RouteAround   // the route to Detail does not lead by the interface with the crypto map, which is Place
 	NoMatch       // Count packets pass the interface Place, none matches the access list
 	NothingAsked  // no packet has asked for the tunnel yet
@@ -109,7 +111,8 @@ const (
 	PolicyHere // an ISAKMP policy; Place is its name, Detail its suite
 	SetHere    // a transform set of an entry; Place is its name, Detail its transforms, Attr the mode
 	KeyUnused  // a key is for an address that no entry names: Detail
-	Surveyed   // the configuration was read: what is not Configured is not there
+	Surveyed   // the configuration was read, with Count active entries: what is not Configured is not there
+	Started    // nothing from before this is known
 
 	// Remote access and certificates; their readers fill them.
 	XauthRejected

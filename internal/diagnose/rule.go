@@ -56,6 +56,12 @@ func (f *Finding) in(p Phase, message int) *Finding {
 	return f
 }
 
+// mended marks what stopped the last negotiation, and is so no more.
+func (f *Finding) mended(was string) *Finding {
+	f.Certainty, f.Summary = Possible, was+". It is mended since, and nothing has tried again"
+	return f.or("Send a packet from the protected network: the next negotiation shows whether anything else is wrong.", NoFault)
+}
+
 // maxEvidence bounds what a finding quotes: the first, and the last ones.
 const maxEvidence = 6
 

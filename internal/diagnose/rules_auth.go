@@ -35,8 +35,11 @@ func noKeyHere(c *Case) *Finding {
 	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) {
 		certainty = Likely
 	}
-	return find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message)).
-		or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
+	f := find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message))
+	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" {
+		return f.mended("there was no pre-shared key for " + who + " here")
+	}
+	return f.or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
 }
 
 // named says whether a crypto map entry here names the peer, active or not.

@@ -4,7 +4,7 @@ import "fmt"
 
 // dataRules are about tunnels that are up and pass nothing, or not all.
 var dataRules = []rule{
-	{"out-and-nothing-in", ESPBlocked, []Kind{Encapsulated}, Possible, inferred, outAndNothingIn},
+	{ruleOutOnly, ESPBlocked, []Kind{Encapsulated}, Possible, inferred, outAndNothingIn},
 	{"in-and-nothing-out", ACLOrNATExemption, []Kind{Decapsulated}, Possible, inferred, inAndNothingOut},
 	{"fell-silent", StaleSA, []Kind{Silent}, Possible, inferred, fellSilent},
 	{"replays", ReplayErrors, []Kind{ReplaySeen}, Likely, seen, replays},
@@ -16,6 +16,9 @@ var dataRules = []rule{
 	{"clear-text", CryptoMapNotApplied, []Kind{ClearTextSeen}, Likely, seen, clearText},
 	{"send-errors", ProxyIdentityMismatch, []Kind{DataDropped}, Possible, inferred, sendErrors},
 }
+
+// ruleOutOnly is what one end can say where the other end may know more.
+const ruleOutOnly = "out-and-nothing-in"
 
 // enough packets without an answer are no accident.
 const enough = 3
@@ -50,7 +53,7 @@ func outAndNothingIn(c *Case) *Finding {
 	tell := "See the peer's counters. If it has decapsulated nothing, something drops ESP on the way to it; if it has and encapsulated nothing, the far network does not answer, or has no route back to this one; if it has encapsulated, its ESP is dropped on the way here."
 	if on.Last().Detail == overUDP {
 		return find(RoutingMissing, Possible, on, summary+", in UDP, which does pass").in(PhaseData, 0).
-			or(tell, ACLOrNATExemption, ESPBlocked, StaleSA, LocalFirewall)
+			or(tell, ACLOrNATExemption, NATT4500Blocked, ESPBlocked, StaleSA, LocalFirewall)
 	}
 	return find(ESPBlocked, Possible, on, summary).in(PhaseData, 0).or(tell, RoutingMissing, ACLOrNATExemption, StaleSA, LocalFirewall)
 }
@@ -80,10 +83,17 @@ func fellSilent(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
+	others := []Cause{ESPBlocked, PeerUnreachable, RoutingMissing, NoFault}
+	if c.overUDP() {
+		others[0] = NATT4500Blocked
+	}
 	return find(StaleSA, Possible, on, fmt.Sprintf("the tunnel worked, and nothing has come in for %s though packets go out: the peer may have lost its SAs", on.Last().Detail)).in(PhaseData, 0).
 		or("`clear crypto session` makes a new tunnel; if that works the peer had lost the old one. `crypto isakmp keepalive` finds it by itself. Traffic that is never answered looks the same.",
-			ESPBlocked, PeerUnreachable, RoutingMissing, NoFault)
+			others...)
 }
+
+// overUDP says whether a tunnel goes in UDP.
+func (c *Case) overUDP() bool { return len(c.All.Of(Encapsulated).About(overUDP)) > 0 }
 
 func replays(c *Case) *Finding {
 	on := c.All.Of(ReplaySeen)
@@ -104,12 +114,17 @@ func tooBig(c *Case) *Finding {
 }
 
 func espUnauthentic(c *Case) *Finding {
-	on := c.All.Of(DataDropped).About("authentication failed", "bad padding")
+	on := c.altered()
 	if on.Total() < enough {
 		return nil
 	}
 	return find(MalformedOrCorrupt, Likely, on, fmt.Sprintf("%d ESP packets do not prove authentic: they were altered on the way, or the two ends made different keys", on.Total())).in(PhaseData, 0).
 		or("If every packet fails, the peer derives other keys or truncates the integrity check to another length; if some do, the way damages them.", PeerQuirk)
+}
+
+// altered are the packets of the present tunnels that do not prove authentic.
+func (c *Case) altered() Part {
+	return c.All.Of(DataDropped).About("authentication failed", "bad padding")
 }
 
 func outsideSelector(c *Case) *Finding {
@@ -144,6 +159,10 @@ func clearText(c *Case) *Finding {
 	on := c.All.After(Phase2Up).Of(ClearTextSeen)
 	if len(on) == 0 {
 		return nil
+	}
+	if c.Up || c.TunnelUp || c.Succeeded {
+		return find(ACLOrNATExemption, Likely, on, "packets come in clear that the crypto map here wants encrypted, from a peer that does negotiate: it does not protect these").in(PhaseData, 0).
+			or("See whether the peer's access list names this traffic, whether a NAT changes it there, and whether its route leads by the crypto map.", RoutingMissing, ProxyIdentityMismatch, CryptoMapNotApplied)
 	}
 	return find(CryptoMapNotApplied, Likely, on, "packets come in clear that the crypto map here wants encrypted: the peer does not protect them").in(PhaseData, 0).
 		or("See whether the peer's crypto map is on the interface that faces this end, and whether its access list names this traffic.", ACLOrNATExemption, ProxyIdentityMismatch, RoutingMissing)

@@ -41,7 +41,7 @@ func interfaceDown(c *Case) *Finding {
 // wrongInterface is a map that does not see what goes to the peer.
 func wrongInterface(c *Case) *Finding {
 	on := c.All.Of(WrongInterface)
-	if len(on) == 0 || c.TunnelUp || c.Up {
+	if len(on) == 0 || (c.TunnelUp || c.Up) && !c.unanswering() {
 		return nil
 	}
 	o := on.Last()
@@ -68,7 +68,7 @@ func notEnabled(c *Case) *Finding {
 		return nil // elsewhere, or since
 	}
 	certainty := Likely
-	if c.Surveyed {
+	if known := c.All.Of(Surveyed); len(known) > 0 && known.Total() == 0 {
 		certainty = Certain
 	}
 	return find(CryptoMapNotApplied, certainty, on, "the peer calls, and no crypto map is active on the interface "+at(on.Last())).in(Phase1, 1).

@@ -67,11 +67,14 @@ func offersRefused(c *Case) *Finding {
 	}
 	certainty := Likely
 	repeated := c.Phase1.Of(DuplicateSeen).In(Phase1).At(1)
-	if verdicts.sessions() > 1 || len(repeated) > 0 && !c.Phase1.Has(Differs) {
+	if verdicts.sessions() > 1 || len(repeated) > 0 {
 		certainty = Certain
 	}
 	f := find(Phase1PolicyMismatch, certainty, on, summary).in(Phase1, 1)
 	f.about = best
+	if best != nil && best.Detail != "" && len(c.All.Of(PolicyHere).About(best.Detail)) > 0 {
+		return f.mended("no policy here accepted what the peer offered for phase 1: " + best.Detail)
+	}
 	return f.or("A message that was damaged on its way would be refused too; the peer's next attempt then shows another offer.", MalformedOrCorrupt)
 }
 
@@ -110,6 +113,9 @@ func offerAltered(c *Case) *Finding {
 	on := append(c.Phase1.Of(Differs).At(1), c.All.After(Phase2Up).Of(Differs).At(5)...)
 	if len(on.At(1)) == 0 && len(on) < 2 {
 		return nil
+	}
+	if c.Phase1.Has(AllOffersRefused) && len(c.Phase1.Of(DuplicateSeen).In(Phase1).At(1)) > 0 {
+		return nil // what was refused came again as it was
 	}
 	return find(MalformedOrCorrupt, Likely, on, "the peer repeats a message, and what comes differs from what came before: one of the two was altered on the way").
 		in(Phase1, on.Last().Message).or("A peer that changes its offer without a new attempt breaks the protocol.", PeerQuirk)

@@ -69,6 +69,9 @@ func proxiesRefused(c *Case) *Finding {
 		summary += ". The nearest line is " + on[0].Pair
 	}
 	f := find(ProxyIdentityMismatch, certainty, on, summary).in(Phase2, message)
+	if certainty == Certain && on[0].Pair == o.Pair {
+		return f.mended("the traffic that the peer asked for, " + o.Pair + ", was in no crypto access list here")
+	}
 	return f.or("See which peers the crypto map names: an entry that does not name this one looks the same.", ConnectionNotMatched)
 }
 

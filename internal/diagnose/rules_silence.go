@@ -8,6 +8,7 @@ import (
 // silenceRules conclude from where phase 1 stopped, who repeats which message,
 // whether there is a NAT, and whether it worked before.
 var silenceRules = []rule{
+	{"too-late", PeerUnreachable, []Kind{Late}, Likely, seen, tooLate},
 	{"no-answer-at-all", PeerUnreachable, []Kind{MessageSent, Retransmitted, GaveUp, StateSeen}, Likely, inferred, noAnswerAtAll},
 	{"no-message-4", FragmentationMTU, []Kind{MessageSent, Retransmitted, StateSeen}, Possible, inferred, noMessage4},
 	{"no-message-6", PSKMismatch, []Kind{MessageSent, Retransmitted, StateSeen}, Likely, inferred, noMessage6},
@@ -25,6 +26,16 @@ const atOnce = 10 * time.Second
 func (c *Case) stopped(r Role, sent, received int) bool {
 	a := c.Attempt
 	return a != nil && (a.Role == r || a.Role == RoleUnknown && r == Initiator) && a.Sent == sent && a.Received == received
+}
+
+// tooLate is an answer to what this end repeats no more.
+func tooLate(c *Case) *Finding {
+	on := c.Phase1.Of(Late)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(PeerUnreachable, Likely, append(c.Phase1.Of(GaveUp), on...), "the peer's next message comes after this end has given up waiting for it: the way is slow, or loses most of the packets").in(Phase1, on.Last().Message).
+		or("`ping` shows how long packets take to the peer, and how many are lost. A peer that is overloaded answers as late.", HardwareOrMemory, FragmentationMTU, LocalFirewall)
 }
 
 // noAnswerAtAll is MM_NO_STATE: message 1 goes out, and nothing comes.

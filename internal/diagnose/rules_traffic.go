@@ -9,10 +9,14 @@ import (
 // trafficRules are about packets that never ask for the tunnel.
 var trafficRules = []rule{
 	{"no-route", RoutingMissing, []Kind{NoRoute}, Certain, seen, noRoute},
+	{"no-route-inside", RoutingMissing, []Kind{NoRouteInside}, Likely, seen, noRouteInside},
 	{"route-around", RoutingMissing, []Kind{RouteAround}, Certain, seen, routeAround},
 	{"list-never-matches", ACLOrNATExemption, []Kind{NoMatch}, Likely, seen, listNeverMatches},
-	{"nothing-asked", NoInterestingTraffic, []Kind{NothingAsked}, Likely, inferred, nothingAsked},
+	{ruleNothingAsked, NoInterestingTraffic, []Kind{NothingAsked}, Likely, inferred, nothingAsked},
 }
+
+// ruleNothingAsked is what one end can say where the other end may know more.
+const ruleNothingAsked = "nothing-asked"
 
 func noRoute(c *Case) *Finding {
 	on := c.All.Of(NoRoute)
@@ -39,19 +43,39 @@ func (c *Case) besides(f *Finding) *Finding {
 	switch {
 	case c.Phase2.Has(ProxyRefused):
 		return nil
+	case c.All.Has(WrongInterface):
+		f.Certainty, f.Summary = Possible, "besides, "+f.Summary
+		return f.or("See on which interface the crypto map belongs.", CryptoMapNotApplied)
 	case c.carries(f.about.Pair):
 		f.Certainty = Certain
 	case c.TunnelUp, c.Attempt != nil, c.Phase1.Has(AllOffersRefused, Undecryptable, KeyMissing), c.Phase2.Has(QuickFailed, TransformRefused, PFSRefused),
-		c.All.Has(NoMatch, WrongInterface):
+		c.All.Has(NoMatch):
 		f.Certainty, f.Summary = Possible, "besides, "+f.Summary
 	}
 	return f.or("See whether the crypto access list names the network that packets go to.", ACLOrNATExemption, ProxyIdentityMismatch)
+}
+
+// noRouteInside is what comes out of the tunnel and leads nowhere.
+func noRouteInside(c *Case) *Finding {
+	on := c.All.Of(NoRouteInside)
+	if len(on) == 0 || !c.unanswering() {
+		return nil
+	}
+	return find(RoutingMissing, Likely, on, "packets come out of the tunnel, and there is no route from here to "+on.Last().Detail+", which they are for: its interface is down, or the route is missing").in(PhaseData, 0).
+		or("See whether the crypto access list names the network that is behind this end.", ProxyIdentityMismatch, ACLOrNATExemption)
 }
 
 func routeAround(c *Case) *Finding {
 	on := c.All.Of(RouteAround)
 	if len(on) == 0 {
 		return nil
+	}
+	if o := on.Last(); o.Attr == attrPartly {
+		f := c.besides(find(RoutingMissing, Likely, on, fmt.Sprintf("a route to some of %s does not lead by %s, which has the crypto map: packets to those hosts go around the tunnel", o.Detail, o.Place)).in(PhaseNone, 0))
+		if f != nil {
+			f.Certainty = min(f.Certainty, Likely)
+		}
+		return f
 	}
 	return c.besides(find(RoutingMissing, Likely, on, fmt.Sprintf("the route to %s does not lead by %s, which has the crypto map: packets go around the tunnel", on.Last().Detail, on.Last().Place)).in(PhaseNone, 0))
 }

@@ -16,6 +16,7 @@ import (
 // packets do. It is a snapshot.
 type Situation struct {
 	Now         time.Time
+	Started     time.Time // since when anything is recorded; zero for always
 	Config      *config.Config
 	Connections []*ike.Connection
 	ISAKMPSAs   []ike.ISAKMPSA
@@ -49,11 +50,13 @@ type Line struct {
 	Line           int
 	Encaps, Decaps uint64
 	NoKey          []netip.Addr // peers of it for which there is no key
-	// Path says by which interface packets to the line's remote network leave;
-	// "" where there is no route. PathKnown is false where routes do not matter
-	// or cannot be asked for.
-	Path      string
-	PathKnown bool
+	// Ways are the interfaces by which packets to addresses of the line's remote
+	// network leave; none where there is no route. WaysKnown is false where
+	// routes do not matter or cannot be asked for.
+	Ways      []string
+	WaysKnown bool
+	// Homeless says that no route leads to the line's local network.
+	Homeless bool
 	// Missed counts packets that left outside of the tunnel although their
 	// destination, or their source, is the line's; MissedFlow is the last one.
 	Missed     uint64
@@ -63,7 +66,10 @@ type Line struct {
 // FromSituation reads how a gateway stands.
 func FromSituation(s *Situation) []Observation {
 	r := situationReader{s: s}
-	r.add(Observation{Kind: Surveyed})
+	r.add(Observation{Kind: Surveyed, Count: uint64(len(s.Connections))})
+	if !s.Started.IsZero() {
+		r.out = append(r.out, Observation{Kind: Started, Time: s.Started, Standing: true})
+	}
 	r.configuration()
 	r.connections()
 	r.isakmp()
@@ -307,20 +313,30 @@ func (r *situationReader) line(tag uint32, line int) Line {
 	return Line{}
 }
 
+// attrPartly is a route around the tunnel for some addresses of the network.
+const attrPartly = "partly"
+
 func (r *situationReader) lineAt(c *ike.Connection, l Line, pair string) {
-	_, remote, _ := strings.Cut(pair, " - ")
+	local, remote, _ := strings.Cut(pair, " - ")
 	for _, p := range l.NoKey {
 		r.add(Observation{Kind: KeyMissing, Peer: p, Phase: Phase1, Evidence: quoteShow("show crypto isakmp key: none for %s", p)})
 	}
+	around := slices.DeleteFunc(slices.Clone(l.Ways), func(by string) bool { return by == c.Interface || slices.Contains(c.MoreInterfaces, by) })
 	for _, p := range c.Peers {
 		o := Observation{Peer: p, Place: c.Interface, Pair: pair, Detail: remote}
 		switch {
-		case l.PathKnown && l.Path == "" && !r.makesRoutes(c):
+		case l.WaysKnown && len(l.Ways) == 0 && !r.makesRoutes(c):
 			o.Kind, o.Evidence = NoRoute, quoteShow("show ip route: none to %s", remote)
 			r.add(o)
-		case l.PathKnown && l.Path != c.Interface && !slices.Contains(c.MoreInterfaces, l.Path):
-			o.Kind, o.Evidence = RouteAround, quoteShow("show ip route: %s by %s", remote, l.Path)
+		case len(around) > 0 && (len(around) == len(l.Ways) || l.Encaps == 0):
+			if len(around) < len(l.Ways) {
+				o.Attr = attrPartly
+			}
+			o.Kind, o.Evidence = RouteAround, quoteShow("show ip route: %s by %s", remote, strings.Join(around, ", "))
 			r.add(o)
+		}
+		if l.Homeless {
+			r.add(Observation{Kind: NoRouteInside, Peer: p, Pair: pair, Detail: local, Evidence: quoteShow("show ip route: none to %s", local)})
 		}
 		if l.Missed > 0 && l.Encaps == 0 {
 			r.add(Observation{Kind: NoMatch, Peer: p, Place: c.Interface, Pair: pair, Count: l.Missed,

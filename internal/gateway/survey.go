@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"qmidle/internal/diagnose"
+	"qmidle/internal/trace"
 )
 
 // The methods below are console.Surveyor's, but for the router's own.
@@ -24,6 +25,10 @@ func (v *view) RouteTo(to netip.Addr) (diagnose.Hop, bool) {
 	}
 	return diagnose.Hop{NextHop: r.NextHop, Interface: name}, ok
 }
+
+// WaysInto implements console.Surveyor. Rules lead what a crypto map protects into
+// the tunnel.
+func (v *view) WaysInto(network, except trace.Proxy) ([]string, bool) { return nil, false }
 
 // Ruled implements console.Surveyor.
 func (v *view) Ruled() bool { return true }

@@ -113,7 +113,7 @@ func (h *host) protect(out *port, hop netip.Addr, p packet) {
 	r := processor.Outbound(nil, p)
 	switch r.Action {
 	case ipsec.Bypass:
-		h.plane.notePassed(processor, r.Flow)
+		h.plane.notePassed(processor, r.Flow, p)
 		h.transmit(out, hop, p)
 	case ipsec.Sealed:
 		h.sendESP(r.SA, r.Packet)

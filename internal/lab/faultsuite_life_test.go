@@ -8,7 +8,7 @@ import (
 	"qmidle/internal/isakmp"
 )
 
-func init() { faultSuite = append(faultSuite, lifeFaults...) }
+func init() { faultSuite = append(append(faultSuite, lifeFaults...), moreFaults...) }
 
 const (
 	callSpoke = "hub# ping 192.168.3.1 source 192.168.2.1\n"

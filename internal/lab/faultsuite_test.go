@@ -71,6 +71,7 @@ type fault struct {
 	script string
 	before func(*lab)             // ahead of the script
 	inject func(*testing.T, *lab) // after it
+	seed   uint64                 // 1 for 0
 	// truth is the cause; others would be right too. Nothing is wrong where it is
 	// "".
 	truth  diagnose.Cause
@@ -100,7 +101,7 @@ type played struct {
 func (f *fault) play(t *testing.T) *played {
 	t.Helper()
 	var out bytes.Buffer
-	l, err := newLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub), f.gateway(t, "spoke", suiteSpoke, f.spoke)}, Options{Seed: 1, Version: testVersion}, &out)
+	l, err := newLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub), f.gateway(t, "spoke", suiteSpoke, f.spoke)}, Options{Seed: max(f.seed, 1), Version: testVersion}, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
