@@ -67,7 +67,12 @@ func count(n int, one, many string) string {
 // load reads a configuration's file. The error is about the file; what is in
 // it, the diagnostics tell.
 func load(file string) (*config.Config, config.Diagnostics, error) {
-	text, err := os.ReadFile(file)
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
+	}
+	defer f.Close()
+	text, err := config.Read(f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
 	}

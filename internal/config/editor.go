@@ -9,6 +9,9 @@ import (
 // maxErrors stops a load that goes nowhere, such as one of a binary file.
 const maxErrors = 20
 
+// maxLine is far above what a router takes for one line.
+const maxLine = 4096
+
 // mode is a configuration mode: a table of commands.
 type mode struct {
 	name   string // the documentation's heading
@@ -49,8 +52,10 @@ type Editor struct {
 	standard map[string]bool // standard access lists, which are not kept
 	foreign  int             // lines skipped
 	matched  map[*AccessList]map[packetMatch]bool
-	ended    bool // `end` was read
-	loading  bool // a file is read, where each block is to stand once
+	applied  map[string]bool // owners of what is in effect, during Check
+	hints    int             // given for names that do not exist, during Check
+	ended    bool            // `end` was read
+	loading  bool            // a file is read, where each block is to stand once
 	diags    Diagnostics
 }
 
@@ -120,6 +125,10 @@ func (e *Editor) apply(text string) {
 		if strings.HasPrefix(e.text, "!") {
 			e.below.on = false
 		}
+		return
+	}
+	if len(e.text) > maxLine {
+		e.report(Error, CodeInvalid, fmt.Sprintf("the line has %d characters, more than any command", len(e.text)), mark{line: e.line})
 		return
 	}
 	if i := strangeByte(e.text); i >= 0 {

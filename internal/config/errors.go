@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Severity says what a Diagnostic does to the load.
@@ -70,11 +72,12 @@ func (d Diagnostic) String() string {
 	if d.Col > 0 {
 		fmt.Fprintf(&b, ":%d", d.Col)
 	}
-	fmt.Fprintf(&b, ": %s: %s\n", d.Severity, d.Message)
+	fmt.Fprintf(&b, ": %s: %s\n", d.Severity, printable(d.Message))
 	if d.Text != "" {
-		fmt.Fprintf(&b, "    %s\n", d.Text)
+		fmt.Fprintf(&b, "    %s\n", printable(d.Text))
 		if d.Caret >= 0 {
-			fmt.Fprintf(&b, "    %s^\n", strings.Repeat(" ", d.Caret))
+			before := d.Text[:min(d.Caret, len(d.Text))]
+			fmt.Fprintf(&b, "    %s%s^\n", blank(before), strings.Repeat(" ", d.Caret-len(before)))
 		}
 	}
 	for i, e := range d.Expected {
@@ -84,9 +87,30 @@ func (d Diagnostic) String() string {
 		fmt.Fprintf(&b, "    %s\n", e)
 	}
 	if d.Hint != "" {
-		fmt.Fprintf(&b, "  hint: %s\n", d.Hint)
+		fmt.Fprintf(&b, "  hint: %s\n", printable(d.Hint))
 	}
 	return b.String()
+}
+
+// printable replaces what would upset a terminal: bytes that are no characters,
+// and characters that steer it.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != utf8.RuneError && unicode.IsPrint(r) || r == '\t' || r == '\n' {
+			return r
+		}
+		return '?'
+	}, s)
+}
+
+// blank is as wide as s on a terminal.
+func blank(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // Diagnostics is all that is to be said about a file, sorted by line.

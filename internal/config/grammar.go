@@ -399,7 +399,8 @@ func nearest[T any](nodes []*Node[T], word string) string {
 // distance counts the insertions, deletions and substitutions between two
 // words. Words whose lengths differ by more than two are given up at once.
 func distance(a, b string) int {
-	if len(a) > len(b)+2 || len(b) > len(a)+2 {
+	const long = 64
+	if len(a) > len(b)+2 || len(b) > len(a)+2 || len(a) > long {
 		return 3
 	}
 	row := make([]int, len(b)+1)

@@ -14,6 +14,8 @@ import (
 var entered = map[*mode]string{
 	&globalMode:       "crypto isakmp policy 1\nexit",
 	&policyMode:       "crypto isakmp policy 1",
+	&keyringMode:      "crypto keyring K",
+	&profileMode:      "crypto isakmp profile P",
 	&transformSetMode: "crypto ipsec transform-set T esp-aes esp-sha-hmac",
 	&cryptoMapMode:    "crypto map M 1 ipsec-isakmp",
 	&interfaceMode:    "interface GigabitEthernet0/0",
@@ -24,6 +26,11 @@ var entered = map[*mode]string{
 // TestEveryCommand types every path through every table, so that each command
 // runs, with `no` before it too, and its text is understood again.
 func TestEveryCommand(t *testing.T) {
+	for _, m := range allModes {
+		if entered[m] == "" {
+			t.Errorf("nothing enters %s mode", m.name)
+		}
+	}
 	for m, lines := range entered {
 		t.Run(m.name, func(t *testing.T) {
 			paths := samples(m.nodes, "", map[*node]int{})

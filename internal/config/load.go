@@ -3,11 +3,18 @@ package config
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 )
 
 // maxSize is far above any router's configuration.
 const maxSize = 4 << 20
+
+// Read reads a configuration's text, and no more of a device or of a file that
+// never ends than Load needs to refuse it.
+func Read(r io.Reader) ([]byte, error) {
+	return io.ReadAll(io.LimitReader(r, maxSize+1))
+}
 
 // Load reads a configuration. file is the name that diagnostics show. The
 // diagnostics hold the errors, the warnings and the count of the lines that
@@ -40,18 +47,21 @@ func skippedMessage(n int) string {
 // read applies every line of a file.
 func (e *Editor) read(text []byte) {
 	if len(text) > maxSize {
-		e.report(Error, CodeInvalid, fmt.Sprintf("the file has %d bytes, more than any configuration", len(text)), mark{})
+		e.report(Error, CodeInvalid, fmt.Sprintf("the file has more than %d bytes, more than any configuration", maxSize), mark{})
 		return
 	}
 	if i := bytes.IndexByte(text, 0); i >= 0 {
 		line := 1 + bytes.Count(text[:i], []byte("\n"))
 		e.report(Error, CodeInvalid, "the file is not text: it has a byte 0x00", mark{line: line})
+		if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+			e.diags[len(e.diags)-1].Hint = "it may be UTF-16: save it as plain text or UTF-8"
+		}
 		return
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	var banner string // the delimiter that ends a banner
 	for raw := range bytes.Lines(text) {
-		line := strings.TrimRight(string(raw), "\r\n")
+		line := paged(strings.TrimRight(string(raw), "\r\n"))
 		if banner != "" {
 			e.line++
 			e.foreign++
@@ -82,12 +92,26 @@ func (e *Editor) read(text []byte) {
 	}
 }
 
+const pager = "--More--"
+
+// paged is what is left of a line once the terminal has wiped the pager's
+// prompt away: a log of the terminal has both, and what wiped it.
+func paged(line string) string {
+	if !strings.HasPrefix(strings.TrimLeft(line, " "), pager) {
+		return line
+	}
+	if i := strings.LastIndexAny(line, "\b\r"); i >= 0 {
+		return line[i+1:]
+	}
+	return line
+}
+
 // noise is what a terminal shows around a configuration: IOS's own heading and
 // the prompt with the command that asked for it; and the `configure terminal`
 // before a text that was typed.
 func noise(line string) bool {
 	line = strings.TrimSpace(line)
-	for _, heading := range []string{"Building configuration...", "Current configuration :", "Using ", "--More--"} {
+	for _, heading := range []string{"Building configuration...", "Current configuration :", "Using ", pager} {
 		if strings.HasPrefix(line, heading) {
 			return true
 		}

@@ -236,8 +236,8 @@ func presharedKey(a Args) (PresharedKey, *Problem) {
 	return k, nil
 }
 
-func (k PresharedKey) samePeer(o PresharedKey) bool {
-	return k.Addr == o.Addr && k.Mask == o.Mask && k.Hostname == o.Hostname
+func (k *PresharedKey) samePeer(o *PresharedKey) bool {
+	return k.Mask == o.Mask && k.Addr == o.Addr && k.Hostname == o.Hostname
 }
 
 // peer names the key's peers as IOS does.

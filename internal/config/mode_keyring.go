@@ -149,9 +149,12 @@ func noKeyringKey(e *Editor, a Args) *Problem {
 // addKey adds a key, or has one that is there changed. A second, different key
 // for the same peer is refused, as in IOS.
 func addKey(keys []PresharedKey, k PresharedKey, remove string) ([]PresharedKey, *Problem) {
-	i := slices.IndexFunc(keys, k.samePeer)
+	i := 0
+	for i < len(keys) && !keys[i].samePeer(&k) {
+		i++
+	}
 	switch {
-	case i < 0:
+	case i == len(keys):
 		return append(keys, k), nil
 	case !keys[i].Key.Equal(k.Key):
 		return keys, &Problem{Code: CodeValue, Arg: "key", Message: "A pre-shared key for " + k.peer() + " already exists!",
@@ -163,7 +166,7 @@ func addKey(keys []PresharedKey, k PresharedKey, remove string) ([]PresharedKey,
 
 func removeKey(keys []PresharedKey, k PresharedKey) ([]PresharedKey, *Problem) {
 	before := len(keys)
-	keys = slices.DeleteFunc(keys, k.samePeer)
+	keys = slices.DeleteFunc(keys, func(o PresharedKey) bool { return o.samePeer(&k) })
 	if len(keys) == before {
 		return keys, &Problem{Code: CodeReference, Message: "there is no key for " + k.peer()}
 	}

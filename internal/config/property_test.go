@@ -420,7 +420,7 @@ func drawProfile(t *rapid.T, c *Config) *ISAKMPProfile {
 
 // drawProfileName is one of the configuration's profiles, or none.
 func drawProfileName(t *rapid.T, c *Config) string {
-	names := append(profileNames(c.Profiles), "")
+	names := append(c.profileNames(), "")
 	return rapid.SampledFrom(names).Draw(t, "profile")
 }
 

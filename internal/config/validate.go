@@ -13,7 +13,8 @@ import (
 // Check resolves the references between the parts and says what is wrong with
 // the configuration as a whole. It is to be called after the last line.
 func (e *Editor) Check() Diagnostics {
-	e.diags = nil
+	e.diags, e.hints = nil, 0
+	e.applied = appliedOwners(e.cfg)
 	e.checkUnsupported()
 	e.checkPolicies()
 	e.checkKeyrings()
@@ -56,7 +57,7 @@ func (e *Editor) inUse(u use) bool {
 	case ScopeAlways:
 		return true
 	case ScopeMap:
-		return e.applied(u.owner)
+		return e.applied[u.owner]
 	case ScopeInterface:
 		i := e.cfg.Interface(u.owner)
 		return i != nil && i.CryptoMap != ""
@@ -70,18 +71,26 @@ func (e *Editor) inUse(u use) bool {
 	return false
 }
 
-// applied says whether an interface has the crypto map, or one that names the
-// dynamic crypto map of an owner.
-func (e *Editor) applied(owner string) bool {
-	return slices.ContainsFunc(e.cfg.Interfaces, func(i *Interface) bool {
-		if i.CryptoMap == owner {
-			return true
+// appliedOwners names the crypto maps that interfaces have, and the owners of
+// the dynamic ones that those name.
+func appliedOwners(c *Config) map[string]bool {
+	applied := map[string]bool{}
+	for _, i := range c.Interfaces {
+		if i.CryptoMap != "" {
+			applied[i.CryptoMap] = true
 		}
-		m := e.cfg.CryptoMap(i.CryptoMap)
-		return m != nil && slices.ContainsFunc(m.Entries, func(c *CryptoMapEntry) bool {
-			return c.Dynamic != "" && dynamicOwner(c.Dynamic) == owner
-		})
-	})
+	}
+	for _, m := range c.CryptoMaps {
+		if !applied[m.Name] {
+			continue
+		}
+		for _, x := range m.Entries {
+			if x.Dynamic != "" {
+				applied[dynamicOwner(x.Dynamic)] = true
+			}
+		}
+	}
+	return applied
 }
 
 // anyApplied says whether the gateway has anything to do.
@@ -132,7 +141,7 @@ func (e *Editor) checkInterfaces() {
 		}
 		key := interfaceMark(i.Name) + " map"
 		if e.cfg.CryptoMap(i.CryptoMap) == nil && !e.outside(i.CryptoMap) {
-			e.find(Error, CodeReference, key, similar("crypto map", i.CryptoMap, names(e.cfg.CryptoMaps)), "there is no crypto map %s", i.CryptoMap)
+			e.find(Error, CodeReference, key, e.similar("crypto map", i.CryptoMap, e.cfg.mapNames), "there is no crypto map %s", i.CryptoMap)
 		}
 		if i.Shutdown {
 			e.find(Warning, CodeDisabled, key, "write `no shutdown`", "the crypto map is on an interface that is shut down")
@@ -148,16 +157,22 @@ func (e *Editor) outside(name string) bool {
 	return slices.ContainsFunc(e.uses, func(u use) bool { return u.scope == ScopeMap && u.owner == name })
 }
 
-func names(maps []*CryptoMap) []string {
+func (c *Config) mapNames() []string {
 	var all []string
-	for _, m := range maps {
+	for _, m := range c.CryptoMaps {
 		all = append(all, m.Name)
 	}
 	return all
 }
 
-// similar is the hint for a name that does not exist.
-func similar(what, name string, all []string) string {
+// similar is the hint for a name that does not exist. Whoever has more wrong
+// names than errors stop a load for has no use for a hint at each, and every
+// name is compared for it.
+func (e *Editor) similar(what, name string, names func() []string) string {
+	if e.hints++; e.hints > maxErrors {
+		return ""
+	}
+	all := names()
 	for _, other := range all {
 		if strings.EqualFold(other, name) {
 			return "did you mean `" + other + "`? names are case-sensitive"
@@ -197,7 +212,7 @@ func (e *Editor) checkMaps() {
 }
 
 func (e *Editor) checkMap(m *CryptoMap) {
-	applied := e.applied(m.Name)
+	applied := e.applied[m.Name]
 	if !applied {
 		e.find(Warning, CodeUnused, mapMark(m.Name), "write `crypto map "+m.Name+"` below the interface that faces the peers", "the crypto map %s is on no interface: it protects nothing", m.Name)
 	}
@@ -245,7 +260,7 @@ func (e *Editor) resolve(c *CryptoMapEntry, key string) {
 	for _, name := range c.TransformSets {
 		t := e.cfg.TransformSet(name)
 		if t == nil {
-			e.find(Error, CodeReference, key+" set "+name, similar("transform set", name, setNames(e.cfg.TransformSets)), "ERROR: transform set with tag %q does not exist.", name)
+			e.find(Error, CodeReference, key+" set "+name, e.similar("transform set", name, e.cfg.setNames), "ERROR: transform set with tag %q does not exist.", name)
 			continue
 		}
 		c.Sets = append(c.Sets, t)
@@ -260,7 +275,7 @@ func (e *Editor) resolve(c *CryptoMapEntry, key string) {
 		e.find(Error, CodeReference, key+" list", "a crypto map needs an extended list, <100-199>, <2000-2699> or a name", "%%ERROR: Standard IP Access list cannot be associated with crypto map")
 	case e.hasUse(ScopeACL, c.ACL):
 	default:
-		e.find(Error, CodeReference, key+" list", similar("extended access list", c.ACL, listNames(e.cfg.AccessLists)), "there is no access list %s", c.ACL)
+		e.find(Error, CodeReference, key+" list", e.similar("extended access list", c.ACL, e.cfg.listNames), "there is no access list %s", c.ACL)
 	}
 }
 
@@ -273,17 +288,17 @@ func (e *Editor) hasUse(s Scope, owner string) bool {
 	return slices.ContainsFunc(e.uses, func(u use) bool { return u.scope == s && u.owner == owner })
 }
 
-func setNames(sets []*TransformSet) []string {
+func (c *Config) setNames() []string {
 	var all []string
-	for _, t := range sets {
+	for _, t := range c.TransformSets {
 		all = append(all, t.Name)
 	}
 	return all
 }
 
-func listNames(lists []*AccessList) []string {
+func (c *Config) listNames() []string {
 	var all []string
-	for _, l := range lists {
+	for _, l := range c.AccessLists {
 		all = append(all, l.Name)
 	}
 	return all

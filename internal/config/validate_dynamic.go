@@ -6,14 +6,14 @@ import "slices"
 func (e *Editor) resolveDynamic(c *CryptoMapEntry, key string) {
 	c.Templates = e.cfg.DynamicMap(c.Dynamic)
 	if c.Templates == nil {
-		e.find(Error, CodeReference, key+" dynamic", similar("dynamic crypto map", c.Dynamic, dynamicNames(e.cfg.DynamicMaps)),
+		e.find(Error, CodeReference, key+" dynamic", e.similar("dynamic crypto map", c.Dynamic, e.cfg.dynamicNames),
 			"there is no dynamic crypto map %s", c.Dynamic)
 	}
 }
 
-func dynamicNames(maps []*DynamicMap) []string {
+func (c *Config) dynamicNames() []string {
 	var all []string
-	for _, d := range maps {
+	for _, d := range c.DynamicMaps {
 		all = append(all, d.Name)
 	}
 	return all
@@ -33,7 +33,7 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 		if !c.TemplateComplete() {
 			e.find(Warning, CodeDisabled, key, "", "entry %d of the dynamic crypto map %s stays disabled: it has no `set transform-set`", c.Seq, d.Name)
 		}
-		if !e.applied(owner) {
+		if !e.applied[owner] {
 			continue
 		}
 		if e.checkPeers(c, c.Profile, key); len(c.Peers) == 0 && !e.hasKeyForRange(c.Profile) {

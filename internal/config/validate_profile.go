@@ -27,14 +27,14 @@ func (e *Editor) checkLocalInterface(name, key string) {
 	i := e.cfg.Interface(name)
 	switch {
 	case i == nil:
-		e.find(Error, CodeReference, key, similar("interface", name, interfaceNames(e.cfg.Interfaces)), "there is no interface %s", name)
+		e.find(Error, CodeReference, key, e.similar("interface", name, e.cfg.interfaceNames), "there is no interface %s", name)
 	case len(i.Addresses) == 0 && i.Learned == AddressStatic && !i.Linux():
 		e.find(Error, CodeReference, key, "give it `ip address A.B.C.D MASK`", "%s has no address", name)
 	}
 }
 
-func interfaceNames(all []*Interface) (names []string) {
-	for _, i := range all {
+func (c *Config) interfaceNames() (names []string) {
+	for _, i := range c.Interfaces {
 		names = append(names, i.Name)
 	}
 	return names
@@ -46,7 +46,7 @@ func (e *Editor) checkProfiles() {
 		e.checkLocal(p.Local, key+" local")
 		for _, name := range p.Keyrings {
 			if name != DefaultKeyring && e.cfg.Keyring(name) == nil {
-				e.find(Error, CodeReference, key+" keyring "+name, similar("keyring", name, keyringNames(e.cfg.Keyrings)), "there is no keyring %s", name)
+				e.find(Error, CodeReference, key+" keyring "+name, e.similar("keyring", name, e.cfg.keyringNames), "there is no keyring %s", name)
 			}
 		}
 		if len(p.Match) == 0 && !e.hasUse(ScopeProfile, p.Name) {
@@ -71,15 +71,15 @@ func (e *Editor) checkMatchedOnce(p *ISAKMPProfile, before []*ISAKMPProfile) {
 	}
 }
 
-func keyringNames(all []*Keyring) (names []string) {
-	for _, k := range all {
+func (c *Config) keyringNames() (names []string) {
+	for _, k := range c.Keyrings {
 		names = append(names, k.Name)
 	}
 	return names
 }
 
-func profileNames(all []*ISAKMPProfile) (names []string) {
-	for _, p := range all {
+func (c *Config) profileNames() (names []string) {
+	for _, p := range c.Profiles {
 		names = append(names, p.Name)
 	}
 	return names
@@ -90,7 +90,7 @@ func (e *Editor) checkProfileUse(name, key string) {
 	if name == "" || e.cfg.Profile(name) != nil || e.hasUse(ScopeProfile, name) {
 		return
 	}
-	e.find(Error, CodeReference, key, similar("ISAKMP profile", name, profileNames(e.cfg.Profiles)), "there is no ISAKMP profile %s", name)
+	e.find(Error, CodeReference, key, e.similar("ISAKMP profile", name, e.cfg.profileNames), "there is no ISAKMP profile %s", name)
 }
 
 // profileInUse says whether a profile has peers: those that it matches, or that
@@ -101,12 +101,12 @@ func (e *Editor) profileInUse(name string) bool {
 	}
 	names := func(c *CryptoMapEntry) bool { return c.Profile == name }
 	for _, m := range e.cfg.CryptoMaps {
-		if e.applied(m.Name) && (m.Profile == name || slices.ContainsFunc(m.Entries, names)) {
+		if e.applied[m.Name] && (m.Profile == name || slices.ContainsFunc(m.Entries, names)) {
 			return true
 		}
 	}
 	return slices.ContainsFunc(e.cfg.DynamicMaps, func(d *DynamicMap) bool {
-		return e.applied(dynamicOwner(d.Name)) && slices.ContainsFunc(d.Entries, names)
+		return e.applied[dynamicOwner(d.Name)] && slices.ContainsFunc(d.Entries, names)
 	})
 }
 

@@ -135,7 +135,12 @@ func (g *Gateway) say(format string, args ...any) {
 }
 
 func (g *Gateway) readStartup() (cfg *config.Config, warnings []string, err error) {
-	text, err := os.ReadFile(g.opts.File)
+	f, err := os.Open(g.opts.File)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %s", g.opts.File, plainly(err))
+	}
+	defer f.Close()
+	text, err := config.Read(f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %s", g.opts.File, plainly(err))
 	}
