@@ -139,6 +139,10 @@ func toldAuthentication(c *Case) *Finding {
 	}
 	name := on.Last().Detail
 	a := c.Attempt
+	if name == "INVALID-KEY-INFORMATION" && a != nil && a.Sent == 3 {
+		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, 3).
+			or(forged+"The peer's log says whether it has found a key. strongSwan says so when no secret fits the two identities.", Phase1PolicyMismatch, MalformedOrCorrupt, PeerQuirk)
+	}
 	if a == nil || a.Sent < 5 {
 		if name != "AUTHENTICATION-FAILED" {
 			return find(MalformedOrCorrupt, Possible, on, "the peer cannot use a message of this end ("+name+")").in(Phase1, 0).

@@ -113,6 +113,7 @@ func TestJudge(t *testing.T) {
 		"no answer to the key exchange":          {log(upTo(3)...), FragmentationMTU, Possible, []Cause{PeerUnreachable}},
 		"no answer to the proof":                 {log(upTo(5)...), PSKMismatch, Likely, []Cause{IdentityMismatch}},
 		"the same on UDP 4500":                   {log(append(upTo(5), as(Initiator, p1(PortsFloated, 0))...)...), NATT4500Blocked, Possible, []Cause{PSKMismatch}},
+		"no key for the public value":            {log(append(upTo(3), told1("INVALID-KEY-INFORMATION"))...), NoPSKForPeer, Likely, []Cause{Phase1PolicyMismatch, MalformedOrCorrupt}},
 		"a failure notify to the proof":          {log(append(upTo(5), told1("AUTHENTICATION-FAILED"))...), PSKMismatch, Likely, []Cause{IdentityMismatch}},
 		"an unread notify to the proof":          {log(append(upTo(5), p1(RefusedUnread, 5))...), PSKMismatch, Possible, []Cause{IdentityMismatch}},
 		"a proof that cannot be checked":         {log(Observation{Kind: HashMismatch, Phase: Phase1}), PSKMismatch, Likely, nil},

@@ -11,6 +11,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/diagnose"
+	"qmidle/test/leak"
 )
 
 // The two ends of the fault suite, before a fault is put into them.
@@ -126,6 +127,24 @@ func (f *fault) play(t *testing.T) *played {
 	return &played{f, diagnose.Judge(spoke), diagnose.Judge(hub), diagnose.Both(spoke, hub)}
 }
 
+// suiteKeys are the keys that the configurations of the suite have, and what a key
+// is changed to where the ends are to differ.
+var suiteKeys = []string{"lab-key-of-two", "Lab-key-of-two", "another-key", "old-key"}
+
+// keepsKeys fails if a report has a key.
+func (p *played) keepsKeys(t *testing.T) {
+	t.Helper()
+	for _, r := range []diagnose.Report{p.initiator, p.responder, p.both} {
+		raw, err := r.MarshalJSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range leak.Find(r.Text()+string(raw), suiteKeys) {
+			t.Errorf("%s: %s", p.fault.name, found)
+		}
+	}
+}
+
 func (f *fault) gateway(t *testing.T, name, text string, edits []string) gatewayConfig {
 	t.Helper()
 	for i := 0; i < len(edits); i += 2 {
@@ -191,6 +210,7 @@ func TestFaults(t *testing.T) {
 		f := &faultSuite[i]
 		t.Run(f.family+"/"+f.name, func(t *testing.T) {
 			p := f.play(t)
+			p.keepsKeys(t)
 			for _, x := range []struct {
 				who  string
 				want view

@@ -83,13 +83,17 @@ func newCharon(t *testing.T, l *lab, s *site, settings string) *charon {
 // load replaces the configuration. SAs that are up keep theirs.
 func (c *charon) load(t *testing.T, x setup) {
 	t.Helper()
+	c.loadText(t, c.config(x))
+}
+
+func (c *charon) config(x setup) string {
 	s := c.site
 	local, remote := s.network+"/24", s.remoteNet+"/24"
 	if x.transport {
 		local, remote = s.outside, s.remoteGateway
 		x.child += "        mode = transport\n"
 	}
-	c.loadText(t, fmt.Sprintf(`connections {
+	return fmt.Sprintf(`connections {
   peer {
     version = 1
     local_addrs  = %[1]s
@@ -119,7 +123,7 @@ secrets {
     secret = "%[7]s"
   }
 }
-`, s.outside, s.remoteGateway, x.charonIKE(), local, remote, x.charonESP(), presharedKey, x.connection, x.child, s.remoteIdentity))
+`, s.outside, s.remoteGateway, x.charonIKE(), local, remote, x.charonESP(), presharedKey, x.connection, x.child, s.remoteIdentity)
 }
 
 func (c *charon) loadText(t *testing.T, text string) {
