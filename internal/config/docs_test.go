@@ -29,6 +29,8 @@ How a file is read:
   A line that begins with ` + "`crypto`" + ` is never skipped.
 - What IOS knows and this gateway does not support yet is named: with a warning while nothing uses it,
   and as an error where it would be in effect.
+- A file of more than 4 MiB, a line of more than 4096 characters and a byte that no text has stop it too. A byte order
+  mark, CR LF and a terminal's ` + "`--More--`" + ` do not.
 - Each weak algorithm in use gets one warning.
 - Pre-shared keys are never shown in a message.
 
