@@ -89,7 +89,7 @@ interface Ethernet0
 		{[]string{"check", bad}, 1, "     group 99\n           ^\n", ""},
 		{[]string{"check", cannotRun}, 1, "access list 101, line 10: an ICMP type and `established` are not supported", ""},
 		{[]string{"check", none}, 1, "", "qmidle: cannot read " + none + ": no such file or directory\n"},
-		{[]string{"check"}, 2, "", "qmidle check: one file is needed\n  hint: `qmidle check --help`"},
+		{[]string{"check"}, 2, "", "qmidle check: a file is needed\n  hint: `qmidle check --help`"},
 		{[]string{"check", "--help"}, 0, "usage: qmidle check FILE", ""},
 		{[]string{"check", "--color", good}, 2, "", "flag provided but not defined"},
 		{[]string{"run"}, 2, "", "qmidle run: -c FILE is needed\n"},

@@ -56,6 +56,7 @@ type Editor struct {
 	hints    int             // given for names that do not exist, during Check
 	ended    bool            // `end` was read
 	loading  bool            // a file is read, where each block is to stand once
+	checked  bool            // Check was called
 	diags    Diagnostics
 }
 

@@ -20,6 +20,14 @@ func Read(r io.Reader) ([]byte, error) {
 // diagnostics hold the errors, the warnings and the count of the lines that
 // have nothing to do with VPN; the Config is nil when Diagnostics.Err is not.
 func Load(file string, text []byte) (*Config, Diagnostics) {
+	e, ds := load(file, text)
+	if ds.Err() != nil {
+		return nil, ds
+	}
+	return e.cfg, ds
+}
+
+func load(file string, text []byte) (*Editor, Diagnostics) {
 	e := NewEditor(New())
 	e.file, e.loading = file, true
 	e.read(text)
@@ -31,10 +39,7 @@ func Load(file string, text []byte) (*Config, Diagnostics) {
 		ds = append(ds, e.diagnostic(Note, CodeSkipped, skippedMessage(e.foreign), mark{}))
 	}
 	ds.sort()
-	if ds.Err() != nil {
-		return nil, ds
-	}
-	return e.cfg, ds
+	return e, ds
 }
 
 func skippedMessage(n int) string {

@@ -162,6 +162,7 @@ func init() {
 
 func setHostname(e *Editor, a Args) *Problem {
 	e.cfg.Hostname = a.Text("name")
+	e.remember("hostname", a, "name")
 	return nil
 }
 
@@ -182,6 +183,7 @@ func noVersion(e *Editor, _ Args) *Problem {
 
 func setDomainName(e *Editor, a Args) *Problem {
 	e.cfg.DomainName = a.Text("domain")
+	e.remember("domain", a, "domain")
 	return nil
 }
 
@@ -226,6 +228,7 @@ func addRoute(e *Editor, a Args) *Problem {
 	if p != nil {
 		return p
 	}
+	e.remember(routeMark(r), a, "prefix")
 	same := func(o Route) bool {
 		return o.Prefix == r.Prefix && o.NextHop == r.NextHop && o.Interface == r.Interface
 	}
@@ -235,6 +238,10 @@ func addRoute(e *Editor, a Args) *Problem {
 	}
 	e.cfg.Routes = append(e.cfg.Routes, r)
 	return nil
+}
+
+func routeMark(r Route) string {
+	return "route " + r.Prefix.String() + " " + r.NextHop.String() + " " + r.Interface
 }
 
 func route(a Args) (Route, *Problem) {

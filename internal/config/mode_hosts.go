@@ -68,6 +68,7 @@ func setHost(e *Editor, a Args) *Problem {
 	if len(h.Addrs) > maxHostAddresses {
 		return &Problem{Code: CodeValue, Message: "a host takes 8 addresses at most"}
 	}
+	e.remember(hostMark(h.Name), a, "name")
 	if old := e.cfg.Host(h.Name); old != nil {
 		*old = h
 		return nil
@@ -75,6 +76,8 @@ func setHost(e *Editor, a Args) *Problem {
 	e.cfg.Hosts = append(e.cfg.Hosts, h)
 	return nil
 }
+
+func hostMark(name string) string { return "host " + strings.ToLower(name) }
 
 // noHost takes away a name, or those of its addresses that the line has.
 func noHost(e *Editor, a Args) *Problem {

@@ -167,15 +167,17 @@ func noAddress(e *Editor, a Args) *Problem {
 }
 
 func setLearned(s AddressSource) Action[*Editor] {
-	return func(e *Editor, _ Args) *Problem {
+	return func(e *Editor, a Args) *Problem {
 		e.iface.Learned, e.iface.Addresses = s, nil
+		e.remember(interfaceMark(e.iface.Name)+" learned", a, "")
 		return nil
 	}
 }
 
 func setShutdown(on bool) Action[*Editor] {
-	return func(e *Editor, _ Args) *Problem {
+	return func(e *Editor, a Args) *Problem {
 		e.iface.Shutdown = on
+		e.remember(interfaceMark(e.iface.Name)+" shutdown", a, "")
 		return nil
 	}
 }

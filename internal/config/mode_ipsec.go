@@ -141,6 +141,7 @@ func noUDPEncapsulation(*Editor, Args) *Problem {
 
 func setLifetimeSeconds(e *Editor, a Args) *Problem {
 	e.cfg.IPsec.LifetimeSeconds = uint32(a.Number("seconds"))
+	e.remember("ipsec seconds", a, "seconds")
 	return nil
 }
 
@@ -151,6 +152,7 @@ func noLifetimeSeconds(e *Editor, _ Args) *Problem {
 
 func setLifetimeKilobytes(e *Editor, a Args) *Problem {
 	e.cfg.IPsec.LifetimeKilobytes = uint32(a.Number("kilobytes"))
+	e.remember("ipsec kilobytes", a, "kilobytes")
 	return nil
 }
 
@@ -171,6 +173,7 @@ func noIdleTime(e *Editor, _ Args) *Problem {
 
 func setReplayWindow(e *Editor, a Args) *Problem {
 	e.cfg.IPsec.ReplayWindow = uint32(a.Number("window"))
+	e.remember("ipsec replay", a, "window")
 	return nil
 }
 
@@ -182,6 +185,7 @@ func noReplayWindow(e *Editor, _ Args) *Problem {
 // setDFBit reads `crypto ipsec df-bit`; without a word it is the default.
 func setDFBit(e *Editor, a Args) *Problem {
 	e.cfg.IPsec.DFBit = DFBit(a.Number("df"))
+	e.remember("ipsec df-bit", a, "df")
 	return nil
 }
 
@@ -255,8 +259,9 @@ func noTransformSet(e *Editor, a Args) *Problem {
 }
 
 func setTransport(on bool) Action[*Editor] {
-	return func(e *Editor, _ Args) *Problem {
+	return func(e *Editor, a Args) *Problem {
 		e.set.Transport = on
+		e.remember(setMark(e.set.Name)+" mode", a, "")
 		return nil
 	}
 }

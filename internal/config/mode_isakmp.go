@@ -140,8 +140,9 @@ func seconds(a Args, name string) time.Duration {
 }
 
 func setAggressiveMode(on bool) Action[*Editor] {
-	return func(e *Editor, _ Args) *Problem {
+	return func(e *Editor, a Args) *Problem {
 		e.cfg.ISAKMP.AggressiveMode = on
+		e.remember("isakmp aggressive", a, "")
 		return nil
 	}
 }
@@ -158,6 +159,7 @@ func setFragmentation(e *Editor, a Args) *Problem {
 	if a.Has("mtu") {
 		e.cfg.ISAKMP.Fragmentation = int(a.Number("mtu"))
 	}
+	e.remember("isakmp fragmentation", a, "mtu")
 	return nil
 }
 
@@ -167,8 +169,9 @@ func noFragmentation(e *Editor, _ Args) *Problem {
 }
 
 func setDefaultPolicy(on bool) Action[*Editor] {
-	return func(e *Editor, _ Args) *Problem {
+	return func(e *Editor, a Args) *Problem {
 		e.cfg.ISAKMP.DefaultPolicy = on
+		e.remember("isakmp default", a, "")
 		return nil
 	}
 }
@@ -195,6 +198,7 @@ func setKeepalive(e *Editor, a Args) *Problem {
 		k.Retry = seconds(a, "retry")
 	}
 	e.cfg.ISAKMP.Keepalive = k
+	e.remember("isakmp keepalive", a, "interval")
 	return nil
 }
 
@@ -219,7 +223,9 @@ func setKey(e *Editor, a Args) *Problem {
 	if p != nil {
 		return p
 	}
-	e.cfg.ISAKMP.Keys, p = addKey(e.cfg.ISAKMP.Keys, k, "no crypto isakmp key")
+	if e.cfg.ISAKMP.Keys, p = addKey(e.cfg.ISAKMP.Keys, k, "no crypto isakmp key"); p == nil {
+		e.remember(keyMark(DefaultKeyring, k), a, "")
+	}
 	return p
 }
 
@@ -234,6 +240,11 @@ func presharedKey(a Args) (PresharedKey, *Problem) {
 	peers := rangeOf(a, "address", "mask")
 	k.Addr, k.Mask = peers.Addr(), peers.Bits()
 	return k, nil
+}
+
+// keyMark is where a key of a keyring was written.
+func keyMark(keyring string, k PresharedKey) string {
+	return keyringMark(keyring) + " key " + k.keyringPeer()
 }
 
 func (k *PresharedKey) samePeer(o *PresharedKey) bool {

@@ -133,7 +133,9 @@ func setKeyringKey(e *Editor, a Args) *Problem {
 	if p != nil {
 		return p
 	}
-	e.keyring.Keys, p = addKey(e.keyring.Keys, k, "no pre-shared-key")
+	if e.keyring.Keys, p = addKey(e.keyring.Keys, k, "no pre-shared-key"); p == nil {
+		e.remember(keyMark(e.keyring.Name, k), a, "")
+	}
 	return p
 }
 

@@ -267,6 +267,7 @@ func noPFS(e *Editor, _ Args) *Problem {
 func setEntrySeconds(e *Editor, a Args) *Problem {
 	v := uint32(a.Number("seconds"))
 	e.entry.LifetimeSeconds = &v
+	e.rememberEntry("seconds", a, "seconds")
 	return nil
 }
 
@@ -278,6 +279,7 @@ func noEntrySeconds(e *Editor, _ Args) *Problem {
 func setEntryKilobytes(e *Editor, a Args) *Problem {
 	v := uint32(a.Number("kilobytes"))
 	e.entry.LifetimeKilobytes = &v
+	e.rememberEntry("kilobytes", a, "kilobytes")
 	return nil
 }
 
@@ -300,6 +302,7 @@ func noEntryIdleTime(e *Editor, _ Args) *Problem {
 func setEntryReplayWindow(e *Editor, a Args) *Problem {
 	v := uint32(a.Number("window"))
 	e.entry.ReplayWindow = &v
+	e.rememberEntry("replay", a, "window")
 	return nil
 }
 

@@ -120,6 +120,7 @@ func noProfileDescription(e *Editor, _ Args) *Problem {
 
 func setProfileKeepalive(e *Editor, a Args) *Problem {
 	e.profile.Keepalive = &Keepalive{Interval: seconds(a, "interval"), Retry: seconds(a, "retry")}
+	e.remember(profileMark(e.profile.Name)+" keepalive", a, "interval")
 	return nil
 }
 
@@ -168,6 +169,7 @@ func setSelfIdentity(t SelfIdentityType) Action[*Editor] {
 			return notUserFQDN
 		}
 		e.profile.SelfIdentity = SelfIdentity{Type: t, Addr: a.Addr("address"), Name: a.Text("identity")}
+		e.remember(profileMark(e.profile.Name)+" identity", a, "")
 		return nil
 	}
 }
@@ -203,9 +205,14 @@ func addMatch(kind MatchKind) Action[*Editor] {
 		m, p := identityMatch(kind, a)
 		if p == nil && !slices.Contains(e.profile.Match, m) {
 			e.profile.Match = append(e.profile.Match, m)
+			e.remember(matchMark(e.profile.Name, m), a, "")
 		}
 		return p
 	}
+}
+
+func matchMark(profile string, m IdentityMatch) string {
+	return profileMark(profile) + " match " + m.trimmed()
 }
 
 func noMatch(kind MatchKind) Action[*Editor] {

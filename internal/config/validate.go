@@ -13,7 +13,7 @@ import (
 // Check resolves the references between the parts and says what is wrong with
 // the configuration as a whole. It is to be called after the last line.
 func (e *Editor) Check() Diagnostics {
-	e.diags, e.hints = nil, 0
+	e.diags, e.hints, e.checked = nil, 0, true
 	e.applied = appliedOwners(e.cfg)
 	e.checkUnsupported()
 	e.checkPolicies()

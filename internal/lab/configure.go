@@ -84,7 +84,7 @@ func (h *host) portFor(old []*port, name string, prefix netip.Prefix) *port {
 func (h *host) free(cfg *config.Config) error {
 	for _, i := range cfg.Interfaces {
 		for _, prefix := range h.addresses(i) {
-			l := h.lab.net.link(prefix.Masked())
+			l := h.lab.net.linkFor(h, prefix.Masked())
 			if i.Shutdown || loopback(i.Name) || l == nil {
 				continue
 			}

@@ -42,7 +42,7 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 
 func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer) (*lab, error) {
 	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w}
-	l.net.clock, l.net.watch = &l.clock, w
+	l.net.clock, l.net.watch, l.net.apart = &l.clock, w, o.apart
 	l.dns.names = make(map[string][]netip.Addr)
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {

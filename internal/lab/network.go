@@ -14,7 +14,8 @@ type link struct {
 	prefix  netip.Prefix
 	ports   []*port
 	latency time.Duration
-	loss    int // percent of packets
+	outside bool // the cloud is at its far end
+	loss    int  // percent of packets
 	noise   noise
 	tap     func(packet) // sees what is sent, behind any NAT; nil for nobody
 }
@@ -25,18 +26,32 @@ type network struct {
 	watch  Watcher
 	links  []*link
 	faults faults
+	apart  bool // no host shares a link with another: the cloud joins them
 }
 
 // join puts a port on the link of its subnet.
 func (n *network) join(p *port, prefix netip.Prefix) {
 	prefix = prefix.Masked()
-	l := n.link(prefix)
+	l := n.linkFor(p.host, prefix)
 	if l == nil {
 		l = &link{net: n, prefix: prefix, latency: defaultLatency}
 		n.links = append(n.links, l)
 	}
 	l.ports = append(l.ports, p)
 	p.link = l
+}
+
+// linkFor returns the link of a subnet that a host joins, or nil.
+func (n *network) linkFor(h *host, prefix netip.Prefix) *link {
+	if !n.apart {
+		return n.link(prefix)
+	}
+	for _, l := range n.links {
+		if l.prefix == prefix && len(l.ports) > 0 && l.ports[0].host == h {
+			return l
+		}
+	}
+	return nil
 }
 
 // link returns the link of a subnet, or nil.
@@ -91,6 +106,9 @@ func (l *link) holderFor(a netip.Addr, p packet) *port {
 
 func (l *link) deliver(hop netip.Addr, p packet) {
 	to := l.holderFor(hop, p)
+	if to == nil && l.outside {
+		to = l.net.beyond(p)
+	}
 	if to == nil || l.net.faults.cut[to.host] {
 		return
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	// Diagnostics takes what is to be said about the configurations; nil for
 	// nothing.
 	Diagnostics io.Writer
+
+	apart bool // see network
 }
 
 // Run runs the lab and writes its transcript to stdout. The exit code is 0 when

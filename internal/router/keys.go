@@ -32,9 +32,22 @@ func (k *keyring) covers(key config.PresharedKey, remote netip.Addr) int {
 // the keyrings, in the order of the configuration.
 type keyrings []keyring
 
-// PresharedKey implements ike.KeyStore. The longest mask that covers the peer
-// wins; of equal ones a keyring for this very address of ours, then the first.
-func (r keyrings) PresharedKey(q ike.KeyQuery) (found ike.Key, ok bool) {
+// PresharedKey implements ike.KeyStore.
+func (r keyrings) PresharedKey(q ike.KeyQuery) (ike.Key, bool) {
+	ring, key, ok := r.find(q)
+	if !ok {
+		return ike.Key{}, false
+	}
+	if ring == config.DefaultKeyring {
+		ring = ""
+	}
+	return ike.Key{Secret: key.Key, Keyring: ring}, true
+}
+
+// find returns the key for a peer and the name of its keyring. The longest mask
+// that covers the peer wins; of equal ones a keyring for this very address of
+// ours, then the first.
+func (r keyrings) find(q ike.KeyQuery) (name string, found config.PresharedKey, ok bool) {
 	best, bound := -1, false
 	for _, ring := range r {
 		if q.Keyrings != nil && !slices.Contains(q.Keyrings, ring.name) || ring.local.IsValid() && ring.local != q.Local {
@@ -44,14 +57,11 @@ func (r keyrings) PresharedKey(q ike.KeyQuery) (found ike.Key, ok bool) {
 			bits := ring.covers(key, q.Remote)
 			if bits > best || bits >= 0 && bits == best && ring.local.IsValid() && !bound {
 				best, bound = bits, ring.local.IsValid()
-				found = ike.Key{Secret: key.Key, Keyring: ring.name}
+				name, found = ring.name, key
 			}
 		}
 	}
-	if found.Keyring == config.DefaultKeyring {
-		found.Keyring = ""
-	}
-	return found, best >= 0
+	return name, found, best >= 0
 }
 
 // newKeyrings puts the addresses of interfaces in the place of their names.

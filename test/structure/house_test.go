@@ -12,14 +12,16 @@ type room struct {
 // house is every package, top down. A package may import only rooms that stand
 // below it, and of those only the ones that it names.
 var house = []room{
-	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/console internal/config internal/router",
+	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/compare internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
 	{path: "internal/gateway", may: "internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the simulator judges the lab's gateways by what they show: it works out itself what is right"},
-	{path: "internal/lab", may: "internal/router internal/console internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/lab", may: "internal/compare internal/router internal/console internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
+	{path: "internal/compare", pure: true, may: "internal/router internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/secret",
+		whyNo: "a comparison is of what configurations say: who tries it, and who is told, must not matter"},
 	{path: "internal/router", pure: true, may: "internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
 	{path: "internal/console", may: "internal/diagnose internal/ladder internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
