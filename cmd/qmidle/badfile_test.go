@@ -112,6 +112,7 @@ func TestCheckOfBadFiles(t *testing.T) {
 		"a NUL":                  {tunnels(100) + "\x00\n", exitFailed, ":95: error: the file is not text"},
 		"CRs as line ends":       {strings.ReplaceAll(tunnels(100), "\n", "\r"), exitFailed, "byte 0x0d"},
 		"a long line":            {keyed + "crypto isakmp key BadFileKey " + strings.Repeat("a", 3<<20) + "\n", exitFailed, ":2: error: the line has"},
+		"a byte within a key":    {"crypto isakmp key BadFileKey\x1b1 address 192.0.2.1\n", exitFailed, ":1:29: error: byte 0x1b"},
 		"escape sequences":       {keyed + "hostname \x1b]0;BadFileKey\x07\n", exitFailed, "byte 0x1b"},
 		"Latin-1 in a name":      {"crypto map Z\xfcrich 1 ipsec-isakmp\n set transform-set Z\xfcrich\n", exitFailed, "does not exist"},
 		"nothing":                {"", exitOK, "can be used: 0 crypto map entries in use"},

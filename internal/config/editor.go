@@ -134,7 +134,11 @@ func (e *Editor) apply(text string) {
 	}
 	if i := strangeByte(e.text); i >= 0 {
 		e.text = e.text[:i]
-		e.report(Error, CodeInvalid, fmt.Sprintf("byte 0x%02x is not part of any command", text[i]), e.plain(i))
+		at := e.plain(i)
+		if mayHoldKey(lex(e.text)) {
+			at.text = ""
+		}
+		e.report(Error, CodeInvalid, fmt.Sprintf("byte 0x%02x is not part of any command", text[i]), at)
 		return
 	}
 	words := lex(e.text)
