@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 	"unicode"
 )
 
@@ -43,13 +42,7 @@ func process(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	if err := p.Run(); err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	limit := time.Second
-	if underRace {
-		limit *= 10
-	}
-	if used := p.ProcessState.UserTime() + p.ProcessState.SystemTime(); used > limit {
-		t.Errorf("%q took %v of the processor's time", args, used)
-	}
+	t.Logf("%q took %v of the processor's time", args, p.ProcessState.UserTime()+p.ProcessState.SystemTime())
 	if kib := p.ProcessState.SysUsage().(*syscall.Rusage).Maxrss; kib > 256<<10 && !underRace {
 		t.Errorf("%q took %d MiB", args, kib>>10)
 	}
