@@ -83,6 +83,7 @@ usage:
   qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
   qmidle release
   qmidle check FILE
+  qmidle check [--json] FILE FILE ...
   qmidle lab DIR [--script FILE] [--seed N] [--prefix]
   qmidle [-s SOCKET] console
   qmidle [-s SOCKET] [--json] COMMAND

@@ -58,6 +58,12 @@ func daemon(t *testing.T, p gateway.Response) (socket string, requests chan gate
 	return socket, requests
 }
 
+// The ends of the first tunnel.
+const (
+	gatewayFile = "../../examples/first-tunnel/gateway.cfg"
+	ciscoFile   = "../../examples/first-tunnel/cisco.cfg"
+)
+
 func TestExitStatusTellsSuccess(t *testing.T) {
 	good := write(t, "hostname r\n")
 	weak := write(t, "crypto isakmp policy 1\n encr des\n authentication pre-share\n group 1\n!\ncrypto isakmp key k address 192.0.2.1\nntp server 192.0.2.5\n")
@@ -77,6 +83,11 @@ interface Ethernet0
  crypto map M
 `)
 	none := filepath.Join(t.TempDir(), "none")
+	cisco, err := os.ReadFile(ciscoFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	otherKey := write(t, strings.Replace(string(cisco), "example-key-change-me", "another-key", 1))
 	for _, x := range []struct {
 		args           []string
 		code           int
@@ -91,6 +102,12 @@ interface Ethernet0
 		{[]string{"check", none}, 1, "", "qmidle: cannot read " + none + ": no such file or directory\n"},
 		{[]string{"check"}, 2, "", "qmidle check: a file is needed\n  hint: `qmidle check --help`"},
 		{[]string{"check", "--help"}, 0, "usage: qmidle check FILE", ""},
+		{[]string{"check", "--json", good}, 2, "", "qmidle check: --json is for several files\n"},
+		{[]string{"check", gatewayFile, ciscoFile}, 0, "    begun by gateway or cisco: comes up; packets pass both ways\n", ""},
+		{[]string{"check", gatewayFile, otherKey}, 1, "does not come up: psk-mismatch\n", ""},
+		{[]string{"check", gatewayFile, none}, 2, "", "qmidle check: cannot read " + none + ": no such file or directory\n"},
+		{[]string{"check", gatewayFile, bad}, 2, "", "qmidle check: " + bad + " cannot be compared:\n" + bad + ":3:8: error: "},
+		{[]string{"check", gatewayFile, cannotRun}, 2, "", "access list 101, line 10: an ICMP type and `established` are not supported"},
 		{[]string{"check", "--color", good}, 2, "", "flag provided but not defined"},
 		{[]string{"run"}, 2, "", "qmidle run: -c FILE is needed\n"},
 		{[]string{"run", "-h"}, 0, "usage: qmidle run -c FILE", ""},
@@ -119,6 +136,60 @@ interface Ethernet0
 		if x.stdout == "" && stdout != "" || x.stderr == "" && stderr != "" {
 			t.Errorf("qmidle %q prints more: %q, %q", x.args, stdout, stderr)
 		}
+	}
+}
+
+// The members of the JSON that programs read.
+func TestComparisonAsJSON(t *testing.T) {
+	cisco, err := os.ReadFile(ciscoFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := write(t, strings.NewReplacer("example-key-change-me", "another-key", " set pfs group14\n", "").Replace(string(cisco)))
+	code, stdout, _ := call("check", gatewayFile, other, "--json")
+	var got struct {
+		OK    bool
+		Pairs []struct {
+			Gateways []string
+			Tunnels  []struct {
+				Protects string
+				Begun    []struct {
+					By      string
+					ComesUp bool `json:"comes_up"`
+					Tried   bool
+					Cause   string
+				}
+			}
+			Findings []struct {
+				Kind, Cause string
+				Stops       []string `json:"stops_begun_by"`
+				Lines       []struct {
+					File string
+					Line int
+					Text string
+				}
+				Fix []struct{ Commands []string }
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil {
+		t.Fatalf("%v in %s", err, stdout)
+	}
+	if code != 1 || got.OK || len(got.Pairs) != 1 || len(got.Pairs[0].Tunnels) != 1 || len(got.Pairs[0].Findings) != 2 {
+		t.Fatalf("status %d, %+v", code, got)
+	}
+	p := got.Pairs[0]
+	if way := p.Tunnels[0].Begun; len(way) != 2 || way[0].By != "gateway" || way[0].ComesUp || !way[0].Tried || way[0].Cause != "psk-mismatch" {
+		t.Errorf("begun: %+v", way)
+	}
+	for i, want := range []string{"psk-mismatch", "pfs-mismatch"} {
+		f := p.Findings[i]
+		if f.Kind != "mismatch" || f.Cause != want || len(f.Lines) != 2 || f.Lines[0].File != gatewayFile || f.Lines[0].Line == 0 || f.Lines[1].File != other || len(f.Fix) != 2 {
+			t.Errorf("finding: %+v, want %s", f, want)
+		}
+	}
+	if strings.Contains(stdout, "another-key") || strings.Contains(stdout, "example-key-change-me") {
+		t.Error("the JSON shows a key")
 	}
 }
 

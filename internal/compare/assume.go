@@ -26,7 +26,10 @@ func assume(all []*Gateway) error {
 		}
 	}
 	for _, g := range all {
-		g.findNAT(all, &fresh)
+		g.findNAT(all)
+	}
+	for _, g := range all {
+		g.findUnnamedNAT(all, &fresh)
 	}
 	for _, g := range all {
 		g.resolve(all)
@@ -144,24 +147,37 @@ func (g *Gateway) learn(i *config.Interface, all []*Gateway, fresh *netip.Addr) 
 
 var everywhere = netip.MustParsePrefix("0.0.0.0/0")
 
-// findNAT looks for a NAT in front: the gateway's address is private, and another
-// end names a public one for it, or has a public one itself.
-func (g *Gateway) findNAT(all []*Gateway, fresh *netip.Addr) {
-	var local netip.Addr
+// hidden is the gateway's address where that is private and nobody names it.
+func (g *Gateway) hidden(all []*Gateway) (local netip.Addr, ok bool) {
 	for _, i := range g.endpoints() {
 		if len(i.Addresses) > 0 && !local.IsValid() {
 			local = i.Addresses[0].Addr()
 		}
 	}
-	if !local.IsValid() || !private(local) || namedBy(all, g, local) {
+	return local, local.IsValid() && private(local) && !namedBy(all, g, local)
+}
+
+// findNAT looks for a NAT in front: the gateway's address is private, and another
+// end names a public one for it.
+func (g *Gateway) findNAT(all []*Gateway) {
+	local, ok := g.hidden(all)
+	if !ok {
 		return
 	}
 	for _, a := range g.strangers(all) {
 		if !private(a) {
 			g.NAT = a
-			g.suppose([]Quote{g.addressQuote(local)}, "a NAT stands before %s and gives it %s, which another end names as its peer", g.Name, a)
+			g.suppose([]Quote{g.addressQuote(local)}, "A NAT stands before %s and gives it %s, which another end names as its peer", g.Name, a)
 			return
 		}
+	}
+}
+
+// findUnnamedNAT looks for one before a gateway whose peer has a public address.
+func (g *Gateway) findUnnamedNAT(all []*Gateway, fresh *netip.Addr) {
+	local, ok := g.hidden(all)
+	if !ok || g.NAT.IsValid() {
+		return
 	}
 	public := false
 	g.statics(func(_ *config.CryptoMapEntry, peer netip.Addr) {
@@ -169,7 +185,7 @@ func (g *Gateway) findNAT(all []*Gateway, fresh *netip.Addr) {
 	})
 	if public {
 		g.NAT, *fresh = *fresh, fresh.Next()
-		g.suppose([]Quote{g.addressQuote(local)}, "a NAT stands before %s, whose address is private while its peer's is not, and gives it %s", g.Name, g.NAT)
+		g.suppose([]Quote{g.addressQuote(local)}, "A NAT stands before %s, whose address is private while its peer's is not, and gives it %s", g.Name, g.NAT)
 	}
 }
 
@@ -215,8 +231,19 @@ func named(name string, g *Gateway, all []*Gateway) *Gateway {
 			return o
 		}
 	}
-	if len(all) == 2 {
+	var callers []*Gateway // that name g
+	for _, o := range all {
+		if o != g && slices.ContainsFunc(g.endpoints(), func(i *config.Interface) bool {
+			return slices.ContainsFunc(i.Addresses, func(a netip.Prefix) bool { return namedBy([]*Gateway{o}, g, g.seen(a.Addr())) })
+		}) {
+			callers = append(callers, o)
+		}
+	}
+	switch {
+	case len(all) == 2:
 		return all[1-slices.Index(all, g)]
+	case len(callers) == 1:
+		return callers[0]
 	}
 	return nil
 }
@@ -246,7 +273,7 @@ func (g *Gateway) hostNames() (all []string) {
 func (g *Gateway) unknownKeys(all []*Gateway) {
 	for _, u := range g.File.unsupported("an encrypted key") {
 		g.keysUnknown = true
-		g.suppose([]Quote{g.File.quote(u.Line, "")}, "the keys of %s are encrypted: they are not compared, and taken for equal", g.Name)
+		g.suppose([]Quote{g.File.quote(u.Line, "")}, "The keys of %s are encrypted: they are not compared, and taken for equal", g.Name)
 		break
 	}
 	if !g.keysUnknown {
@@ -296,7 +323,7 @@ func (g *Gateway) blankKeys() {
 		if strings.Trim(text, "*") == "" || strings.Trim(strings.ToLower(text), "x") == "" || strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">") {
 			g.keysUnknown = true
 			g.suppose([]Quote{g.File.quote(g.File.source.Key(config.DefaultKeyring, k), "")},
-				"a key of %s is blanked out: keys are not compared, and taken for equal", g.Name)
+				"A key of %s is blanked out: keys are not compared, and taken for equal", g.Name)
 			return
 		}
 	}

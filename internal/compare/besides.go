@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"qmidle/internal/config"
 	"qmidle/internal/diagnose"
@@ -43,7 +44,7 @@ func (p *Pair) unsupported(end int) {
 	g := p.Ends[end]
 	for _, u := range g.File.source.Unsupported {
 		if u.InUse {
-			p.note(Note{u.Feature + " is not supported yet", []Quote{g.File.quote(u.Line, "")}})
+			p.note(Note{"Not supported yet: " + u.Feature, []Quote{g.File.quote(u.Line, "")}})
 		}
 	}
 }
@@ -57,23 +58,54 @@ func (p *Pair) compareNAT(t *Tunnel, end int) {
 		return
 	}
 	for _, rule := range f.foreign.nat {
-		lines := []Quote{f.quote(rule.line, ""), t.lines[end].quote("")}
-		acl := g.cfg.AccessList(rule.list)
-		if acl == nil {
-			p.luck(diagnose.ACLOrNATExemption, lines, []*Tunnel{t},
-				"%s translates what the access list %s permits, which looks at the sender only: if that permits %s, packets for the tunnel are translated and miss the crypto map", g.Name, rule.list, t.lines[end].selector().LocalNet)
-			continue
+		lists := []string{rule.list}
+		if rule.routeMap != "" {
+			lists = f.foreign.maps[rule.routeMap]
 		}
-		x, permitted := decide(acl, w.Flow)
-		if !permitted {
-			continue
+		for _, name := range lists {
+			p.compareNATList(t, end, rule, name)
 		}
-		lines = append(lines, f.quote(f.source.ACL(acl.Name, x.Seq), ""))
-		s := t.lines[end].selector()
-		p.add(Finding{Cause: diagnose.ACLOrNATExemption, order: orderData, Lines: lines,
-			Summary: fmt.Sprintf("%s translates packets of %s before its crypto map sees them, so they miss it; the lab does no NAT", g.Name, traffic(s)),
-			Fix:     []Fix{{g.Name, "ahead of the line that permits", []string{"ip access-list extended " + acl.Name, fmt.Sprintf(" %d deny ip %s %s", max(1, x.Seq-1), network(s.LocalNet), network(s.RemoteNet))}}}}, t)
+		if len(lists) == 0 {
+			p.note(Note{fmt.Sprintf("What %s of %s translates is not compared", rule.routeMap, g.Name), []Quote{f.quote(rule.line, "")}})
+		}
 	}
+}
+
+// compareNATList looks whether an access list of a NAT has a tunnel's packets
+// translated.
+func (p *Pair) compareNATList(t *Tunnel, end int, rule natRule, name string) {
+	g := t.meeting.entries[end].gateway
+	f, w, s := g.File, t.Ways[end], t.lines[end].selector()
+	x := Finding{Cause: diagnose.ACLOrNATExemption, order: orderData, Beyond: begunBy(end), Lines: []Quote{f.quote(rule.line, ""), t.lines[end].quote("")},
+		Summary: fmt.Sprintf("%s translates packets of %s before its crypto map sees them, so they miss it; the lab does no NAT", g.Name, traffic(s))}
+	acl := g.cfg.AccessList(name)
+	switch {
+	case acl != nil:
+		by, permitted := decide(acl, w.Flow)
+		if !permitted {
+			return
+		}
+		x.Lines = append(x.Lines, f.quote(f.source.ACL(acl.Name, by.Seq), ""))
+		x.Fix = []Fix{{g.Name, "ahead of the line that permits", []string{"ip access-list extended " + acl.Name,
+			fmt.Sprintf(" %d deny ip %s %s", max(1, by.Seq-1), network(s.LocalNet), network(s.RemoteNet))}}}
+	case len(f.foreign.senders[name]) > 0:
+		by, matched := f.foreign.decideSender(name, w.Flow.Src)
+		if !matched || !by.permit {
+			return
+		}
+		x.Lines = append(x.Lines, f.quote(by.line, ""))
+		x.Summary += "; a standard access list cannot except them"
+		fix := Fix{g.Name, "", []string{"ip access-list extended NAT-TRAFFIC", fmt.Sprintf(" deny ip %s %s", network(s.LocalNet), network(s.RemoteNet)),
+			" permit ip " + network(s.LocalNet) + " any"}}
+		if rule.list != "" {
+			fix.Commands = append(fix.Commands, "no "+rule.line.Text, strings.Replace(rule.line.Text, " list "+name, " list NAT-TRAFFIC", 1))
+		}
+		x.Fix = []Fix{fix}
+	default:
+		p.note(Note{fmt.Sprintf("What the access list %s of %s has translated is not compared", name, g.Name), []Quote{f.quote(rule.line, "")}})
+		return
+	}
+	p.add(x, t)
 }
 
 // translates says whether the interface of an entry is outside of a NAT.
@@ -125,8 +157,19 @@ func (p *Pair) compareFilter(m *meeting, end int) {
 			continue
 		}
 		acl := g.cfg.AccessList(at.filterIn)
+		if rules := f.foreign.senders[at.filterIn]; acl == nil && len(rules) > 0 {
+			if by, ok := f.foreign.decideSender(at.filterIn, from); !ok || !by.permit {
+				lines := []Quote{f.quote(at.filterLine, ""), f.quote(rules[len(rules)-1].line, "denies what no line of it permits")}
+				if ok {
+					lines[1] = f.quote(by.line, "")
+				}
+				p.add(Finding{Cause: diagnose.LocalFirewall, order: orderRoute, Beyond: both, Lines: lines,
+					Summary: fmt.Sprintf("the access list %s on %s of %s drops all that comes from %s; the lab has no such filters", at.filterIn, name, g.Name, from)}, m.tunnels...)
+			}
+			continue
+		}
 		if acl == nil || slices.ContainsFunc(f.source.Unsupported, func(u config.Unsupported) bool { return u.Owner == at.filterIn }) {
-			p.note(Note{fmt.Sprintf("what the access list %s drops on %s of %s is not compared", at.filterIn, name, g.Name), []Quote{f.quote(at.filterLine, "")}})
+			p.note(Note{fmt.Sprintf("What the access list %s drops on %s of %s is not compared", at.filterIn, name, g.Name), []Quote{f.quote(at.filterLine, "")}})
 			continue
 		}
 		for _, x := range needed(from, e.conn.Local, p.Ends[0].NAT.IsValid() || p.Ends[1].NAT.IsValid()) {
@@ -140,7 +183,7 @@ func (p *Pair) compareFilter(m *meeting, end int) {
 			} else {
 				lines = append(lines, f.quote(f.source.ACL(acl.Name, -1), "denies what no line of it permits"))
 			}
-			p.add(Finding{Cause: diagnose.LocalFirewall, order: orderRoute, Lines: lines,
+			p.add(Finding{Cause: diagnose.LocalFirewall, order: orderRoute, Beyond: both, Lines: lines,
 				Summary: fmt.Sprintf("the access list %s on %s of %s drops %s from %s; the lab has no such filters", acl.Name, name, g.Name, x.what, from),
 				Fix:     []Fix{{g.Name, "ahead of the line that denies", []string{"ip access-list extended " + acl.Name, x.permit}}}}, m.tunnels...)
 		}

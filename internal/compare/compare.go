@@ -92,6 +92,9 @@ func (c *Comparison) OK() bool {
 
 // good says whether a tunnel comes up and passes packets both ways.
 func (w *Way) good() bool {
+	if w.Beyond != "" {
+		return false
+	}
 	if w.Outcome != nil {
 		return w.Outcome.Up && w.Outcome.Passes && w.Outcome.Returns && w.Known
 	}

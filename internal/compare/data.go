@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"qmidle/internal/diagnose"
 	"qmidle/internal/ipsec"
@@ -40,21 +41,40 @@ func (p *Pair) strayed(t *Tunnel, end int, flow ipsec.Flow) {
 	e, g := l.entry, l.entry.gateway
 	to := l.selector().RemoteNet
 	name, ok := g.routeTo(flow.Dst)
-	var summary string
-	switch {
-	case g.holds(flow.Dst) != nil:
-		summary = fmt.Sprintf("%s has %s, which its crypto map takes for the other end's network, itself", g.Name, flow.Dst)
-	case !ok:
-		summary = fmt.Sprintf("%s has no route to %s, so no packet reaches its crypto map", g.Name, to)
-	default:
-		summary = fmt.Sprintf("%s sends packets to %s by %s, and its crypto map is on %s", g.Name, to, name, list(e.interfaces()))
+	x := Finding{Cause: diagnose.RoutingMissing, Stops: begunBy(end), order: orderData,
+		Lines: append([]Quote{l.quote("")}, g.leading(flow.Dst)...)}
+	if own := g.ownNetwork(flow.Dst); own != "" {
+		x.Cause, x.Summary = diagnose.ACLOrNATExemption, own
+	} else {
+		x.Summary, x.Fix = g.astray(e, to, name, ok), g.routeFix(e, flow.Dst, to, t, end)
 	}
-	x := Finding{Cause: diagnose.RoutingMissing, Summary: summary, Stops: begunBy(end), order: orderData,
-		Lines: append([]Quote{l.quote("")}, g.leading(flow.Dst)...), Fix: []Fix{g.routeFix(e, to, t, end)}}
 	if other := t.lines[1-end]; other != nil {
 		x.Lines = append(x.Lines, other.quote(""))
 	}
 	p.add(x, t)
+}
+
+// astray tells where packets go that should meet an entry's crypto map.
+func (g *Gateway) astray(e *entry, to ipsec.Range, name string, routed bool) string {
+	if !routed {
+		return fmt.Sprintf("%s has no route to %s, so that packets for there do not reach its crypto map", g.Name, to)
+	}
+	return fmt.Sprintf("%s sends packets to %s by %s, and its crypto map is on %s", g.Name, to, name, list(e.interfaces()))
+}
+
+// ownNetwork tells where an address that should be behind the other end is on one
+// of the gateway's own links; "" where it is not.
+func (g *Gateway) ownNetwork(a netip.Addr) string {
+	r, ok := best(g.routes, a)
+	if !ok || r.nextHop.IsValid() {
+		return ""
+	}
+	for _, i := range g.cfg.Interfaces {
+		if slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Masked() == r.prefix && i.Name == r.name }) {
+			return fmt.Sprintf("%s has %s on %s itself, and its crypto map takes that for the other end's network", g.Name, r.prefix, i.Name)
+		}
+	}
+	return ""
 }
 
 // leading quotes the route that a packet takes.
@@ -93,13 +113,11 @@ func (p *Pair) compareReturn(t *Tunnel, end int) {
 		x.Lines = append(x.Lines, back.quote("", ""))
 	}
 	x.Lines = append(append(x.Lines, g.leading(answer.Dst)...), l.quote(""))
-	switch {
-	case !routed:
-		x.Summary = fmt.Sprintf("%s has no route back to %s", g.Name, from)
-		x.Fix = []Fix{g.routeFix(back, from, t, 1-end)}
-	case !slices.Contains(back.conn.Interfaces(), name):
-		x.Summary = fmt.Sprintf("%s sends answers to %s by %s, and its crypto map is on %s", g.Name, from, name, list(back.conn.Interfaces()))
-		x.Fix = []Fix{g.routeFix(back, from, t, 1-end)}
+	switch own := g.ownNetwork(answer.Dst); {
+	case own != "" && (g.holds(answer.Dst) != nil || !slices.Contains(back.conn.Interfaces(), name)):
+		x.Cause, x.Summary = diagnose.ACLOrNATExemption, own
+	case !routed || !slices.Contains(back.conn.Interfaces(), name):
+		x.Summary, x.Fix = g.astray(back, from, name, routed), g.routeFix(back, answer.Dst, from, t, 1-end)
 	default:
 		taker, taken := g.taker(name, back, answer)
 		switch {
@@ -145,17 +163,38 @@ func reverseRoutesFor(e *entry, peer netip.Addr, l *line) (all []route) {
 	return all
 }
 
-// routeFix routes a network of the other end by the interface with the crypto map.
-func (g *Gateway) routeFix(e *entry, r ipsec.Range, t *Tunnel, end int) Fix {
-	hop := "HOP"
-	if t.meeting != nil {
-		peer := t.meeting.seen(1 - end)
-		if i := g.holds(e.conn.Local); i != nil && slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Contains(peer) }) {
-			hop = peer.String()
+// routeFix makes packets to a network leave by the interface with the crypto map:
+// the route that leads them elsewhere goes, and there is another where none of
+// the others does.
+func (g *Gateway) routeFix(e *entry, dst netip.Addr, r ipsec.Range, t *Tunnel, end int) []Fix {
+	var commands []string
+	left := g.routes
+	if wrong, ok := best(g.routes, dst); ok {
+		for _, x := range g.cfg.Routes {
+			if x.Prefix == wrong.prefix && x.NextHop == wrong.nextHop && x.Interface == wrong.name {
+				commands = append(commands, "no "+x.String())
+				left = slices.DeleteFunc(slices.Clone(left), func(o route) bool { return o == wrong })
+			}
 		}
 	}
-	p := r.Prefixes()[0]
-	return Fix{g.Name, "", []string{"ip route " + p.Addr().String() + " " + dotted(maskOf(p)) + " " + hop}}
+	without := &Gateway{cfg: g.cfg, routes: left}
+	if name, ok := without.routeTo(dst); !ok || !slices.Contains(e.interfaces(), name) {
+		p := r.Prefixes()[0]
+		commands = append(commands, "ip route "+p.Addr().String()+" "+dotted(maskOf(p))+" "+g.nextHop(e, t, end))
+	}
+	return []Fix{{g.Name, "", commands}}
+}
+
+// nextHop is the other end where it is on the link, else a name for the provider's
+// router.
+func (g *Gateway) nextHop(e *entry, t *Tunnel, end int) string {
+	if i := g.holds(e.conn.Local); i != nil && t.meeting != nil {
+		peer := t.meeting.seen(1 - end)
+		if slices.ContainsFunc(i.Addresses, func(p netip.Prefix) bool { return p.Contains(peer) }) {
+			return peer.String()
+		}
+	}
+	return "HOP"
 }
 
 // policyQuote is the line of an access list that an entry of the policy is.
@@ -181,7 +220,25 @@ func (p *Pair) shadowed(t *Tunnel, end int) {
 		lines = append(lines, other.quote(""))
 	}
 	p.add(Finding{Cause: diagnose.ACLOrNATExemption, Stops: begunBy(end), order: orderProxy, Lines: lines[:min(len(lines), maxQuotes)],
+		Fix:     g.unshadow(l, earlier),
 		Summary: fmt.Sprintf("no packet of %s comes to this line of %s: lines before it take all that it permits", g.Name, e.name())}, t)
+}
+
+// unshadow has the entries before pass over what a line permits: a deny in a
+// crypto access list leaves the packet to the next entry.
+func (g *Gateway) unshadow(l *line, earlier []ipsec.PolicyEntry) (all []Fix) {
+	for _, x := range earlier {
+		for _, e := range g.entries {
+			if !x.Permit || e.tag() != x.Tag || e == l.entry || e.written.AccessList == nil || int(x.Line) >= len(e.written.AccessList.Entries) {
+				continue
+			}
+			acl, s := e.written.AccessList, l.selector()
+			first := max(1, acl.Entries[0].Seq-1)
+			all = append(all, Fix{g.Name, e.name() + " leaves it to the next entry", append(aclCommands(acl.Name),
+				fmt.Sprintf(" %d%s", first, strings.Replace(aclLine(s), " permit", " deny", 1)))})
+		}
+	}
+	return all[:min(len(all), 1)]
 }
 
 // before are the lines of the map ahead of a line that share traffic with it.

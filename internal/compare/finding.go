@@ -32,6 +32,9 @@ type Finding struct {
 	Tunnels     []int // numbers of those that it is about, from 1; none: of no particular one
 	Lines       []Quote
 	Fix         []Fix
+	// Beyond says of which way the lab knows nothing of it: a router's own NAT or
+	// filter.
+	Beyond [2]bool
 
 	order int // where in the life of a tunnel it shows
 }
@@ -77,6 +80,9 @@ func (p *Pair) add(f Finding, tunnels ...*Tunnel) {
 		for way := range 2 {
 			t.stopped[way] = t.stopped[way] || f.Stops[way]
 			t.mute[way] = t.mute[way] || f.Mute[way]
+			if f.Beyond[way] && t.beyond[way] == "" {
+				t.beyond[way] = f.Cause
+			}
 			if f.Stops[way] || f.Mute[way] {
 				t.causes[way] = append(t.causes[way], f.Cause)
 			}
@@ -88,6 +94,7 @@ func (p *Pair) add(f Finding, tunnels ...*Tunnel) {
 			for way := range 2 {
 				old.Stops[way] = old.Stops[way] || f.Stops[way]
 				old.Mute[way] = old.Mute[way] || f.Mute[way]
+				old.Beyond[way] = old.Beyond[way] || f.Beyond[way]
 			}
 			old.Tunnels = unique(append(old.Tunnels, f.Tunnels...))
 			slices.Sort(old.Tunnels)

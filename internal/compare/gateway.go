@@ -201,6 +201,11 @@ func (g *Gateway) addEntry(m *config.CryptoMap, holder, written *config.CryptoMa
 	for _, c := range g.plan.Connections {
 		if c.Map == m.Name && entryOf(g.cfg, c) == written && c.Seq == holder.Seq {
 			used = true
+			if !c.Local.IsValid() { // it negotiates nothing
+				unused := *c
+				unused.Tag = 0
+				c = &unused
+			}
 			g.entries = append(g.entries, &entry{g, m, holder, written, c})
 		}
 	}

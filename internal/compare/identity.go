@@ -213,7 +213,7 @@ func (p *Pair) compareProfileKey(m *meeting, who, begins int, profile *ike.Profi
 	}
 	g := p.Ends[who]
 	f := Finding{Cause: diagnose.IdentityMismatch, Stops: begunBy(begins), order: orderIdentity,
-		Summary: fmt.Sprintf("the identity of %s leads %s to profile %s, whose keyrings have not the key that proves it", p.Ends[1-who].Name, g.Name, profile.Name),
+		Summary: fmt.Sprintf("the identity of %s leads %s to profile %s, whose keyrings do not have the key that proves it", p.Ends[1-who].Name, g.Name, profile.Name),
 		Lines: []Quote{g.File.quote(g.File.source.Profile(profile.Name), ""), g.File.quote(g.File.source.Key(used.ring, used.key), ""),
 			p.identityQuote(m, 1-who, nil)},
 		Fix: []Fix{{g.Name, "", []string{"crypto isakmp profile " + profile.Name, "   keyring " + used.ring}}}}
@@ -259,6 +259,14 @@ func (p *Pair) identityRefused(m *meeting, who, begins int, want, found *ike.Pro
 	}
 	f.Lines = append(f.Lines, p.identityQuote(m, 1-who, under))
 	f.Fix = []Fix{{g.Name, "", []string{"crypto isakmp profile " + want.Name, "   match identity " + matchWords(id)}}}
+	address := policy.AddressIdentity(m.entries[1-who].conn.Local)
+	if _, ok := want.Matches(m.entries[who].conn.Local, address); ok && id != address {
+		commands := []string{"crypto isakmp identity address"}
+		if under != nil && under.Identity != nil {
+			commands = []string{"crypto isakmp profile " + under.Name, "   self-identity address"}
+		}
+		f.Fix = append(f.Fix, Fix{other.Name, "", commands})
+	}
 	for _, t := range m.tunnels {
 		if who != begins && t.Ways[begins] != nil {
 			if _, ok := p.answer(t, begins); ok {

@@ -41,6 +41,7 @@ type (
 		Known     bool            `json:"known"`
 		Predicted bool            `json:"predicted"`
 		Cause     diagnose.Cause  `json:"cause,omitempty"`
+		Beyond    diagnose.Cause  `json:"beyond_the_lab,omitempty"`
 		Phase1    *phase1JSON     `json:"phase1,omitempty"`
 		Phase2    *phase2JSON     `json:"phase2,omitempty"`
 		Lab       json.RawMessage `json:"lab,omitempty"`
@@ -135,14 +136,16 @@ func (p *Pair) json() (j pairJSON, err error) {
 }
 
 func (w *Way) json() (j wayJSON, err error) {
-	j = wayJSON{By: w.From.Name, ComesUp: w.Up, Passes: w.Passes, Known: w.Known, Predicted: w.Up, Cause: w.Cause}
+	j = wayJSON{By: w.From.Name, ComesUp: w.Up, Passes: w.Passes, Known: w.Known, Predicted: w.Up, Cause: w.Cause, Beyond: w.Beyond}
 	o := w.Outcome
 	if o == nil {
 		return j, nil
 	}
 	j.Tried, j.ComesUp, j.Passes = true, o.Up, o.Passes && o.Returns
 	if !o.Up {
-		j.Lab, err = json.Marshal(o.Diagnosis)
+		if w.Cause == "" {
+			j.Lab, err = json.Marshal(o.Diagnosis)
+		}
 		return j, err
 	}
 	j.Phase1 = &phase1JSON{config.EncryptionName(o.Phase1.Encryption, o.Phase1.KeyBits), config.HashName(o.Phase1.Hash), int(o.Phase1.Group),

@@ -56,8 +56,8 @@ const (
 	unrelated  relation = iota
 	halfway             // one of the networks is the same
 	copied              // it is the same line, not its mirror
-	otherPorts          // same networks, other protocol or ports
 	overlaps            // they share some traffic
+	otherPorts          // same networks, other protocol or ports
 	wider               // it covers the other end's
 	narrower            // it is within the other end's
 	mirror
@@ -73,10 +73,10 @@ func relate(a, b *line) relation {
 		return narrower
 	case policy.Contains(a.acl.Local, b.acl.Remote) && policy.Contains(a.acl.Remote, b.acl.Local):
 		return wider
-	case x.Overlaps(y):
-		return overlaps
 	case x.LocalNet == y.LocalNet && x.RemoteNet == y.RemoteNet:
 		return otherPorts
+	case x.Overlaps(y):
+		return overlaps
 	case policy.SameProxy(a.acl.Local, b.acl.Local) && policy.SameProxy(a.acl.Remote, b.acl.Remote):
 		return copied
 	case x.LocalNet == y.LocalNet || x.RemoteNet == y.RemoteNet:

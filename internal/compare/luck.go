@@ -186,10 +186,14 @@ func (p *Pair) luckOfAggressive(m *meeting, end int) {
 	for _, u := range g.File.unsupported("aggressive mode", "an ISAKMP peer") {
 		lines := []Quote{g.File.quote(u.Line, "")}
 		if !other.cfg.ISAKMP.AggressiveMode {
-			p.add(Finding{Cause: diagnose.AggressiveVsMain, Stops: begunBy(end), order: orderPolicy,
-				Lines:   append(lines, other.File.quote(other.File.source.AggressiveMode(), "")),
-				Summary: fmt.Sprintf("%s begins in aggressive mode, which %s refuses", g.Name, other.Name),
-				Fix:     []Fix{{other.Name, "", []string{"no crypto isakmp aggressive-mode disable"}}}})
+			p.add(Finding{Cause: diagnose.AggressiveVsMain, order: orderPolicy, Lines: append(lines, other.File.quote(other.File.source.AggressiveMode(), "")),
+				Summary: fmt.Sprintf("%s begins in aggressive mode, which %s refuses; the lab begins in main mode", g.Name, other.Name),
+				Fix:     []Fix{{g.Name, "", []string{"no " + u.Line.Text}}, {other.Name, "", []string{"no crypto isakmp aggressive-mode disable"}}}}, m.tunnels...)
+			for _, t := range m.tunnels {
+				if t.Ways[end] != nil {
+					t.Ways[end].Known = false
+				}
+			}
 			continue
 		}
 		p.luck(diagnose.AggressiveVsMain, lines, m.tunnels,

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 
@@ -32,6 +31,7 @@ type Tunnel struct {
 	lines         [2]*line
 	meeting       *meeting
 	stopped, mute [2]bool
+	beyond        [2]diagnose.Cause // what the lab knows nothing of
 	causes        [2][]diagnose.Cause
 }
 
@@ -46,8 +46,9 @@ type Way struct {
 	Up, Passes bool
 	// Known is false where something that is not compared may decide.
 	Known bool
-	// Cause is the first that stops it; "" for none.
-	Cause diagnose.Cause
+	// Cause is the first that stops it; "" for none. Beyond is one that the lab
+	// knows nothing of.
+	Cause, Beyond diagnose.Cause
 	// Outcome is what the lab saw; nil where it was not tried.
 	Outcome *Outcome
 }
@@ -60,7 +61,7 @@ type Outcome struct {
 	Transform           policy.TransformSet
 	PFS                 isakmp.Group
 	Lives               policy.Lives
-	Diagnosis           diagnose.Report // of what both ends saw, where it did not come up
+	Diagnosis           diagnose.Report // of what both ends saw, where nothing else tells why it did not come up
 }
 
 // meeting is an entry of each end that are meant for each other.
@@ -114,7 +115,7 @@ func (p *Pair) finish() {
 			if w == nil {
 				continue
 			}
-			w.Up = !t.stopped[i]
+			w.Up, w.Beyond = !t.stopped[i], t.beyond[i]
 			w.Passes = w.Up && !t.mute[i]
 			for _, f := range p.Findings {
 				if w.Cause == "" && (f.Stops[i] || f.Mute[i]) && slices.Contains(f.Tunnels, t.Number) && slices.Contains(t.causes[i], f.Cause) {
@@ -282,6 +283,9 @@ func (p *Pair) match(sides [2][]*entry) {
 			}
 			faced[l] = true
 			other, e := nearest(l, lines[1-end]), (*entry)(nil)
+			if other != nil && faced[other] && relate(l, other) < overlaps {
+				other = nil // it has its mirror
+			}
 			if other != nil {
 				e = other.entry
 				if !faced[other] && nearest(other, lines[end]) == l {
@@ -298,6 +302,7 @@ func (p *Pair) match(sides [2][]*entry) {
 			}
 			t := p.tunnel(ordered(end, l, other), ordered(end, l.entry, e))
 			t.Ways[1-end] = nil // it is another tunnel's
+			t.show()
 		}
 	}
 	if len(p.Tunnels) == 0 {
@@ -404,11 +409,18 @@ func (p *Pair) tunnel(lines [2]*line, entries [2]*entry) *Tunnel {
 			t.Ways[end] = &Way{From: p.Ends[end], To: p.Ends[1-end], Tag: e.conn.Tag, Line: l.index, Known: true}
 		}
 	}
-	shown := cmp.Or(lines[0], lines[1]).selector()
-	if lines[0] == nil {
-		shown = flip(shown)
-	}
-	t.Protect = traffic(shown)
+	t.show()
 	p.Tunnels = append(p.Tunnels, t)
 	return t
+}
+
+// show says what a tunnel is for, seen from the first end: what that asks for,
+// else what the second does.
+func (t *Tunnel) show() {
+	switch {
+	case t.lines[0] == nil || t.Ways[0] == nil && t.lines[1] != nil:
+		t.Protect = traffic(flip(t.lines[1].selector()))
+	default:
+		t.Protect = traffic(t.lines[0].selector())
+	}
 }

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"qmidle/internal/config"
 	"qmidle/internal/diagnose"
@@ -152,18 +153,18 @@ func (p *Pair) policiesDiffer(m *meeting) {
 	a, b := nearestPolicies(p.Ends[0].plan.Policies, p.Ends[1].plan.Policies)
 	nearest := agreement{[2]policy.IKE{a, b}}
 	parts := differing(a, b)
-	var words []string
+	var words [2][]string
 	f.Lines = nil
 	for _, part := range parts {
-		words = append(words, fmt.Sprintf("%s is %s at %s and %s at %s", part, policyWord(a, part), p.Ends[0].Name, policyWord(b, part), p.Ends[1].Name))
+		words[0], words[1] = append(words[0], policyWord(a, part)), append(words[1], policyWord(b, part))
 		f.Lines = append(f.Lines, p.policyQuotes(part, nearest)...)
 	}
 	if len(parts) == 0 { // alike, and neither is for pre-shared keys
 		p.otherAuth(m, nearest)
 		return
 	}
-	f.Summary = fmt.Sprintf("no policy of one end is one of the other's; of policy %d of %s and policy %d of %s, which are nearest, %s",
-		a.Priority, p.Ends[0].Name, b.Priority, p.Ends[1].Name, list(words))
+	f.Summary = fmt.Sprintf("no policy of one end is one of the other's; of the two that are nearest, policy %d of %s has %s, and policy %d of %s has %s",
+		a.Priority, p.Ends[0].Name, list(words[0]), b.Priority, p.Ends[1].Name, list(words[1]))
 	f.Fix = []Fix{p.policyFix(0, a, b, parts), p.policyFix(1, b, a, parts)}
 	p.add(f, m.tunnels...)
 	if a.Lifetime != b.Lifetime {
@@ -172,12 +173,12 @@ func (p *Pair) policiesDiffer(m *meeting) {
 }
 
 // policyFix makes a policy as the other end's.
-func (p *Pair) policyFix(end int, own, other policy.IKE, parts []string) Fix {
+func (p *Pair) policyFix(end int, own, other policy.IKE, parts []string, why ...string) Fix {
 	commands := []string{"crypto isakmp policy " + itoa(int(own.Priority))}
 	for _, part := range parts {
 		commands = append(commands, " "+policyWord(other, part))
 	}
-	return Fix{p.Ends[end].Name, "", commands}
+	return Fix{p.Ends[end].Name, strings.Join(why, ""), commands}
 }
 
 func policyLines(list []policy.IKE) (lines []string) {
@@ -210,18 +211,12 @@ func nearestPolicies(as, bs []policy.IKE) (a, b policy.IKE) {
 // otherAuth tells of policies that are alike, and for another authentication than
 // by pre-shared keys.
 func (p *Pair) otherAuth(m *meeting, a agreement) {
-	p.note(Note{"both ends could agree on authentication by " + config.AuthName(a.own[0].Auth) + ", whose certificates and keys are not compared",
+	p.note(Note{"Both ends could agree on authentication by " + config.AuthName(a.own[0].Auth) + ", whose certificates and keys are not compared",
 		p.policyQuotes("authentication", a)})
 	p.add(Finding{Cause: diagnose.Phase1PolicyMismatch, Stops: both, order: orderPolicy, Lines: p.policyQuotes("authentication", a),
 		Summary: "no policy that both ends have is for pre-shared keys",
-		Fix:     []Fix{p.policyFix(0, a.own[0], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:]), p.policyFix(1, a.own[1], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:])}}, m.tunnels...)
-	for _, t := range m.tunnels {
-		for _, w := range t.Ways {
-			if w != nil {
-				w.Known = false
-			}
-		}
-	}
+		Fix:     []Fix{p.policyFix(0, a.own[0], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:], "at both ends"), p.policyFix(1, a.own[1], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:], "at both ends")}}, m.tunnels...)
+	p.unknown(m)
 }
 
 // lifeDiffers tells of the lifetimes of an ISAKMP SA.

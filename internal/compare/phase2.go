@@ -5,6 +5,7 @@ import (
 
 	"qmidle/internal/diagnose"
 	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
@@ -87,7 +88,11 @@ func (p *Pair) compareProxies(t *Tunnel) {
 	default:
 		f.Summary = fmt.Sprintf("the access lists do not mirror each other: %s has %s and %s has %s; %s",
 			names[0], traffic(a.selector()), names[1], traffic(b.selector()), relationWords(relate(a, b), names))
-		f.Fix = append(p.mirrorFixes(t, 0), p.mirrorFixes(t, 1)...)
+		for end := range 2 {
+			if relate(a, b) != copied || !t.lines[1-end].fromHere() {
+				f.Fix = append(f.Fix, p.mirrorFixes(t, end)...)
+			}
+		}
 	}
 	p.add(f, t)
 }
@@ -128,10 +133,15 @@ func (p *Pair) mirrorFixes(t *Tunnel, end int) []Fix {
 		return nil
 	}
 	commands := aclCommands(e.written.ACL)
-	if other := t.lines[1-end]; other != nil {
+	if other := t.lines[1-end]; other != nil && t.Ways[0] != nil && t.Ways[1] != nil { // it is no other tunnel's
 		commands = append(commands, " no"+aclLine(other.selector()))
 	}
 	return []Fix{{p.Ends[1-end].Name, "the mirror of " + p.Ends[end].Name + "'s line", append(commands, aclLine(flip(l.selector())))}}
+}
+
+// fromHere says whether a line has a network of its own end first.
+func (l *line) fromHere() bool {
+	return len(within(interfaceAddresses(l.entry.gateway), l.selector().LocalNet)) > 0
 }
 
 func aclCommands(name string) []string { return []string{"ip access-list extended " + name} }
@@ -154,12 +164,14 @@ func (p *Pair) denied(t *Tunnel, stops [2]bool) {
 		}
 		e := t.meeting.entries[1-end]
 		lines := []Quote{t.lines[end].quote(""), t.lines[1-end].quote("")}
+		fix := aclCommands(e.written.ACL)
 		for i, x := range e.conn.ACL {
 			if i < t.lines[1-end].index && !x.Permit && policy.Contains(x.Local, t.lines[end].acl.Remote) && policy.Contains(x.Remote, t.lines[end].acl.Local) {
 				lines = append(lines, e.gateway.File.quote(e.gateway.File.source.ACL(e.written.ACL, e.written.AccessList.Entries[i].Seq), "takes it first"))
+				fix = append(fix, " no "+e.written.AccessList.Entries[i].String())
 			}
 		}
-		p.add(Finding{Cause: diagnose.ProxyIdentityMismatch, Stops: begunBy(end), order: orderProxy, Lines: lines,
+		p.add(Finding{Cause: diagnose.ProxyIdentityMismatch, Stops: begunBy(end), order: orderProxy, Lines: lines, Fix: []Fix{{e.gateway.Name, "", fix}},
 			Summary: fmt.Sprintf("%s denies in a line before it what its line for %s permits", p.Ends[1-end].Name, traffic(t.lines[1-end].selector()))}, t)
 	}
 }
@@ -175,6 +187,7 @@ func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 		for _, b := range entries[1].conn.TransformSets {
 			n := len(setParts(a, b))
 			if n == 0 && !(networks && a.Transport) {
+				p.compareMode(t, end, answers)
 				return
 			}
 			if n < nearest {
@@ -194,6 +207,10 @@ func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 	}
 	f.Summary = fmt.Sprintf("no transform set of one end is one of the other's; the nearest are %s (%s) at %s and %s (%s) at %s",
 		sets[0].Name, setWords(sets[0]), p.Ends[0].Name, sets[1].Name, setWords(sets[1]), p.Ends[1].Name)
+	modeOnly := len(setParts(sets[0], sets[1])) == 1 && sets[0].Transport != sets[1].Transport && !hosts(t.lines[end])
+	if modeOnly {
+		f.Summary += "; " + ciscoMode
+	}
 	for i := range 2 {
 		for _, part := range setParts(sets[0], sets[1]) {
 			if q := p.setQuote(entries[i], sets[i], part); len(f.Lines) == 0 || f.Lines[len(f.Lines)-1] != q {
@@ -201,9 +218,50 @@ func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 			}
 		}
 		f.Lines = append(f.Lines, entries[i].quote("set "+sets[i].Name, ""))
+		if modeOnly && !sets[i].Transport {
+			continue // tunnel mode is right
+		}
 		f.Fix = append(f.Fix, Fix{p.Ends[i].Name, "", setCommands(sets[i].Name, sets[1-i])})
 	}
 	p.add(f, t)
+}
+
+// ciscoMode is what Cisco's manual says of `mode transport`.
+const ciscoMode = "Cisco's routers take tunnel mode for networks, whatever is written"
+
+// compareMode looks for transport mode, on which the ends agree, for packets of
+// others than the two ends themselves: their addresses are lost in it.
+func (p *Pair) compareMode(t *Tunnel, end int, answers *entry) {
+	asks := t.meeting.entries[end]
+	set, ok := agreedSet(asks, answers)
+	s := t.lines[end].selector()
+	own := s.LocalNet == ipsec.HostRange(asks.conn.Local) && s.RemoteNet == ipsec.HostRange(answers.conn.Local)
+	if !ok || !set[0].Transport || own {
+		return
+	}
+	entries := ordered(end, asks, answers)
+	alike := ordered(end, set[0], set[1])
+	f := Finding{Cause: diagnose.Phase2TransformMismatch, Mute: begunBy(end), order: orderTransform,
+		Summary: fmt.Sprintf("transport mode is for packets of the two gateways themselves, and this tunnel is for %s; %s", t.Protect, ciscoMode)}
+	for i, e := range entries {
+		f.Lines = append(f.Lines, p.setQuote(e, alike[i], "mode"))
+		f.Fix = append(f.Fix, Fix{p.Ends[i].Name, "at both ends", []string{"crypto ipsec transform-set " + alike[i].Name + " " + transforms(alike[i]), " mode tunnel"}})
+	}
+	f.Lines = append(f.Lines, t.lines[end].quote(""))
+	p.add(f, t)
+}
+
+// agreedSet is the transform set of each end that they agree on when the first
+// begins.
+func agreedSet(asks, answers *entry) (sets [2]policy.TransformSet, ok bool) {
+	for _, a := range asks.conn.TransformSets {
+		for _, b := range answers.conn.TransformSets {
+			if len(setParts(a, b)) == 0 {
+				return [2]policy.TransformSet{a, b}, true
+			}
+		}
+	}
+	return sets, false
 }
 
 func hosts(l *line) bool {
@@ -263,7 +321,12 @@ func (p *Pair) comparePFS(t *Tunnel, end int, answers *entry) {
 			note = "no `set pfs`"
 		}
 		f.Lines = append(f.Lines, e.quote("pfs", note))
-		f.Fix = append(f.Fix, Fix{p.Ends[i].Name, "", e.commands(pfsCommand(entries[1-i].conn.PFS))})
+		fix := Fix{p.Ends[i].Name, "", e.commands(pfsCommand(entries[1-i].conn.PFS))}
+		if e.conn.PFS == isakmp.GroupNone { // rather on than off
+			f.Fix = append([]Fix{fix}, f.Fix...)
+		} else {
+			f.Fix = append(f.Fix, fix)
+		}
 	}
 	p.add(f, t)
 }

@@ -60,7 +60,7 @@ func (p *Pair) compareActive(m *meeting, end int) {
 			Lines: []Quote{f.quote(f.source.Enabled(), "")}, Fix: []Fix{{Gateway: g.Name, Commands: []string{"crypto isakmp enable"}}}}, m.tunnels...)
 	}
 	if lacks := e.lacks(); len(lacks) > 0 {
-		stop(fmt.Sprintf("%s of %s is not complete: it has no %s", e.name(), g.Name, list(lacks)), []Quote{e.quote("", "")}, e.commands(e.completion(p.Ends[1-end], m.seen(1-end))...)...)
+		stop(fmt.Sprintf("%s of %s is not complete: it has no %s", e.name(), g.Name, strings.Join(lacks, " and no ")), []Quote{e.quote("", "")}, e.commands(e.completion(p.Ends[1-end], m.seen(1-end))...)...)
 	}
 	var applied, up []*config.Interface
 	for _, i := range g.cfg.Interfaces {
@@ -91,6 +91,17 @@ func (p *Pair) compareActive(m *meeting, end int) {
 	if l := e.written.AccessList; l != nil && len(e.lines()) == 0 && !e.dynamic() {
 		p.addUnanswered(Finding{Cause: diagnose.ProxyIdentityMismatch, Summary: fmt.Sprintf("the access list %s of %s permits nothing", l.Name, g.Name),
 			Lines: []Quote{e.quote("list", "")}, order: orderProxy}, m, end)
+	}
+}
+
+// unknown notes that the lab cannot tell what becomes of a meeting's tunnels.
+func (p *Pair) unknown(m *meeting) {
+	for _, t := range m.tunnels {
+		for _, w := range t.Ways {
+			if w != nil {
+				w.Known = false
+			}
+		}
 	}
 }
 
@@ -171,6 +182,10 @@ func (p *Pair) comparePeer(m *meeting, end int) {
 		p.luckOfPeers(m, end, want)
 		return
 	}
+	if slices.ContainsFunc(e.written.Peers, func(x config.Peer) bool { return len(g.peerAddresses(x)) == 0 }) {
+		p.unknown(m) // noted: the name cannot be looked up
+		return
+	}
 	var shown, peers []string
 	lines := []Quote{}
 	for _, x := range e.written.Peers {
@@ -230,6 +245,13 @@ func (p *Pair) compareRoute(m *meeting, end int) {
 	e := m.entries[end]
 	g, peer := e.gateway, m.seen(1-end)
 	if !peer.IsValid() {
+		return
+	}
+	if peer == m.seen(end) {
+		other := m.entries[1-end]
+		p.add(Finding{Cause: diagnose.ConnectionNotMatched, Stops: both, order: orderPeer, Summary: fmt.Sprintf("both ends have the address %s", peer),
+			Lines: []Quote{m.entries[0].gateway.addressQuote(m.entries[0].conn.Local), m.entries[1].gateway.addressQuote(m.entries[1].conn.Local)},
+			Fix:   []Fix{{other.gateway.Name, "another address", []string{"interface INTERFACE", " ip address A.B.C.D MASK"}}}}, m.tunnels...)
 		return
 	}
 	if _, ok := g.routeTo(peer); ok {

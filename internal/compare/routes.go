@@ -24,7 +24,7 @@ const maxRecursion = 4
 func routesOf(c *config.Config, conns []*ike.Connection) []route {
 	var all, waiting []route
 	for _, i := range c.Interfaces {
-		if i.Shutdown {
+		if down(c, i) {
 			continue
 		}
 		for _, p := range i.Addresses {
@@ -32,7 +32,7 @@ func routesOf(c *config.Config, conns []*ike.Connection) []route {
 		}
 	}
 	for _, r := range c.Routes {
-		if i := c.Interface(r.Interface); i == nil || !i.Shutdown {
+		if i := c.Interface(r.Interface); i == nil || !down(c, i) {
 			waiting = append(waiting, route{r.Prefix, r.NextHop, r.Interface, r.Distance})
 		}
 	}
@@ -131,5 +131,15 @@ func best(routes []route, dst netip.Addr) (found route, ok bool) {
 // hasPort says whether an interface can carry packets.
 func (g *Gateway) hasPort(name string) bool {
 	i := g.cfg.Interface(name)
-	return i != nil && !i.Shutdown && len(i.Addresses) > 0
+	return i != nil && !down(g.cfg, i) && len(i.Addresses) > 0
+}
+
+// down says whether an interface carries nothing. Where all those that a crypto
+// map is on are shut down, that is one finding: its routes are looked at as if
+// they were up.
+func down(c *config.Config, i *config.Interface) bool {
+	if !i.Shutdown || i.CryptoMap == "" {
+		return i.Shutdown
+	}
+	return slices.ContainsFunc(c.Interfaces, func(o *config.Interface) bool { return o.CryptoMap == i.CryptoMap && !o.Shutdown })
 }

@@ -99,6 +99,9 @@ func (w *Way) verdict() string {
 	if !w.Known {
 		words += " (as far as it is compared)"
 	}
+	if w.Beyond != "" {
+		words += "; in the lab, which knows nothing of " + string(w.Beyond) + " below"
+	}
 	nat := ""
 	if o.NAT {
 		nat = ", in UDP"
@@ -182,10 +185,10 @@ func (p *Pair) about(f *Finding) string {
 		parts = append(parts, "Stops "+which+" begun "+by(f.Stops)+".")
 	}
 	if f.Mute != [2]bool{} {
-		parts = append(parts, "Answers do not come back by "+which+" begun "+by(f.Mute)+".")
+		parts = append(parts, "Packets do not pass both ways by "+which+" begun "+by(f.Mute)+".")
 	}
 	if len(parts) == 0 && which != "tunnels" {
-		parts = append(parts, "Of "+which+".")
+		parts = append(parts, "About "+which+".")
 	}
 	return strings.Join(parts, " ")
 }
@@ -252,7 +255,7 @@ func (c *Comparison) conclusion() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%s, %s; %s, %s, %s.", count(tunnels, "tunnel", "tunnels"), comesUp(good), count(mismatches, "mismatch", "mismatches"),
+	return fmt.Sprintf("%s: %s. %s, %s, %s.", count(tunnels, "tunnel", "tunnels"), comesUp(good), count(mismatches, "mismatch", "mismatches"),
 		count(lucky, "thing that works by luck", "things that work by luck"), count(len(c.Weak), "weak algorithm", "weak algorithms"))
 }
 

@@ -3,6 +3,7 @@ package lab
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/compare"
@@ -44,14 +45,14 @@ func Prove(c *compare.Comparison) error {
 
 // proveFrom tries what one end of a pair begins.
 func proveFrom(p *compare.Pair, end int, left *int) error {
-	var l *lab
+	var l *proofLab
 	for _, t := range p.Tunnels {
 		w := t.Ways[end]
 		if w == nil || w.Tag == 0 || !w.Flow.Src.IsValid() || *left == 0 {
 			continue
 		}
 		*left--
-		if l == nil {
+		if l == nil || l.host(w.From.Name).covers(w.Flow) {
 			var err error
 			if l, err = proof(p); err != nil {
 				return err
@@ -62,13 +63,22 @@ func proveFrom(p *compare.Pair, end int, left *int) error {
 	return nil
 }
 
+// covers says whether a pair of SAs is there that takes a flow: it would go by
+// that, and ask for nothing.
+func (h *host) covers(f ipsec.Flow) bool {
+	return slices.ContainsFunc(h.router.IPsecSAs(), func(x ike.IPsecSA) bool {
+		return policy.Selector(x.LocalProxy, x.RemoteProxy).Matches(f)
+	})
+}
+
 // proof is a lab of the two ends of a pair.
-func proof(p *compare.Pair) (*lab, error) {
+func proof(p *compare.Pair) (*proofLab, error) {
 	configs := make([]gatewayConfig, 0, 2)
 	for _, g := range p.Ends {
 		configs = append(configs, gatewayConfig{g.Name, g.Config})
 	}
-	l, err := newLab(configs, Options{Seed: 1, apart: true}, io.Discard)
+	seen := &arrivals{decrypted: make(map[arrival]bool)}
+	l, err := newWatchedLab(configs, Options{Seed: 1, apart: true}, seen, io.Discard)
 	if err != nil {
 		return nil, err
 	}
@@ -81,22 +91,49 @@ func proof(p *compare.Pair) (*lab, error) {
 			}
 		}
 	}
-	return l, nil
+	return &proofLab{l, seen}, nil
+}
+
+// proofLab is a lab that sees what arrives.
+type proofLab struct {
+	*lab
+	seen *arrivals
+}
+
+// arrivals are the packets that gateways got out of ESP.
+type arrivals struct {
+	blind
+	decrypted map[arrival]bool
+}
+
+type arrival struct {
+	gateway string
+	flow    ipsec.Flow
+}
+
+// Arrived implements Watcher.
+func (a *arrivals) Arrived(gateway string, packet []byte, clear bool) {
+	if flow, drop := ipsec.ParseFlow(packet); drop == ipsec.DropNone && !clear {
+		a.decrypted[arrival{gateway, flow}] = true
+	}
 }
 
 // prove sends a packet of a tunnel at one end, and its answer at the other.
-func (l *lab) prove(w *compare.Way) *compare.Outcome {
+func (l *proofLab) prove(w *compare.Way) *compare.Outcome {
 	from, to := l.host(w.From.Name), l.host(w.To.Name)
 	from.originate(packetOf(w.Flow))
 	key := lineKey{w.Tag, uint32(w.Line)}
 	l.run(proveTime, func() bool {
-		here, _ := pairFor(from, to, key)
-		return here != nil || from.plane.queues[key] == nil
+		return pairFor(from, to, key) != nil || from.plane.queues[key] == nil
 	})
 	l.run(proveFlight, never)
-	here, there := pairFor(from, to, key)
+	here := pairFor(from, to, key)
 	if here == nil {
-		return &compare.Outcome{Diagnosis: diagnose.Both(observe(from), observe(to))}
+		o := &compare.Outcome{}
+		if w.Cause == "" { // nothing is known yet of why
+			o.Diagnosis = diagnose.Both(observe(from), observe(to))
+		}
+		return o
 	}
 	o := &compare.Outcome{Up: true, NAT: policy.IsUDP(here.Suite.Encap), PFS: here.PFS, Lives: here.Lives, Transform: policy.TransformSet{
 		Cipher: here.Suite.Transform, KeyBits: here.Suite.KeyBits, Auth: here.Suite.Auth, Transport: policy.IsTransport(here.Suite.Encap)}}
@@ -105,25 +142,24 @@ func (l *lab) prove(w *compare.Way) *compare.Outcome {
 			o.Phase1 = x.Policy
 		}
 	}
-	o.Passes = decapsulated(to, there.InSPI) > 0
-	before := decapsulatedAll(from)
+	o.Passes = l.seen.decrypted[arrival{to.name, w.Flow}]
+	delete(l.seen.decrypted, arrival{from.name, w.Flow.Reverse()})
 	to.originate(packetOf(w.Flow.Reverse()))
 	l.run(proveFlight, never)
-	o.Returns = decapsulatedAll(from) > before
+	o.Returns = l.seen.decrypted[arrival{from.name, w.Flow.Reverse()}]
 	return o
 }
 
 // endpoint is the address that a NAT before a port translates: that of the crypto
 // map, which may be another interface's.
 func (h *host) endpoint(p *port) netip.Addr {
-	for _, c := range h.router.Connections() {
-		for _, name := range c.Interfaces() {
-			if name == p.name && c.Local.IsValid() {
-				return c.Local
-			}
+	at := p.addr
+	for _, c := range slices.Backward(h.router.Connections()) {
+		if c.Local.IsValid() && (at == p.addr || slices.Contains(c.Interfaces(), p.name)) {
+			at = c.Local
 		}
 	}
-	return p.addr
+	return at
 }
 
 // observe is what a gateway saw.
@@ -131,29 +167,20 @@ func observe(h *host) []diagnose.Observation {
 	return console.Observe(gateway{h.router, h}, netip.Addr{})
 }
 
-// pairFor is the pair of SAs of a line at the end that began it, and the same at
-// the other end; nil where they are not up at both.
-func pairFor(from, to *host, key lineKey) (here, there *ike.IPsecSA) {
+// pairFor is the pair of SAs of a line at the end that began it; nil where it is
+// not up at both ends.
+func pairFor(from, to *host, key lineKey) *ike.IPsecSA {
 	for _, x := range from.router.IPsecSAs() {
 		if x.Connection != key.tag || x.Line != int(key.line) || !x.OutboundReady {
 			continue
 		}
 		for _, y := range to.router.IPsecSAs() {
 			if y.InSPI == x.OutSPI && y.OutSPI == x.InSPI && y.OutboundReady {
-				return &x, &y
+				return &x
 			}
 		}
 	}
-	return nil, nil
-}
-
-func decapsulated(h *host, spi uint32) uint64 { return h.plane.Counters(spi, 0).DecapsPackets }
-
-func decapsulatedAll(h *host) (n uint64) {
-	for _, x := range h.router.IPsecSAs() {
-		n += decapsulated(h, x.InSPI)
-	}
-	return n
+	return nil
 }
 
 // packetOf makes a packet of a flow that nobody answers by himself.

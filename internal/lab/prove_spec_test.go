@@ -302,7 +302,7 @@ var changes = []change{
 		s.lines[0] = permit("gre", s.lans[0], o.lans[0])
 		return true
 	}, diagnose.ProxyIdentityMismatch, false, false, []string{"list"}},
-	{"copied list", func(_ *rand.Rand, s, o *side) bool { s.lines = append([]string{}, o.lines...); return true }, diagnose.ProxyIdentityMismatch, false, false, []string{"list"}},
+	{"copied list", func(_ *rand.Rand, s, o *side) bool { s.lines = append([]string{}, o.lines...); return true }, diagnose.ProxyIdentityMismatch, false, false, []string{"list", "route"}},
 	{"another line", func(_ *rand.Rand, s, o *side) bool {
 		s.lines = append(s.lines, permit("ip", s.lans[0], "10.78.0"))
 		return true

@@ -64,24 +64,17 @@ func TestComparisonPredictsTheLab(t *testing.T) {
 			c := compared(t, map[string]string{"left.cfg": a.text(), "right.cfg": b.text()})
 			p := c.Pairs[0]
 			problem := ""
+			for _, x := range disagreements(c) {
+				problem += x + "\n"
+			}
 			for _, x := range p.Tunnels {
 				for _, w := range x.Ways {
-					if w == nil {
-						continue
-					}
-					if w.Outcome == nil {
-						if w.Up {
-							problem += fmt.Sprintf("tunnel %d begun by %s was not tried\n", x.Number, w.From.Name)
-						}
-						continue
-					}
-					if w.Outcome.Up {
+					switch {
+					case w == nil || w.Outcome == nil:
+					case w.Outcome.Up:
 						ups++
-					} else {
+					default:
 						downs++
-					}
-					if w.Up != w.Outcome.Up || w.Passes != (w.Outcome.Passes && w.Outcome.Returns) {
-						problem += fmt.Sprintf("tunnel %d begun by %s: up %v, passes %v; the lab: %+v\n", x.Number, w.From.Name, w.Up, w.Passes, w.Outcome)
 					}
 				}
 			}
@@ -103,7 +96,9 @@ func TestComparisonPredictsTheLab(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d came up, %d did not", ups, downs)
+	if ups < generatedPairs/4 || downs < generatedPairs/4 {
+		t.Errorf("%d came up and %d did not: the pairs show little", ups, downs)
+	}
 }
 
 // nameIn says whether a finding names a change, with lines of both files.
