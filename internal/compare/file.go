@@ -69,6 +69,13 @@ func (f *File) quote(l config.Line, note string) Quote {
 	return Quote{File: f.Name, Line: l.Number, Text: l.Text, Note: note}
 }
 
+func quotes(f *File, list []config.Unsupported) (all []Quote) {
+	for _, u := range list {
+		all = append(all, f.quote(u.Line, ""))
+	}
+	return all[:min(len(all), maxQuotes)]
+}
+
 // none quotes what a file does not have.
 func (f *File) none(what string) Quote { return Quote{File: f.Name, Note: what} }
 

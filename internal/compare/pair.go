@@ -19,6 +19,8 @@ type Pair struct {
 
 	meetings []*meeting
 	alone    bool // nothing else was given
+
+	elsewhere bool // an end may have a tunnel that is not compared
 }
 
 // Tunnel is a line of an access list at one end with what faces it at the other.
@@ -85,7 +87,10 @@ func newPair(a, b *Gateway, all []*Gateway) *Pair {
 		for _, e := range sides[end] {
 			e.locate(other)
 		}
-		if len(sides[end]) == 0 {
+		if len(sides[end]) == 0 && len(g.notByMap()) > 0 {
+			p.note(Note{g.Name + " protects traffic without a crypto map for " + other.Name, quotes(g.File, g.notByMap())})
+			p.elsewhere = true
+		} else if len(sides[end]) == 0 {
 			p.add(Finding{Cause: noEntryCause(g), Stops: [2]bool{true, true}, order: orderActive,
 				Summary: "no crypto map entry of " + g.Name + " is for " + other.Name,
 				Lines:   p.noEntryLines(end, sides[1-end])})
@@ -136,6 +141,7 @@ func (p *Pair) lonely(sides [2][]*entry) {
 				}
 				t := p.tunnel(ordered(end, l, nil), ordered(end, e, nil))
 				t.stopped = [2]bool{true, true}
+				t.Ways[end].Known = !p.elsewhere
 				for i := range p.Findings {
 					p.Findings[i].Tunnels = append(p.Findings[i].Tunnels, t.Number)
 					t.causes[end] = append(t.causes[end], p.Findings[i].Cause)

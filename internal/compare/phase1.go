@@ -24,6 +24,10 @@ func (p *Pair) compare(m *meeting) {
 	for end := range 2 {
 		p.compareIdentities(m, end)
 	}
+	p.compareVersions(m)
+	for end := range 2 {
+		p.compareXauth(m, end)
+	}
 	p.luckOfMeeting(m)
 }
 

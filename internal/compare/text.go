@@ -38,7 +38,11 @@ func (c *Comparison) Text() string {
 func (p *Pair) write(b *strings.Builder) {
 	fmt.Fprintf(b, "%s (%s) and %s (%s)\n", p.Ends[0].Name, p.Ends[0].File.Name, p.Ends[1].Name, p.Ends[1].File.Name)
 	if len(p.Tunnels) == 0 {
-		b.WriteString("\n  There is no tunnel between them.\n")
+		words := "There is no tunnel between them."
+		if p.elsewhere {
+			words = "There is no tunnel between them that could be compared."
+		}
+		b.WriteString("\n  " + words + "\n")
 	}
 	for _, t := range p.Tunnels {
 		t.write(b)
