@@ -103,9 +103,9 @@ func readAll(names []string) (*compare.Comparison, error) {
 	var files []*compare.File
 	var wrong []error
 	for _, name := range names {
-		text, err := os.ReadFile(name)
+		text, err := readFile(name)
 		if err != nil {
-			wrong = append(wrong, fmt.Errorf("cannot read %s: %w", name, fileError(err)))
+			wrong = append(wrong, err)
 			continue
 		}
 		f, err := compare.Read(name, text)
@@ -147,17 +147,26 @@ func count(n int, one, many string) string {
 // load reads a configuration's file. The error is about the file; what is in
 // it, the diagnostics tell.
 func load(file string) (*config.Config, config.Diagnostics, error) {
+	text, err := readFile(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, diagnostics := config.Load(file, text)
+	return c, diagnostics, nil
+}
+
+// readFile reads no more than a configuration may have.
+func readFile(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
+		return nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
 	}
 	defer f.Close()
 	text, err := config.Read(f)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
+		return nil, fmt.Errorf("cannot read %s: %w", file, fileError(err))
 	}
-	c, diagnostics := config.Load(file, text)
-	return c, diagnostics, nil
+	return text, nil
 }
 
 // fileError is what the kernel said, without the name of the system call.

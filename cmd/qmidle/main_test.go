@@ -106,6 +106,7 @@ interface Ethernet0
 		{[]string{"check", gatewayFile, ciscoFile}, 0, "    begun by gateway or cisco: comes up; packets pass both ways\n", ""},
 		{[]string{"check", gatewayFile, otherKey}, 1, "does not come up: psk-mismatch\n", ""},
 		{[]string{"check", gatewayFile, none}, 2, "", "qmidle check: cannot read " + none + ": no such file or directory\n"},
+		{[]string{"check", gatewayFile, "/dev/zero"}, 2, "", "qmidle check: /dev/zero cannot be compared:\n"},
 		{[]string{"check", gatewayFile, bad}, 2, "", "qmidle check: " + bad + " cannot be compared:\n" + bad + ":3:8: error: "},
 		{[]string{"check", gatewayFile, cannotRun}, 2, "", "access list 101, line 10: an ICMP type and `established` are not supported"},
 		{[]string{"check", "--color", good}, 2, "", "flag provided but not defined"},
