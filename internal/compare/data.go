@@ -180,7 +180,7 @@ func (g *Gateway) routeFix(e *entry, dst netip.Addr, r ipsec.Range, t *Tunnel, e
 	without := &Gateway{cfg: g.cfg, routes: left}
 	if name, ok := without.routeTo(dst); !ok || !slices.Contains(e.interfaces(), name) {
 		p := r.Prefixes()[0]
-		commands = append(commands, "ip route "+p.Addr().String()+" "+dotted(maskOf(p))+" "+g.nextHop(e, t, end))
+		commands = append(commands, "ip route "+p.Addr().String()+" "+diagnose.Netmask(p)+" "+g.nextHop(e, t, end))
 	}
 	return []Fix{{g.Name, "", commands}}
 }

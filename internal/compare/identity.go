@@ -140,7 +140,7 @@ func (g *Gateway) replaceKey(k foundKey) []string {
 	case k.key.Hostname != "":
 		peer = "hostname " + k.key.Hostname
 	case k.key.Mask < 32:
-		peer += " " + dotted(maskOf(k.key.Prefix()))
+		peer += " " + diagnose.Netmask(k.key.Prefix())
 	}
 	if k.ring == config.DefaultKeyring {
 		return []string{"no crypto isakmp key OLD-KEY " + peer, "crypto isakmp key KEY " + peer}

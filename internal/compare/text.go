@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-)
 
-const textWidth = 78
+	"qmidle/internal/diagnose"
+)
 
 // Text is the comparison for people, in lines of up to 78 columns but for what is
 // quoted and typed.
@@ -25,13 +25,13 @@ func (c *Comparison) Text() string {
 		b.WriteString("\nWeak algorithms:\n")
 		for _, f := range c.Weak {
 			b.WriteByte('\n')
-			wrap(&b, "  ", sentence(f.Summary))
+			diagnose.Wrap(&b, "  ", sentence(f.Summary))
 			writeQuotes(&b, f.Lines)
 		}
 	}
 	c.writeNotes(&b)
 	b.WriteByte('\n')
-	wrap(&b, "", c.conclusion())
+	diagnose.Wrap(&b, "", c.conclusion())
 	return b.String()
 }
 
@@ -140,11 +140,11 @@ func (w *Way) down() string {
 
 func (p *Pair) writeFinding(b *strings.Builder, number int, f *Finding) {
 	var head strings.Builder
-	wrap(&head, "   ", fmt.Sprintf("%s: %s", f.Cause, sentence(f.Summary)))
+	diagnose.Wrap(&head, "   ", fmt.Sprintf("%s: %s", f.Cause, sentence(f.Summary)))
 	fmt.Fprintf(b, "%2d.%s", number, strings.TrimPrefix(head.String(), "  "))
 	writeQuotes(b, f.Lines)
 	if about := p.about(f); about != "" {
-		wrap(b, "    ", about)
+		diagnose.Wrap(b, "    ", about)
 	}
 	for i, x := range f.Fix {
 		title := "or at "
@@ -235,7 +235,7 @@ func (c *Comparison) writeNotes(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "\n%s\n\n", x.title)
 		for _, n := range x.notes {
-			wrap(b, "  ", sentence(n.Text))
+			diagnose.Wrap(b, "  ", sentence(n.Text))
 			writeQuotes(b, n.Lines)
 		}
 	}
@@ -288,32 +288,10 @@ func count(n int, one, many string) string {
 	return itoa(n) + " " + many
 }
 
-// sentence begins with a capital letter, where it begins with no name, and ends
-// with a full stop.
+// sentence ends with a full stop. It may begin with a name, which keeps its case.
 func sentence(s string) string {
 	if strings.HasSuffix(s, ".") {
 		return s
 	}
 	return s + "."
-}
-
-// wrap writes text in lines, each behind an indent.
-func wrap(b *strings.Builder, indent, text string) {
-	column := 0
-	for _, word := range strings.Fields(text) {
-		if column > 0 && column+1+len(word) > textWidth {
-			b.WriteByte('\n')
-			column = 0
-		}
-		if column == 0 {
-			b.WriteString(indent)
-			column = len(indent)
-		} else {
-			b.WriteByte(' ')
-			column++
-		}
-		b.WriteString(word)
-		column += len(word)
-	}
-	b.WriteByte('\n')
 }

@@ -5,9 +5,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"qmidle/internal/config"
+	"qmidle/internal/diagnose"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
@@ -17,14 +17,14 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // traffic is a selector for people: "10.1.0.0/16 - 10.2.0.0/16 tcp port 80".
 func traffic(s ipsec.Selector) string {
-	words := s.LocalNet.String() + portWords(s.Protocol, s.LocalPort) + " - " + s.RemoteNet.String() + portWords(s.Protocol, s.RemotePort)
+	words := s.LocalNet.String() + portWords(s.LocalPort) + " - " + s.RemoteNet.String() + portWords(s.RemotePort)
 	if s.Protocol != 0 {
 		words += " " + protocolWord(s.Protocol)
 	}
 	return words
 }
 
-func portWords(_ uint8, r ipsec.PortRange) string {
+func portWords(r ipsec.PortRange) string {
 	if r.Any() {
 		return ""
 	}
@@ -62,27 +62,7 @@ func portEq(r ipsec.PortRange) string {
 }
 
 // network is a range in the words of an access list; it is always one prefix.
-func network(r ipsec.Range) string {
-	p := r.Prefixes()[0]
-	switch {
-	case p.Bits() == 0:
-		return "any"
-	case p.IsSingleIP():
-		return "host " + p.Addr().String()
-	}
-	return p.Addr().String() + " " + dotted(^maskOf(p))
-}
-
-func maskOf(p netip.Prefix) uint32 {
-	if p.Bits() == 0 {
-		return 0
-	}
-	return ^uint32(0) << (32 - p.Bits())
-}
-
-func dotted(n uint32) string {
-	return fmt.Sprintf("%d.%d.%d.%d", n>>24, n>>16&255, n>>8&255, n&255)
-}
+func network(r ipsec.Range) string { return diagnose.ACLWords(r.Prefixes()[0]) }
 
 // suite is a phase 1 policy in one line.
 func suite(p policy.IKE) string {
@@ -120,8 +100,6 @@ func kilobytes(n uint32) string {
 	}
 	return itoa(int(n)) + " KB"
 }
-
-func inSeconds(d time.Duration) string { return strconv.Itoa(int(d / time.Second)) }
 
 // list joins words as a sentence does.
 func list(words []string) string {

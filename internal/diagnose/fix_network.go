@@ -25,7 +25,7 @@ func fixACL(x *fixer) {
 	}
 	x.say(Here, AnySystem, "leave the traffic out of NAT, on this host",
 		fmt.Sprintf("nft insert rule ip nat POSTROUTING ip saddr %s ip daddr %s accept", local, remote))
-	x.everywhere([]string{"ip access-list extended NAT", fmt.Sprintf(" deny ip %s %s", aclWords(remote), aclWords(local)), " permit ip " + aclWords(remote) + " any"},
+	x.everywhere([]string{"ip access-list extended NAT", fmt.Sprintf(" deny ip %s %s", ACLWords(remote), ACLWords(local)), " permit ip " + ACLWords(remote) + " any"},
 		[]string{"nat (inside,outside) source static OWN OWN destination static FAR FAR no-proxy-arp route-lookup"}, nil, nil)
 }
 
@@ -42,7 +42,7 @@ func fixRoute(x *fixer) {
 		return
 	}
 	if x.f.weight == seen {
-		to, mask := remote.Addr().String(), netmask(remote)
+		to, mask := remote.Addr().String(), Netmask(remote)
 		if toPeer(x.o) {
 			to, mask = x.peer, "255.255.255.255"
 		}
@@ -50,8 +50,8 @@ func fixRoute(x *fixer) {
 		return
 	}
 	x.ios("see whether packets are led to the tunnel", "show ip route")
-	x.everywhere([]string{fmt.Sprintf("ip route %s %s NEXT-HOP", local.Addr(), netmask(local))},
-		[]string{fmt.Sprintf("route outside %s %s NEXT-HOP", local.Addr(), netmask(local))}, nil, nil)
+	x.everywhere([]string{fmt.Sprintf("ip route %s %s NEXT-HOP", local.Addr(), Netmask(local))},
+		[]string{fmt.Sprintf("route outside %s %s NEXT-HOP", local.Addr(), Netmask(local))}, nil, nil)
 }
 
 // passing are the rules that let a kind of packet pass on the way.

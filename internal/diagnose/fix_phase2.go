@@ -97,7 +97,7 @@ func fixPFS(x *fixer) {
 func fixProxies(x *fixer) {
 	if local, remote, ok := sides(x.o.Pair); ok && x.f.weight == seen {
 		x.ios("what the peer asks for", "ip access-list extended LIST",
-			fmt.Sprintf(" permit %s %s %s", protocolOf(x.o.Pair), aclWords(local), aclWords(remote)))
+			fmt.Sprintf(" permit %s %s %s", protocolOf(x.o.Pair), ACLWords(local), ACLWords(remote)))
 	}
 	lines := x.c.configured()
 	if len(lines) == 0 {
@@ -110,8 +110,8 @@ func fixProxies(x *fixer) {
 		return
 	}
 	protocol := protocolOf(line.Pair)
-	x.everywhere([]string{"ip access-list extended LIST", fmt.Sprintf(" permit %s %s %s", protocol, aclWords(remote), aclWords(local))},
-		[]string{fmt.Sprintf("access-list LIST extended permit %s %s %s %s %s", protocol, remote.Addr(), netmask(remote), local.Addr(), netmask(local))},
+	x.everywhere([]string{"ip access-list extended LIST", fmt.Sprintf(" permit %s %s %s", protocol, ACLWords(remote), ACLWords(local))},
+		[]string{fmt.Sprintf("access-list LIST extended permit %s %s %s %s %s", protocol, remote.Addr(), Netmask(remote), local.Addr(), Netmask(local))},
 		[]string{"local_ts  = " + remote.String(), "remote_ts = " + local.String()},
 		[]string{"leftsubnet=" + remote.String(), "rightsubnet=" + local.String()})
 }

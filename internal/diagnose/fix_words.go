@@ -113,8 +113,8 @@ func sides(pair string) (local, remote netip.Prefix, ok bool) {
 	return local, remote, ok1 && ok2
 }
 
-// aclWords are a network in an access list of IOS.
-func aclWords(p netip.Prefix) string {
+// ACLWords are a network in an access list of IOS.
+func ACLWords(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return "host " + p.Addr().String()
 	}
@@ -129,7 +129,8 @@ func wildcard(p netip.Prefix) string {
 	return fmt.Sprintf("%d.%d.%d.%d", n>>24, n>>16&255, n>>8&255, n&255)
 }
 
-func netmask(p netip.Prefix) string {
+// Netmask is a prefix's mask in dotted form.
+func Netmask(p netip.Prefix) string {
 	n := ^(uint32(0xffffffff) >> p.Bits())
 	if p.Bits() == 0 {
 		n = 0

@@ -44,7 +44,7 @@ func (w Way) Text() string {
 		head := fmt.Sprintf("  %-13s %-8s ", s.Name, s.Verdict)
 		wrapBehind(&b, head, s.Text)
 	}
-	wrap(&b, "", "It "+inSentence(w.End)+w.Why+".")
+	Wrap(&b, "", "It "+inSentence(w.End)+w.Why+".")
 	return b.String()
 }
 
@@ -95,7 +95,7 @@ func ProtocolNumber(word string) (uint8, bool) {
 func wrapBehind(b *strings.Builder, head, text string) {
 	var body strings.Builder
 	indent := strings.Repeat(" ", len(head))
-	wrap(&body, indent, text)
+	Wrap(&body, indent, text)
 	b.WriteString(head + strings.TrimPrefix(body.String(), indent))
 }
 

@@ -23,7 +23,7 @@ func (r Report) Text() string {
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(&b, "\nHarmless%s:\n", withPeer(n.Peer))
-		wrap(&b, "  ", sentence(n.Summary))
+		Wrap(&b, "  ", sentence(n.Summary))
 		writeEvidence(&b, n.Evidence)
 	}
 	return b.String()
@@ -31,17 +31,17 @@ func (r Report) Text() string {
 
 func writeFinding(b *strings.Builder, number int, f *Finding) {
 	fmt.Fprintf(b, "%d. %s (%s)%s%s\n", number, f.Cause, f.Certainty, withPeer(f.Peer), where(f))
-	wrap(b, "  ", sentence(f.Summary))
+	Wrap(b, "  ", sentence(f.Summary))
 	writeEvidence(b, f.Evidence)
 	if len(f.Alternatives) > 0 {
 		var names []string
 		for _, a := range f.Alternatives {
 			names = append(names, string(a))
 		}
-		wrap(b, "  ", "Would look the same: "+strings.Join(names, ", ")+".")
+		Wrap(b, "  ", "Would look the same: "+strings.Join(names, ", ")+".")
 	}
 	if f.Tell != "" {
-		wrap(b, "  ", f.Tell)
+		Wrap(b, "  ", f.Tell)
 	}
 	for i, x := range f.Fix {
 		writeFix(b, x, i > 0)
@@ -107,10 +107,10 @@ func writeFix(b *strings.Builder, x Fix, further bool) {
 		title += ": " + x.Text
 	}
 	if len(x.Commands) == 0 {
-		wrap(b, "  ", sentence(title))
+		Wrap(b, "  ", sentence(title))
 		return
 	}
-	wrap(b, "  ", title+":")
+	Wrap(b, "  ", title+":")
 	for _, c := range x.Commands {
 		b.WriteString("    " + c + "\n")
 	}
@@ -128,8 +128,8 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// wrap writes text in lines, each behind an indent.
-func wrap(b *strings.Builder, indent, text string) {
+// Wrap writes text in lines, each behind an indent.
+func Wrap(b *strings.Builder, indent, text string) {
 	column := 0
 	for _, word := range strings.Fields(text) {
 		if column > 0 && column+1+len(word) > textWidth {
