@@ -77,10 +77,3 @@ func undebugAll(r Router) DebugChange {
 	*r.Debug() = Debug{}
 	return DebugChange{debugState(r), "All possible debugging has been turned off\n"}
 }
-
-// unavailable makes the action of a command that this release refuses.
-func unavailable(name string) config.Action[*call] {
-	return do(func(Router, config.Args) (View, error) {
-		return nil, fmt.Errorf("%s is not available yet", name)
-	})
-}

@@ -26,12 +26,6 @@ type directory struct {
 	asked []string
 }
 
-func (d *directory) set(held bool, addrs ...netip.Addr) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.held, d.addrs = held, addrs
-}
-
 func (d *directory) lookup(ctx context.Context, name string, servers []netip.Addr) ([]netip.Addr, error) {
 	d.mu.Lock()
 	d.asked = append(d.asked, fmt.Sprintf("%s %v", name, servers))

@@ -229,12 +229,11 @@ func attributeOf(kind isakmp.AttributeType, raw json.RawMessage, value func(isak
 func numberAttribute(kind isakmp.AttributeType, n uint64) isakmp.Attribute {
 	switch {
 	case n <= math.MaxUint16:
-		return isakmp.Attribute{Type: kind, Basic: true, Value: []byte{byte(n >> 8), byte(n)}}
+		return isakmp.BasicAttribute(kind, uint16(n))
 	case n <= math.MaxUint32:
-		return isakmp.Attribute{Type: kind, Value: []byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}}
+		return isakmp.VariableAttribute(kind, n, 4)
 	}
-	return isakmp.Attribute{Type: kind, Value: []byte{byte(n >> 56), byte(n >> 48), byte(n >> 40), byte(n >> 32),
-		byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}}
+	return isakmp.VariableAttribute(kind, n, 8)
 }
 
 func ikeValue(kind isakmp.AttributeType, name string) (uint64, bool) {
