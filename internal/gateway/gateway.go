@@ -60,6 +60,8 @@ type Gateway struct {
 	adapter *adapter
 	notices notices
 	refused []uint64 // questions that found the pool full
+	// unanswered are questions to AAA, of which there is none.
+	unanswered []uint64
 	// routeWarnings were told last.
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker

@@ -90,6 +90,11 @@ func (g *Gateway) handle(what string, in input) {
 			return g.router.Answer(now, id, ike.DHResult{Err: errBusy})
 		}))
 	}
+	for len(g.unanswered) > 0 { // there is no AAA
+		id := g.unanswered[0]
+		g.unanswered = g.unanswered[1:]
+		g.carry(g.contain("a question to AAA", func(now time.Time) router.Output { return g.router.Answer(now, id, nil) }))
+	}
 	for _, err := range g.router.Errors() {
 		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
 	}
@@ -156,7 +161,10 @@ func (g *Gateway) carry(out router.Output) {
 		g.resolve(q)
 	}
 	for _, q := range out.Questions {
-		if !g.pool.ask(q) {
+		switch {
+		case q.Ask != nil:
+			g.unanswered = append(g.unanswered, q.ID)
+		case !g.pool.ask(q):
 			g.refused = append(g.refused, q.ID)
 		}
 	}

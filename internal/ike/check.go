@@ -52,6 +52,9 @@ func (e *Engine) Check() error {
 	a.peers()
 	a.children()
 	a.instances()
+	for _, q := range e.questions {
+		a.set(&q.silent)
+	}
 	a.counts()
 	a.queue()
 	return errors.Join(a.faults...)

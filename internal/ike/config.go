@@ -51,6 +51,12 @@ type Config struct {
 	// yet; 0 is DefaultMaxUnproven.
 	MaxUnproven int
 
+	// AAATimeout is how long the answer to an Ask may take; 0 is DefaultAAATimeout.
+	AAATimeout time.Duration
+	// XAuthTimeout is how long a user may take to answer XAUTH; 0 is
+	// DefaultXAuthTimeout.
+	XAuthTimeout time.Duration
+
 	// Rand feeds cookies, nonces, SPIs, message IDs and exponents.
 	Rand io.Reader
 	// Events takes every event; nil for none.
@@ -74,6 +80,7 @@ const (
 	DefaultRetransmitTries    = 5
 	DefaultMaxHalfOpen        = 4096
 	DefaultMaxUnproven        = 4096
+	DefaultXAuthTimeout       = 60 * time.Second
 )
 
 // Keepalive is `crypto isakmp keepalive`.
@@ -100,6 +107,7 @@ type KeyQuery struct {
 type Key struct {
 	Secret  secret.Secret
 	Keyring string
+	NoXAuth bool // the peer is asked for no user, whatever the crypto map says
 }
 
 // Traffic tells when an SA, by our inbound SPI, last carried a packet.
@@ -129,6 +137,7 @@ type Connection struct {
 	IdleTime       time.Duration // after which a pair that carries nothing ends; 0 for never
 	IdleToDefault  bool          // the request after that begins anew, at Preferred
 	Profile        string        // of its ISAKMP SAs; "" for any
+	Clients        *Clients      // of its crypto map; nil for none
 
 	// Dynamic is a template: it answers any peer, or those of Peers where there
 	// are any, for any proxies, or those that ACL allows.
@@ -198,6 +207,13 @@ func (c *Config) tries() int {
 		return c.RetransmitTries
 	}
 	return DefaultRetransmitTries
+}
+
+func (c *Config) xauthTimeout() time.Duration {
+	if c.XAuthTimeout > 0 {
+		return c.XAuthTimeout
+	}
+	return DefaultXAuthTimeout
 }
 
 func (c *Config) maxHalfOpen() int {

@@ -27,11 +27,14 @@ type Effects struct {
 	Failed    []FailedAcquire
 	Gone      []uint32 // tags of instances, behind Remove
 	Questions []Question
+	Sessions  []SessionRecord   // of clients of remote access
+	Released  []ReleasedAddress // behind the records
 }
 
 // Reset empties fx and keeps its memory.
 func (fx *Effects) Reset() {
-	*fx = Effects{fx.Added[:0], fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Moved[:0], fx.Failed[:0], fx.Gone[:0], fx.Questions[:0]}
+	*fx = Effects{fx.Added[:0], fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Moved[:0], fx.Failed[:0], fx.Gone[:0], fx.Questions[:0],
+		fx.Sessions[:0], fx.Released[:0]}
 }
 
 // RemovedSA names one IPsec SA that ends. An inbound SA is known by our
@@ -59,11 +62,15 @@ type Acquire struct {
 	Line       int
 }
 
-// Question is work that may be slow: a Diffie-Hellman computation. Run may be
-// called on another goroutine; its result goes to Answer with the same ID.
+// Question is what the engine cannot know or do at once: a Diffie-Hellman
+// computation, or what AAA or an operator has to say. Its answer goes to
+// Engine.Answer with the same ID.
 type Question struct {
-	ID  uint64
+	ID uint64
+	// Run computes; it may be called on another goroutine. It is nil where Ask is
+	// set.
 	Run func() DHResult
+	Ask Ask
 }
 
 // DHResult is what a Diffie-Hellman question yields.

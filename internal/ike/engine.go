@@ -32,7 +32,7 @@ type Engine struct {
 	children  map[uint32]*child // by our inbound SPI
 	byEnds    map[addrPair][]*child
 
-	questions map[uint64]func(DHResult)
+	questions map[uint64]*question
 	dhNumbers dhNumbers
 
 	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
@@ -74,7 +74,7 @@ func New(cfg Config) *Engine {
 		children:   make(map[uint32]*child),
 		preferred:  make(map[uint32]netip.Addr),
 		invalidSPI: make(map[addrPair]*time.Time),
-		questions:  make(map[uint64]func(DHResult)),
+		questions:  make(map[uint64]*question),
 		halfOpen:   backlog{stage: halfOpen},
 		unproven:   backlog{stage: unproven},
 	}
@@ -105,17 +105,6 @@ func (e *Engine) Timeout(now time.Time, fx *Effects) {
 	e.begin(now, fx)
 	for t := e.timers.expired(now); t != nil; t = e.timers.expired(now) {
 		t.fire(now)
-	}
-}
-
-// Answer continues what waits for question id. An answer to a question of an
-// SA that has ended since is ignored.
-func (e *Engine) Answer(now time.Time, id uint64, r DHResult, fx *Effects) {
-	e.begin(now, fx)
-	resume := e.questions[id]
-	delete(e.questions, id)
-	if resume != nil {
-		resume(r)
 	}
 }
 

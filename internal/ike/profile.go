@@ -20,6 +20,7 @@ type Profile struct {
 	Keyrings  []string         // that may prove its peers; the KeyStore knows them
 	Identity  *policy.Identity // that we present; nil is Config.Identity, zero our address
 	Keepalive *Keepalive       // nil is Config.Keepalive
+	Clients   *Clients         // nil is the crypto map's
 }
 
 // profile returns the profile of a name; nil for "" and for one that is gone.

@@ -19,7 +19,7 @@ type rings []struct{ name, key string }
 func (r rings) PresharedKey(q KeyQuery) (Key, bool) {
 	for _, x := range r {
 		if q.Keyrings == nil || slices.Contains(q.Keyrings, x.name) {
-			return Key{secret.FromString(x.key), x.name}, true
+			return Key{Secret: secret.FromString(x.key), Keyring: x.name}, true
 		}
 	}
 	return Key{}, false

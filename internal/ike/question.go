@@ -4,10 +4,27 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"time"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
 )
+
+// question is what an open one waits with.
+type question struct {
+	resume func(Answer)
+	silent timer // of an Ask
+}
+
+// open asks a question, and returns its ID.
+func (e *Engine) open(q Question, resume func(Answer)) *question {
+	e.lastQuestion++
+	q.ID = e.lastQuestion
+	open := &question{resume: resume}
+	e.questions[q.ID] = open
+	e.fx.Questions = append(e.fx.Questions, q)
+	return open
+}
 
 // dh asks for a Diffie-Hellman computation: a new key pair of group g when
 // pair is nil, and the secret shared with peer when peer is not nil. resume is
@@ -27,15 +44,52 @@ func (e *Engine) dh(g isakmp.Group, pair *keymat.KeyPair, peer []byte, resume fu
 		return
 	}
 	peer = bytes.Clone(peer)
-	e.lastQuestion++
-	e.questions[e.lastQuestion] = resume
-	e.fx.Questions = append(e.fx.Questions, Question{
-		ID:  e.lastQuestion,
-		Run: func() DHResult { return computeDH(g, pair, peer, bytes.NewReader(seed)) },
+	e.open(Question{Run: func() DHResult { return computeDH(g, pair, peer, bytes.NewReader(seed)) }}, func(a Answer) {
+		r, ok := a.(DHResult)
+		if !ok {
+			r.Err = errWrongAnswer
+		}
+		resume(r)
 	})
 }
 
-var errNoRandomness = errors.New("the source of randomness fails")
+// ask asks what no computation answers. resume is called with nil when nobody
+// has answered for as long as wait; the function that ask returns takes the
+// question back.
+func (e *Engine) ask(q Ask, wait time.Duration, resume func(Answer)) (withdraw func()) {
+	open := e.open(Question{Ask: q}, nil)
+	id := e.lastQuestion
+	withdraw = func() {
+		e.timers.clear(&open.silent)
+		delete(e.questions, id)
+	}
+	open.resume = func(a Answer) {
+		withdraw()
+		resume(a)
+	}
+	open.silent.fire = func(time.Time) { open.resume(nil) }
+	e.timers.set(&open.silent, e.now.Add(wait))
+	return withdraw
+}
+
+// Answer continues what waits for question id. An answer that nothing waits for
+// any more is ignored, but for an address in it, which is given back.
+func (e *Engine) Answer(now time.Time, id uint64, a Answer, fx *Effects) {
+	e.begin(now, fx)
+	if open := e.questions[id]; open != nil {
+		delete(e.questions, id)
+		open.resume(a)
+		return
+	}
+	if late, ok := a.(Allocated); ok && late.Address.IsValid() {
+		e.fx.Released = append(e.fx.Released, ReleasedAddress{late.Session, late.Address})
+	}
+}
+
+var (
+	errNoRandomness = errors.New("the source of randomness fails")
+	errWrongAnswer  = errors.New("the answer is another question's")
+)
 
 // exponentSeed is enough for several draws of the longest exponent, since one
 // out of range is drawn again.

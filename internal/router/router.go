@@ -239,7 +239,7 @@ func (r *Router) NextDeadline() (at time.Time, ok bool) {
 }
 
 // Answer gives a question's result.
-func (r *Router) Answer(now time.Time, id uint64, a ike.DHResult) Output {
+func (r *Router) Answer(now time.Time, id uint64, a ike.Answer) Output {
 	r.engine.Answer(now, id, a, r.begin(now))
 	return r.finish()
 }
