@@ -1,16 +1,130 @@
 package main
 
-import "flag"
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"qmidle/internal/explain"
+)
+
+const explainUsage = `usage: qmidle explain FILE...
+       qmidle [-s SOCKET] explain [last | peer ADDRESS | packet ...]
+
+Say what is wrong with a tunnel from a log, of any make that docs/explain.md
+names; - is standard input. Without a file, ask the daemon.
+
+The exit status is 0 if no fault is seen, 1 if one is, and 2 if a file cannot be
+read or nothing in it is known.
+
+  --json   print an object of JSON
+  --all    name what looks like a fault and is harmless
+  --quiet  print a line for each fault, and no more
+`
+
+// explainOptions are those of `qmidle explain` with files.
+type explainOptions struct {
+	explain.Options
+	json bool
+}
 
 // explain is `qmidle explain`, whose options may stand behind it.
 func (c *client) explain(args []string) int {
+	o := explainOptions{json: c.json}
 	flags := flag.NewFlagSet("explain", flag.ContinueOnError)
-	flags.SetOutput(c.stderr)
+	flags.SetOutput(io.Discard)
 	flags.StringVar(&c.socket, "s", c.socket, "")
-	flags.BoolVar(&c.json, "json", c.json, "")
+	flags.BoolVar(&o.json, "json", c.json, "")
+	flags.BoolVar(&o.All, "all", false, "")
+	flags.BoolVar(&o.Quiet, "quiet", false, "")
 	rest, err := parseInterspersed(flags, args)
-	if err != nil {
-		return usageError(c.stderr, "", err)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(c.stdout, explainUsage)
+		return exitOK
 	}
-	return c.run(append([]string{"explain"}, rest...))
+	if err != nil {
+		return usageError(c.stderr, "explain", err)
+	}
+	if askDaemon(rest) {
+		c.json = o.json
+		return c.run(append([]string{"explain"}, rest...))
+	}
+	return explainFiles(rest, o, c.stdout, c.stderr)
+}
+
+// askDaemon says whether the words are those of the exec command.
+func askDaemon(words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	for _, w := range []string{"last", "peer", "packet"} {
+		if strings.HasPrefix(w, strings.ToLower(words[0])) {
+			return true
+		}
+	}
+	return false
+}
+
+func explainFiles(names []string, o explainOptions, stdout, stderr io.Writer) int {
+	var sources []*explain.Source
+	unreadable := false
+	for _, name := range names {
+		s, err := explainFile(name)
+		if s != nil {
+			sources = append(sources, s)
+		}
+		if err != nil {
+			fmt.Fprintf(stderr, "qmidle explain: cannot read %s: %v\n", name, fileError(err))
+			unreadable = true
+		}
+	}
+	if len(sources) == 0 {
+		return exitUnreadable
+	}
+	e := explain.Explain(sources)
+	if err := writeExplanation(e, o, stdout); err != nil {
+		fmt.Fprintf(stderr, "qmidle explain: %v\n", err)
+		return exitUnreadable
+	}
+	switch {
+	case !e.Understood():
+		fmt.Fprintln(stderr, "qmidle explain: nothing in it is a line of a log that is known\n  hint: docs/explain.md says which logs are, and how to make them")
+		return exitUnreadable
+	case unreadable:
+		return exitUnreadable
+	case len(e.Findings) > 0:
+		return exitFailed
+	}
+	return exitOK
+}
+
+func writeExplanation(e *explain.Explanation, o explainOptions, stdout io.Writer) error {
+	if !o.json {
+		_, err := io.WriteString(stdout, e.Text(o.Options))
+		return err
+	}
+	if !o.All {
+		e.Plain()
+	}
+	enc := json.NewEncoder(stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(e)
+}
+
+// explainFile reads one file; "-" is standard input. What was read before an
+// error is returned too.
+func explainFile(name string) (*explain.Source, error) {
+	if name == "-" {
+		return explain.Log("standard input", os.Stdin)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return explain.Log(name, f)
 }

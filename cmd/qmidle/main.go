@@ -84,6 +84,7 @@ usage:
   qmidle release
   qmidle check FILE
   qmidle check [--json] FILE FILE ...
+  qmidle explain FILE ...
   qmidle lab DIR [--script FILE] [--seed N] [--prefix]
   qmidle [-s SOCKET] console
   qmidle [-s SOCKET] [--json] COMMAND

@@ -1,6 +1,9 @@
 package diagnose
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 // The members of a report in JSON. Their names do not change.
 type (
@@ -63,7 +66,7 @@ func jsonOf(f *Finding) findingJSON {
 	out := findingJSON{Cause: f.Cause, Certainty: f.Certainty.String(), Phase: f.Phase.String(), Message: f.Message,
 		Peer: addrText(f.Peer), Local: addrText(f.Local), Summary: f.Summary, Evidence: evidenceOf(f.Evidence),
 		Alternatives: append([]Cause{}, f.Alternatives...), Tell: f.Tell, Fix: []fixJSON{}}
-	if !f.Time.IsZero() {
+	if dated(f.Time) {
 		out.Time = f.Time.UTC().Format(timeJSON)
 	}
 	for _, x := range f.Fix {
@@ -76,10 +79,14 @@ func evidenceOf(list []Evidence) []evidenceJSON {
 	out := []evidenceJSON{}
 	for _, e := range list {
 		j := evidenceJSON{Source: e.Source, Line: e.Line, Times: e.Times, Text: e.Text}
-		if !e.Time.IsZero() {
+		if dated(e.Time) {
 			j.Time = e.Time.UTC().Format(timeJSON)
 		}
 		out = append(out, j)
 	}
 	return out
 }
+
+// dated says whether a time is one: a log may name times without a year, which
+// only order what happened.
+func dated(t time.Time) bool { return t.Year() > 1900 }

@@ -12,7 +12,7 @@ type room struct {
 // house is every package, top down. A package may import only rooms that stand
 // below it, and of those only the ones that it names.
 var house = []room{
-	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/compare internal/console internal/config internal/router",
+	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
 	{path: "internal/gateway", may: "internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
@@ -22,6 +22,14 @@ var house = []room{
 		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
 	{path: "internal/compare", pure: true, may: "internal/router internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/secret",
 		whyNo: "a comparison is of what configurations say: who tries it, and who is told, must not matter"},
+	{path: "internal/explain", may: "internal/diagnose/read/vendors internal/diagnose internal/ladder internal/trace",
+		whyNo: "an answer is made of what was read: it must not matter who read it, nor from where"},
+	{path: "internal/diagnose/read/vendors", may: "internal/diagnose/read internal/diagnose/read/ios",
+		whyNo: "it lists the readers, and nothing else"},
+	{path: "internal/diagnose/read/ios", pure: true, may: "internal/diagnose/read internal/diagnose internal/config",
+		whyNo: "a reader turns lines into observations; what they mean is the rules' business"},
+	{path: "internal/diagnose/read", pure: true, may: "internal/diagnose",
+		whyNo: "the search for phrases must know no vendor"},
 	{path: "internal/router", pure: true, may: "internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
 	{path: "internal/console", may: "internal/diagnose internal/ladder internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",

@@ -1,0 +1,18 @@
+// Package vendors is every reader of logs: the one place that knows them all. It
+// must know nothing else of them than their names.
+package vendors
+
+import (
+	"sync"
+
+	"qmidle/internal/diagnose/read"
+	"qmidle/internal/diagnose/read/ios"
+)
+
+// All are the vendors. Where a phrase is of several, the first one has it.
+func All() []*read.Vendor {
+	return []*read.Vendor{ios.Vendor()}
+}
+
+// Readers are those of all vendors, compiled once.
+var Readers = sync.OnceValues(func() (*read.Readers, error) { return read.New(All()...) })

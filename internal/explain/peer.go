@@ -1,0 +1,52 @@
+package explain
+
+import (
+	"net/netip"
+
+	"qmidle/internal/diagnose"
+)
+
+// Peer is how the dealings with one peer stand.
+type Peer struct {
+	Source string // the file's name
+	Addr   netip.Addr
+	Phase1 string // "up", "fails", "was up" or "" for nothing seen
+	Phase2 string
+}
+
+func peersOf(s *Source) []Peer {
+	var all []Peer
+	for _, c := range diagnose.Cases(s.Observations) {
+		if !c.Peer.IsValid() && len(c.All) == 0 {
+			continue
+		}
+		all = append(all, Peer{Source: s.Name, Addr: c.Peer, Phase1: phase1Of(c), Phase2: phase2Of(c)})
+	}
+	return all
+}
+
+func phase1Of(c *diagnose.Case) string {
+	switch {
+	case c.Up:
+		return "up"
+	case c.All.Has(diagnose.Phase1Up):
+		return "was up"
+	case c.All.In(diagnose.Phase2).Has(diagnose.MessageSent, diagnose.MessageReceived, diagnose.ProxyRefused, diagnose.TransformRefused, diagnose.PFSRefused, diagnose.Phase2OfferRefused):
+		return "up"
+	case len(c.All.In(diagnose.Phase1)) > 0:
+		return "not up"
+	}
+	return ""
+}
+
+func phase2Of(c *diagnose.Case) string {
+	switch {
+	case c.TunnelUp:
+		return "up"
+	case c.All.Has(diagnose.Phase2Up):
+		return "was up"
+	case len(c.All.In(diagnose.Phase2)) > 0:
+		return "not up"
+	}
+	return ""
+}
