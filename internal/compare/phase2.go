@@ -5,7 +5,6 @@ import (
 
 	"qmidle/internal/diagnose"
 	"qmidle/internal/ike"
-	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
@@ -177,21 +176,20 @@ func (p *Pair) denied(t *Tunnel, stops [2]bool) {
 }
 
 // compareSets looks for a transform set of the answering entry that is one of
-// those offered.
+// those offered, as they hold for the tunnel's packets.
 func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 	entries := ordered(end, t.meeting.entries[end], answers)
-	networks := answers.dynamic() && !hosts(t.lines[end])
-	var sets [2]policy.TransformSet
+	offered := p.inForce(t, end, t.meeting.entries[end], end)
+	var sets [2]policy.TransformSet // of the ends in order
 	nearest := 4
-	for _, a := range entries[0].conn.TransformSets {
-		for _, b := range entries[1].conn.TransformSets {
+	for _, a := range offered {
+		for _, b := range policy.Answers(p.inForce(t, 1-end, answers, end)) {
 			n := len(setParts(a, b))
-			if n == 0 && !(networks && a.Transport) {
-				p.compareMode(t, end, answers)
+			if n == 0 {
 				return
 			}
 			if n < nearest {
-				sets, nearest = [2]policy.TransformSet{a, b}, n
+				sets, nearest = ordered(end, a, b), n
 			}
 		}
 	}
@@ -199,18 +197,8 @@ func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 		return // an entry is not complete
 	}
 	f := Finding{Cause: diagnose.Phase2TransformMismatch, Stops: begunBy(end), order: orderTransform}
-	if nearest == 0 {
-		f.Summary = fmt.Sprintf("%s offers transport mode for networks, which a dynamic crypto map of %s does not take", p.Ends[end].Name, p.Ends[1-end].Name)
-		f.Lines = []Quote{p.setQuote(entries[0], sets[0], "mode"), p.setQuote(entries[1], sets[1], "mode")}
-		p.add(f, t)
-		return
-	}
 	f.Summary = fmt.Sprintf("no transform set of one end is one of the other's; the nearest are %s (%s) at %s and %s (%s) at %s",
 		sets[0].Name, setWords(sets[0]), p.Ends[0].Name, sets[1].Name, setWords(sets[1]), p.Ends[1].Name)
-	modeOnly := len(setParts(sets[0], sets[1])) == 1 && sets[0].Transport != sets[1].Transport && !hosts(t.lines[end])
-	if modeOnly {
-		f.Summary += "; " + ciscoMode
-	}
 	for i := range 2 {
 		for _, part := range setParts(sets[0], sets[1]) {
 			if q := p.setQuote(entries[i], sets[i], part); len(f.Lines) == 0 || f.Lines[len(f.Lines)-1] != q {
@@ -218,55 +206,21 @@ func (p *Pair) compareSets(t *Tunnel, end int, answers *entry) {
 			}
 		}
 		f.Lines = append(f.Lines, entries[i].quote("set "+sets[i].Name, ""))
-		if modeOnly && !sets[i].Transport {
-			continue // tunnel mode is right
-		}
 		f.Fix = append(f.Fix, Fix{p.Ends[i].Name, "", setCommands(sets[i].Name, sets[1-i])})
 	}
 	p.add(f, t)
 }
 
-// ciscoMode is what Cisco's manual says of `mode transport`.
-const ciscoMode = "Cisco's routers take tunnel mode for networks, whatever is written"
-
-// compareMode looks for transport mode, on which the ends agree, for packets of
-// others than the two ends themselves: their addresses are lost in it.
-func (p *Pair) compareMode(t *Tunnel, end int, answers *entry) {
-	asks := t.meeting.entries[end]
-	set, ok := agreedSet(asks, answers)
-	s := t.lines[end].selector()
-	own := s.LocalNet == ipsec.HostRange(asks.conn.Local) && s.RemoteNet == ipsec.HostRange(answers.conn.Local)
-	if !ok || !set[0].Transport || own {
-		return
+// inForce is an entry's transform sets as its end takes them for the line that
+// the end asks began with.
+func (p *Pair) inForce(t *Tunnel, end int, e *entry, asks int) []policy.TransformSet {
+	m, l := t.meeting, t.lines[asks].acl
+	local, remote := l.Local, l.Remote
+	if end != asks {
+		local, remote = remote, local
 	}
-	entries := ordered(end, asks, answers)
-	alike := ordered(end, set[0], set[1])
-	f := Finding{Cause: diagnose.Phase2TransformMismatch, Mute: begunBy(end), order: orderTransform,
-		Summary: fmt.Sprintf("transport mode is for packets of the two gateways themselves, and this tunnel is for %s; %s", t.Protect, ciscoMode)}
-	for i, e := range entries {
-		f.Lines = append(f.Lines, p.setQuote(e, alike[i], "mode"))
-		f.Fix = append(f.Fix, Fix{p.Ends[i].Name, "at both ends", []string{"crypto ipsec transform-set " + alike[i].Name + " " + transforms(alike[i]), " mode tunnel"}})
-	}
-	f.Lines = append(f.Lines, t.lines[end].quote(""))
-	p.add(f, t)
-}
-
-// agreedSet is the transform set of each end that they agree on when the first
-// begins.
-func agreedSet(asks, answers *entry) (sets [2]policy.TransformSet, ok bool) {
-	for _, a := range asks.conn.TransformSets {
-		for _, b := range answers.conn.TransformSets {
-			if len(setParts(a, b)) == 0 {
-				return [2]policy.TransformSet{a, b}, true
-			}
-		}
-	}
-	return sets, false
-}
-
-func hosts(l *line) bool {
-	s := l.selector()
-	return s.LocalNet.Lo == s.LocalNet.Hi && s.RemoteNet.Lo == s.RemoteNet.Hi
+	return policy.InForce(e.conn.TransformSets, policy.End{Addr: e.conn.Local, NAT: p.Ends[end].NAT.IsValid()},
+		policy.End{Addr: m.seen(1 - end), NAT: p.Ends[1-end].NAT.IsValid()}, local, remote)
 }
 
 // setParts are what two transform sets differ in.

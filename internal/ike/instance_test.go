@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
@@ -145,8 +146,10 @@ func TestTemplateWithAnAccessList(t *testing.T) {
 	}
 }
 
-func TestTransportModeOfATemplateIsBetweenHosts(t *testing.T) {
-	for network, want := range map[string]bool{"198.51.100.7/32": true, "192.168.3.0/24": false} {
+// TestTransportModeIsForTheGatewaysThemselves: for all other traffic a set of
+// transport mode is one of tunnel mode, of a template as of a static entry.
+func TestTransportModeIsForTheGatewaysThemselves(t *testing.T) {
+	for network, want := range map[string]ipsec.Mode{"198.51.100.7/32": ipsec.Transport, "192.168.3.0/24": ipsec.Tunnel, "192.168.3.7/32": ipsec.Tunnel} {
 		transport := aesSet()
 		transport.Transport = true
 		s := newStar(t, func(c *Config) { c.Connections[0].TransformSets = []policy.TransformSet{transport} })
@@ -155,8 +158,13 @@ func TestTransportModeOfATemplateIsBetweenHosts(t *testing.T) {
 			c.Connections[0].ACL[0].Remote = hostProxy(hubAddr)
 		})
 		s.connect(x)
-		if s.up(x) != want {
-			t.Errorf("%s: up %v, want %v", network, s.up(x), want)
+		if !s.up(x) {
+			t.Errorf("%s: not up", network)
+		}
+		for _, sa := range s.hub.sas {
+			if sa.Mode != want {
+				t.Errorf("%s: mode %v, want %v", network, sa.Mode, want)
+			}
 		}
 	}
 }

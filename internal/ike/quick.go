@@ -146,6 +146,13 @@ func (m *message) takeNonce() (nonce []byte, ok bool) {
 	return append([]byte(nil), p.Body...), true
 }
 
+// transformSets are those of a connection as they hold for the node's proxies.
+func (n *node) transformSets(conn *Connection) []policy.TransformSet {
+	s := n.s
+	return policy.InForce(conn.TransformSets, policy.End{Addr: s.local.Addr(), NAT: s.localNAT},
+		policy.End{Addr: s.remote.Addr(), NAT: s.remoteNAT}, n.localProxy, n.remoteProxy)
+}
+
 // encapsulation is the mode that an offer of ours names. Ports that have moved
 // say that one end at least sees a NAT: no hash covers what they judge it by, so
 // that they may differ.

@@ -62,7 +62,7 @@ func (n *node) quickMode1Send(r DHResult) {
 	}
 	b.Add(isakmp.PayloadID, n.idI)
 	b.Add(isakmp.PayloadID, n.idR)
-	n.addOriginalAddresses(b, slices.ContainsFunc(n.conn.TransformSets, func(ts policy.TransformSet) bool { return ts.Transport }))
+	n.addOriginalAddresses(b, slices.ContainsFunc(n.transformSets(n.conn), func(ts policy.TransformSet) bool { return ts.Transport }))
 	n.send(s.protected(b, &n.iv, func(rest []byte) []byte {
 		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, n.id, rest)
 	}))
@@ -72,7 +72,7 @@ func (n *node) quickMode1Send(r DHResult) {
 
 func (n *node) offerESP() isakmp.SA {
 	offer := isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly}
-	for i, ts := range n.conn.TransformSets {
+	for i, ts := range n.transformSets(n.conn) {
 		t := ts.Transform(1, n.s.encapsulation(ts.Transport), n.pfs, n.conn.Lives)
 		offer.Proposals = append(offer.Proposals, isakmp.Proposal{Number: uint8(i + 1), Protocol: isakmp.ProtocolESP,
 			SPI: spiOctets(n.inSPI), Transforms: []isakmp.Transform{t}})
@@ -138,7 +138,7 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 	s.emit(&trace.IPsecProposalChecked{Number: prop.Number})
 	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
 	o := policy.ParseESPOffer(prop.Protocol, t)
-	ts, refusal, ok := s.matchESP(n.conn, o)
+	ts, refusal, ok := matchESP(n.transformSets(n.conn), n.conn.PFS, o)
 	if o.Encap != s.encapsulation(policy.IsTransport(o.Encap)) {
 		refusal, ok = s.wrongMode(o), false
 	}

@@ -71,13 +71,42 @@ func TestTransportMode(t *testing.T) {
 	ts.Transport = true
 	p := upWith(t, func(hub, spoke *Config) {
 		phase2(ts)(hub, spoke)
-		host := func(a netip.Addr) policy.Proxy { return hostProxy(a) }
-		hub.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: host(hubAddr), Remote: host(spokeAddr)}}
-		spoke.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: host(spokeAddr), Remote: host(hubAddr)}}
+		betweenGateways(hub, spoke)
 	})
 	for _, x := range p.spoke.sas {
 		if x.Mode != ipsec.Transport {
 			t.Errorf("mode %v", x.Mode)
+		}
+	}
+}
+
+// betweenGateways protects the packets of the two gateways themselves.
+func betweenGateways(hub, spoke *Config) {
+	hub.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: hostProxy(hubAddr), Remote: hostProxy(spokeAddr)}}
+	spoke.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: hostProxy(spokeAddr), Remote: hostProxy(hubAddr)}}
+}
+
+// TestTransportModeOfOneEnd: tunnel mode is used for networks, and for the
+// gateways themselves where the end that has it begins.
+func TestTransportModeOfOneEnd(t *testing.T) {
+	for name, change := range map[string]func(hub, spoke *Config){
+		"networks, at the initiator": func(_, spoke *Config) { spoke.Connections[0].TransformSets[0].Transport = true },
+		"networks, at the responder": func(hub, _ *Config) { hub.Connections[0].TransformSets[0].Transport = true },
+		"networks, at both": func(hub, spoke *Config) {
+			hub.Connections[0].TransformSets[0].Transport, spoke.Connections[0].TransformSets[0].Transport = true, true
+		},
+		"the gateways, at the responder": func(hub, spoke *Config) {
+			betweenGateways(hub, spoke)
+			hub.Connections[0].TransformSets[0].Transport = true
+		},
+	} {
+		p := upWith(t, change)
+		for _, end := range []*side{p.hub, p.spoke} {
+			for _, x := range end.sas {
+				if x.Mode != ipsec.Tunnel {
+					t.Errorf("%s: %s has mode %v", name, end.name, x.Mode)
+				}
+			}
 		}
 	}
 }
@@ -161,8 +190,11 @@ func TestQuickModeRefusals(t *testing.T) {
 		"cipher":     {trace.IPsecAttrTransform, func(hub, _ *Config) { hub.Connections[0].TransformSets[0].Cipher = isakmp.ESP3DES }},
 		"key length": {trace.IPsecAttrKeyLength, func(hub, _ *Config) { hub.Connections[0].TransformSets[0].KeyBits = 256 }},
 		"integrity":  {trace.IPsecAttrAuth, func(hub, _ *Config) { hub.Connections[0].TransformSets[0].Auth = isakmp.AuthAlgHMACMD5 }},
-		"mode":       {trace.IPsecAttrMode, func(hub, _ *Config) { hub.Connections[0].TransformSets[0].Transport = true }},
-		"no PFS":     {trace.IPsecAttrGroup, func(hub, _ *Config) { hub.Connections[0].PFS = isakmp.GroupMODP1024 }},
+		"mode": {trace.IPsecAttrMode, func(hub, spoke *Config) {
+			betweenGateways(hub, spoke)
+			spoke.Connections[0].TransformSets[0].Transport = true
+		}},
+		"no PFS": {trace.IPsecAttrGroup, func(hub, _ *Config) { hub.Connections[0].PFS = isakmp.GroupMODP1024 }},
 		"PFS group": {trace.IPsecAttrGroup, func(hub, spoke *Config) {
 			hub.Connections[0].PFS, spoke.Connections[0].PFS = isakmp.GroupMODP1024, isakmp.GroupMODP768
 		}},

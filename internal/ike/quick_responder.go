@@ -127,11 +127,11 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	}
 	n.validates(o)
 	conn, line, refused := s.connectionFor(n.localProxy, n.remoteProxy)
-	if conn == nil || conn.Dynamic && policy.IsTransport(o.Encap) && !n.betweenHosts() {
+	if conn == nil {
 		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: refused})
 		return false
 	}
-	ts, refusal, match := s.matchESP(conn, o)
+	ts, refusal, match := matchESP(policy.Answers(n.transformSets(conn)), conn.PFS, o)
 	if !s.takesEncapsulation(o.Encap) {
 		refusal, match = s.wrongMode(o), false
 	}
@@ -151,24 +151,19 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	return true
 }
 
-// betweenHosts says whether transport mode can carry what was asked for.
-func (n *node) betweenHosts() bool {
-	return n.localProxy.Lo == n.localProxy.Hi && n.remoteProxy.Lo == n.remoteProxy.Hi
-}
-
 func (n *node) invalidate(code uint16, r policy.ESPRefusal) {
 	n.s.emit(&trace.IPsecTransformRefused{Attr: r.Attr, Offered: r.Offered, Wanted: r.Wanted})
 	n.s.emit(&trace.IPsecProposalInvalidated{Error: code, Attr: r.Attr, Local: n.localProxy, Remote: n.remoteProxy})
 }
 
-// matchESP compares an offer with a connection's transform sets; the refusal is
-// that of the set which came closest.
-func (s *sa) matchESP(conn *Connection, o policy.ESPOffer) (ts policy.TransformSet, closest policy.ESPRefusal, ok bool) {
+// matchESP compares an offer with transform sets and the group that we demand;
+// the refusal is that of the set which came closest.
+func matchESP(sets []policy.TransformSet, pfs isakmp.Group, o policy.ESPOffer) (ts policy.TransformSet, closest policy.ESPRefusal, ok bool) {
 	if o.Group != isakmp.GroupNone && !keymat.GroupSupported(o.Group) {
-		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(conn.PFS)}, false
+		return ts, policy.ESPRefusal{Attr: trace.IPsecAttrGroup, Offered: uint32(o.Group), Wanted: uint32(pfs)}, false
 	}
-	for _, ts := range conn.TransformSets {
-		refusal, match := ts.Match(o, conn.PFS)
+	for _, ts := range sets {
+		refusal, match := ts.Match(o, pfs)
 		if match {
 			return ts, refusal, true
 		}

@@ -165,7 +165,7 @@ func (e *Engine) unmet(r request) {
 
 func (e *Engine) tellRequest(conn *Connection, peer netip.Addr, r request) {
 	ctx := trace.Context{Local: toPort(conn.Local), Remote: toPort(peer)}
-	for _, ts := range conn.TransformSets {
+	for _, ts := range policy.InForce(conn.TransformSets, policy.End{Addr: conn.Local}, policy.End{Addr: peer}, r.localProxy, r.remoteProxy) {
 		e.emit(&ctx, &trace.IPsecSARequested{Local: conn.Local, Remote: peer, LocalProxy: r.localProxy, RemoteProxy: r.remoteProxy,
 			Suite:       trace.IPsecSuite{Transform: ts.Cipher, KeyBits: ts.KeyBits, Auth: ts.Auth, Encap: encapOf(ts)},
 			LifeSeconds: conn.Lives.Seconds, LifeKB: conn.Lives.Kilobytes})

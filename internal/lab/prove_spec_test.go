@@ -272,12 +272,24 @@ var changes = []change{
 		s.sets = []string{"esp-aes 192 esp-sha384-hmac|tunnel"}
 		return true
 	}, diagnose.Phase2TransformMismatch, false, false, []string{"sets"}},
-	{"mode", func(_ *rand.Rand, s, _ *side) bool {
+	{"mode", func(_ *rand.Rand, s, _ *side) bool { // of networks, so that it does not matter
 		for i := range s.sets {
 			setPart(s.sets, i, 1, "transport")
 		}
 		return true
-	}, diagnose.Phase2TransformMismatch, false, false, []string{"sets"}},
+	}, "", false, false, []string{"sets"}},
+	{"mode of the gateways' own", func(_ *rand.Rand, s, o *side) bool {
+		if s.dhcp || o.dhcp || s.loopback || o.loopback {
+			return false
+		}
+		s.lines = []string{"permit icmp host " + s.outside + " host " + o.outside}
+		o.lines = []string{"permit icmp host " + o.outside + " host " + s.outside}
+		for i := range s.sets {
+			setPart(s.sets, i, 1, "transport")
+			setPart(o.sets, i, 1, "tunnel")
+		}
+		return true
+	}, diagnose.Phase2TransformMismatch, false, false, []string{"sets", "list"}},
 	{"PFS", func(r *rand.Rand, s, _ *side) bool {
 		if s.pfs != "" {
 			s.pfs = pickOne(r, "", "5")
