@@ -173,11 +173,9 @@ func (r *eventReader) doorClosed(e *trace.PacketDropped, detail string) {
 	case trace.DropWrongAddress:
 		r.wrongAddress(detail)
 	case trace.DropExchange:
-		kind := Malformed
-		if e.Exchange == isakmp.ExchangeAggressive {
-			kind = AggressiveMode
-		}
-		r.add(Observation{Kind: kind, Phase: Phase1, Message: 1, Detail: e.Exchange.String()})
+		r.add(Observation{Kind: Malformed, Phase: Phase1, Message: 1, Detail: e.Exchange.String()})
+	case trace.DropAggressiveMode:
+		r.add(Observation{Kind: AggressiveMode, Phase: Phase1, Message: 1, Detail: e.Exchange.String()})
 	case trace.DropVersion:
 		r.add(Observation{Kind: OtherIKEVersion, Phase: Phase1, Message: 1, Detail: detail})
 	case trace.DropState:

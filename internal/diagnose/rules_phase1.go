@@ -191,7 +191,7 @@ func aggressiveMode(c *Case) *Finding {
 	if len(on) > 1 && !c.Phase1.Has(MessageReceived, AllOffersRefused) {
 		certainty = Certain
 	}
-	return find(AggressiveVsMain, certainty, on, "the peer begins in aggressive mode, and this end takes main mode only").in(Phase1, 1).
+	return find(AggressiveVsMain, certainty, on, "the peer begins in aggressive mode, and `crypto isakmp aggressive-mode disable` refuses it here").in(Phase1, 1).
 		or("A single message may be a scan of a third party.", MalformedOrCorrupt)
 }
 

@@ -67,6 +67,7 @@ type audit struct {
 	faults []error
 
 	numSAs, responders, assemblies, busy int
+	sharing                              int // have a key pair of aggressive mode
 	stages                               [unproven + 1]int
 	keyPairs                             map[uint32]bool // by number
 }
@@ -129,6 +130,9 @@ func (a *audit) sa(s *sa) {
 	}
 	if s.handshake != nil {
 		a.keyPair(s.handshake.dhNumber)
+		if s.handshake.shared != nil {
+			a.sharing++
+		}
 	}
 	a.nodes(s)
 }
@@ -255,7 +259,14 @@ func (a *audit) counts() {
 		a.must(a.set(&x.end), "a first message waits for fragments without an end")
 	}
 	a.must(e.dhNumbers.count() == len(a.keyPairs), "%d key pairs counted, %d there", e.dhNumbers.count(), len(a.keyPairs))
-	a.must(len(e.questions) >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
+	awaited := 0
+	for g, p := range e.pairs {
+		a.must(p.users > 0 && (p.keys == nil) == (len(p.waiting) > 0) && p.users >= len(p.waiting), "a key pair of group %d for nobody", g)
+		awaited += max(len(p.waiting)-1, 0)
+		a.sharing -= p.users - len(p.waiting)
+	}
+	a.must(a.sharing >= 0, "key pairs are shared by %d more than there are", -a.sharing)
+	a.must(len(e.questions)+awaited >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
 	a.backlog(&e.halfOpen, e.cfg.maxHalfOpen(), "half-open")
 	a.backlog(&e.unproven, e.cfg.maxUnproven(), "unproven")
 	for tag := range e.preferred {

@@ -132,7 +132,7 @@ func (e *Engine) ISAKMPSAs() []ISAKMPSA {
 		list = append(list, ISAKMPSA{ID: s.id, Conn: s.conn, Local: s.local, Remote: s.remote, Role: s.role, State: s.state,
 			Show: s.show, Dead: s.dead, DeadReason: s.reason, Policy: s.suite, PeerIdentity: s.peerID,
 			Established: s.established, Expires: s.expires, NATT: s.behindNAT(), DPD: s.peerDPD && s.liveness() != nil, Profile: s.profile.name(),
-			InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR})
+			Aggressive: s.aggressive, XAuth: s.xauth, InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR})
 	}
 	return list
 }

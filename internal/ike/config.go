@@ -24,10 +24,15 @@ type Config struct {
 	Profiles []*Profile
 	// Keys finds pre-shared keys.
 	Keys KeyStore
-	// Identity is what we present in main mode; zero is our address.
+	// Identity is what we present in phase 1; zero is our address.
 	Identity policy.Identity
 	// NoAggressive refuses aggressive mode.
 	NoAggressive bool
+	// Aggressive are the peers, by address, with which we begin in aggressive mode.
+	Aggressive map[netip.Addr]*Aggressive
+	// Groups are the keys of groups of clients, by the group's name. Aggressive mode
+	// takes a key ID for one.
+	Groups map[string]secret.Secret
 	// NATT are the NAT traversal versions that we speak, best first.
 	NATT []trace.NATTVersion
 	// NATKeepalive is the interval of keepalives when we are behind a NAT; 0
@@ -96,10 +101,11 @@ type KeyStore interface {
 }
 
 // KeyQuery is what is known of a peer whose key is wanted: in main mode its
-// address alone.
+// address alone, in aggressive mode the identity that it presents too.
 type KeyQuery struct {
 	Local, Remote netip.Addr
-	Keyrings      []string // to look in; nil is every one
+	Keyrings      []string        // to look in; nil is every one
+	Identity      policy.Identity // an address or a name; zero in main mode
 }
 
 // Key is a pre-shared key, and the name of the keyring that has it; "" is the
@@ -107,6 +113,7 @@ type KeyQuery struct {
 type Key struct {
 	Secret  secret.Secret
 	Keyring string
+	Named   bool // it is for the name that the peer presents, not for its address
 	NoXAuth bool // the peer is asked for no user, whatever the crypto map says
 }
 
@@ -161,13 +168,14 @@ type index struct {
 	byTag  map[uint32]*Connection
 	byEnds map[addrPair][]*Connection // in order, one list a peer
 	local  map[netip.Addr]bool        // addresses with a crypto map
+	users  map[netip.Addr]bool        // those with one where users log in
 
 	templates map[netip.Addr][]*Connection // in order, by our address
 	place     map[uint32]int               // in the order of all, by tag
 }
 
 func indexOf(list []*Connection) index {
-	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool),
+	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool), make(map[netip.Addr]bool),
 		make(map[netip.Addr][]*Connection), make(map[uint32]int)}
 	for i, c := range list {
 		x.byTag[c.Tag] = c
@@ -175,6 +183,7 @@ func indexOf(list []*Connection) index {
 			continue
 		}
 		x.local[c.Local] = true
+		x.users[c.Local] = x.users[c.Local] || c.Clients.logIn()
 		x.place[c.Tag] = i
 		if c.Dynamic {
 			x.templates[c.Local] = append(x.templates[c.Local], c)

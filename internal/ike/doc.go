@@ -1,4 +1,4 @@
-// Package ike is the IKEv1 engine: main mode, quick mode and informational
+// Package ike is the IKEv1 engine: main, aggressive and quick mode, informational
 // exchanges, retransmission, dead peer detection and NAT traversal, for many
 // peers.
 //
@@ -12,7 +12,9 @@
 // It implements RFC 2408 and RFC 2409 for pre-shared keys, RFC 2407's phase 2
 // identities and RESPONDER-LIFETIME, RFC 3947 with its drafts 02, 03 and 07, RFC
 // 3706, and Cisco's fragments. The exchanges are rows of one table (table.go); a
-// file is named for its exchange. The life of an SA is in files of its own:
+// file is named for its exchange. What aggressive mode may cost before the peer has
+// answered is bounded by shared key pairs (dhpool.go); an identity without a key
+// (decoy.go) is answered as any other. The life of an SA is in files of its own:
 // renewal and collisions (rekey.go), what is asked for and of whom (request.go,
 // failover.go), lifetimes (lifetime.go), peers that move (moved.go) and SAs that
 // only the peer has (invalid_spi.go).

@@ -180,7 +180,7 @@ func TestAPeerThatForgotOneSALives(t *testing.T) {
 	p.lose = nil
 	p.do(p.hub, func(e *Engine, fx *Effects) {
 		e.begin(p.now, fx)
-		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", nil)
+		e.startPhase1(toPort(hubAddr), toPort(spokeAddr), "", nil)
 	})
 	p.settle()
 	if n := p.spoke.upSAs(); n != 2 {

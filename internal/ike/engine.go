@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
 
@@ -34,6 +35,9 @@ type Engine struct {
 
 	questions map[uint64]*question
 	dhNumbers dhNumbers
+
+	pairs       map[isakmp.Group]*sharedPair // of aggressive mode's responder
+	decoySecret secret.Secret                // empty until it is needed
 
 	preferred map[uint32]netip.Addr // the peer that a connection's next request tries first, by tag
 
@@ -75,6 +79,7 @@ func New(cfg Config) *Engine {
 		preferred:  make(map[uint32]netip.Addr),
 		invalidSPI: make(map[addrPair]*time.Time),
 		questions:  make(map[uint64]*question),
+		pairs:      make(map[isakmp.Group]*sharedPair),
 		halfOpen:   backlog{stage: halfOpen},
 		unproven:   backlog{stage: unproven},
 	}

@@ -33,9 +33,11 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 			}
 		}
 	}
-	p := upWith(t, withPFS)
-	p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
-	p.settle()
+	for _, mode := range []func(hub, spoke *Config){withPFS, withAggressive} {
+		p := upWith(t, mode)
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
+		p.settle()
+	}
 	for i, r := range rows {
 		if !reached[i] {
 			t.Errorf("%s is never reached", r.name)
@@ -148,7 +150,7 @@ func (p *pair) offer(s *side, after int, d Datagram, x isakmp.ExchangeType, encr
 	}
 	binary.BigEndian.PutUint32(data[20:], id)
 	expected := rowFor(x, sa.role, sa.suite.Auth, sa.state)
-	if expected != nil && !expected.encrypted && !encrypted && id == 0 {
+	if expected != nil && expected.encrypted.allows(false) && !encrypted && id == 0 {
 		return
 	}
 	before, drops, out := s.engine.fingerprint(), s.dropsAll(), s.engine.Statistics().DatagramsOut
@@ -203,11 +205,8 @@ of types that are not known are ignored.
 		if r.auth != 0 {
 			name += ", " + r.auth.String()
 		}
-		encrypted := "no"
-		if r.encrypted {
-			encrypted = "yes"
-		}
-		fmt.Fprintf(&b, "| %s | %s | `%s` | %s | %s | %s | `%s` |\n", name, role, r.state, encrypted, payloadList(r.need), payloadList(r.may), r.next)
+		encryption := map[cover]string{plain: "no", sealed: "yes", eitherWay: "either way"}[r.encrypted]
+		fmt.Fprintf(&b, "| %s | %s | `%s` | %s | %s | %s | `%s` |\n", name, role, r.state, encryption, payloadList(r.need), payloadList(r.may), r.next)
 	}
 	return b.String()
 }

@@ -178,18 +178,24 @@ func (m *message) assembled(a *assembly) {
 }
 
 // takesFragments reads the capabilities behind the vendor ID, which some peers
-// leave out: the first bit is for main mode.
-func takesFragments(vendorID []byte) bool {
+// leave out.
+func (s *sa) takesFragments(vendorID []byte) bool {
 	rest := vendorID[len(isakmp.VIDFragmentation):]
-	return len(rest) != 4 || binary.BigEndian.Uint32(rest)&fragmentsMainMode != 0
+	return len(rest) != 4 || binary.BigEndian.Uint32(rest)&s.fragmentsFor() != 0
 }
 
-const fragmentsMainMode = 1 << 31
+// fragmentsFor is the bit of the capabilities for main or for aggressive mode.
+func (s *sa) fragmentsFor() uint32 {
+	if s.aggressive {
+		return 1 << 30
+	}
+	return 1 << 31
+}
 
 // addFragmentation adds the vendor ID to message 1 or 2.
-func (e *Engine) addFragmentation(b *isakmp.Builder) {
-	if e.cfg.Fragmentation != nil {
-		b.Add(isakmp.PayloadVendorID, binary.BigEndian.AppendUint32([]byte(isakmp.VIDFragmentation), fragmentsMainMode))
+func (s *sa) addFragmentation(b *isakmp.Builder) {
+	if s.e.cfg.Fragmentation != nil {
+		b.Add(isakmp.PayloadVendorID, binary.BigEndian.AppendUint32([]byte(isakmp.VIDFragmentation), s.fragmentsFor()))
 	}
 }
 

@@ -57,9 +57,12 @@ func TestNoFragmentsWithoutTheVendorID(t *testing.T) {
 }
 
 func TestFragmentsVendorIDCapabilities(t *testing.T) {
-	for tail, want := range map[string]bool{"": true, "\x80\x00\x00\x00": true, "\xc0\x00\x00\x00": true, "\x40\x00\x00\x00": false, "\x80": true} {
-		if got := takesFragments([]byte(isakmp.VIDFragmentation + tail)); got != want {
-			t.Errorf("capabilities %x: %v, want %v", tail, got, want)
+	for tail, want := range map[string]struct{ main, aggressive bool }{
+		"": {true, true}, "\x80\x00\x00\x00": {true, false}, "\xc0\x00\x00\x00": {true, true}, "\x40\x00\x00\x00": {false, true}, "\x80": {true, true},
+	} {
+		id := []byte(isakmp.VIDFragmentation + tail)
+		if main, aggressive := (&sa{}).takesFragments(id), (&sa{aggressive: true}).takesFragments(id); main != want.main || aggressive != want.aggressive {
+			t.Errorf("capabilities %x: %v and %v, want %v", tail, main, aggressive, want)
 		}
 	}
 }

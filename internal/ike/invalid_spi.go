@@ -41,7 +41,7 @@ func (e *Engine) UnknownSPI(now time.Time, spi uint32, local, remote netip.AddrP
 	if local.Port() != isakmp.PortNATT {
 		local, remote = toPort(local.Addr()), toPort(remote.Addr())
 	}
-	e.startMainMode(local, remote, e.conns.byEnds[pair][0].Profile, nil)
+	e.startPhase1(local, remote, e.conns.byEnds[pair][0].Profile, nil)
 }
 
 // upWith returns the newest ISAKMP SA with a peer; a port tells those behind

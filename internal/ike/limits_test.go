@@ -169,7 +169,7 @@ func TestEveryReasonForADrop(t *testing.T) {
 		{trace.DropUnexpectedPayload, 0, func(*pair) []byte { return edited(func(b []byte) { b[16] = byte(isakmp.PayloadHash) }) }},
 		{trace.DropMissingPayload, 0, func(*pair) []byte { return edited(func(b []byte) { b[16] = byte(isakmp.PayloadVendorID) }) }},
 		{trace.DropNoSA, 0, func(*pair) []byte { return edited(func(b []byte) { b[8] = 1 }) }},
-		{trace.DropExchange, 0, func(*pair) []byte { return edited(func(b []byte) { b[18] = byte(isakmp.ExchangeAggressive) }) }},
+		{trace.DropExchange, 0, func(*pair) []byte { return edited(func(b []byte) { b[18] = byte(isakmp.ExchangeBase) }) }},
 		{trace.DropAggressiveMode, 0, func(p *pair) []byte {
 			p.hub.engine.cfg.NoAggressive = true
 			return edited(func(b []byte) { b[18] = byte(isakmp.ExchangeAggressive) })

@@ -8,9 +8,10 @@ import (
 	"qmidle/internal/trace"
 )
 
-// startMainMode opens a main mode with a peer, for requests that wait or for
-// its own sake, under a profile if one is named.
-func (e *Engine) startMainMode(local, remote netip.AddrPort, profile string, waiting []request) {
+// startPhase1 opens a main mode or, where it is to begin so, an aggressive mode with
+// a peer, for requests that wait or for its own sake, under a profile if one is
+// named.
+func (e *Engine) startPhase1(local, remote netip.AddrPort, profile string, waiting []request) {
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
 		for _, r := range waiting {
@@ -25,9 +26,17 @@ func (e *Engine) startMainMode(local, remote netip.AddrPort, profile string, wai
 		s.demanded = true
 		s.emit(&trace.ProfileRequested{Name: profile})
 	}
+	how := e.cfg.aggressiveWith(remote.Addr(), s.profile)
+	if how != nil {
+		s.aggressive, s.show = true, trace.AGNoState
+	}
 	e.byCookies[cookiePair{i: s.cookieI}] = s
 	e.lockPeer(s, trace.ForInitiator)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
+	if how != nil {
+		s.beginAggressive(how)
+		return
+	}
 	s.emit(&trace.AggressiveNotPossible{})
 	if _, ok := s.lookupKey(); !ok {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
@@ -53,7 +62,7 @@ func (s *sa) sendOffer() {
 		b.Add(isakmp.PayloadVendorID, nattBytes(v))
 		s.emit(&trace.NATTVendorConstructed{Version: v})
 	}
-	e.addFragmentation(b)
+	s.addFragmentation(b)
 	s.move(trace.FromIPsec, trace.InputSARequestMM, trace.StateIMM1)
 	s.emit(&trace.MainModeBegun{})
 	s.sendPhase1(s.ready(b.Bytes(1)))
@@ -175,7 +184,7 @@ func (s *sa) mainMode5Send(r DHResult) {
 		s.emit(&trace.InitialContactSent{})
 	}
 	s.show = trace.MMKeyExch
-	body := s.ourIdentity()
+	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
 	h.idI = body
 	s.works(trace.CryptoHMACContext)
 	hash := keymat.HashI(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, body)
@@ -204,7 +213,7 @@ func (m *message) mainMode6() {
 	s.tellAuthenticated()
 	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM6)
 	s.same(trace.Internal, trace.InputProcessMainMode)
-	s.finishPhase1(trace.RoleInitiator)
+	s.finishPhase1(trace.Internal, trace.InputProcessComplete)
 }
 
 // expectedHash is HASH_I or HASH_R of the peer over its identity's body.

@@ -8,19 +8,19 @@ import (
 	"qmidle/internal/trace"
 )
 
-// first handles a message without a responder cookie: a new main mode, or the
-// retransmission of one's first message.
+// first handles a message without a responder cookie: a new main or aggressive
+// mode, or the retransmission of one's first message.
 func (m *message) first() {
 	h, e := m.header, m.e
-	if h.Exchange != isakmp.ExchangeIdentity {
-		if h.Exchange == isakmp.ExchangeInformational {
-			m.unprotectedInfo()
-			return
-		}
-		if h.Exchange == isakmp.ExchangeAggressive && e.cfg.NoAggressive {
-			m.drop(trace.DropAggressiveMode)
-			return
-		}
+	switch {
+	case h.Exchange == isakmp.ExchangeIdentity, h.Exchange == isakmp.ExchangeAggressive && !e.cfg.NoAggressive:
+	case h.Exchange == isakmp.ExchangeInformational:
+		m.unprotectedInfo()
+		return
+	case h.Exchange == isakmp.ExchangeAggressive:
+		m.drop(trace.DropAggressiveMode)
+		return
+	default:
 		m.drop(trace.DropExchange)
 		return
 	}
@@ -52,7 +52,7 @@ func (m *message) first() {
 // openResponder makes the SA of a first message that parses; one that does not
 // leaves nothing behind.
 func (m *message) openResponder() {
-	r := rowFor(isakmp.ExchangeIdentity, trace.RoleResponder, 0, trace.StateReady)
+	r := rowFor(m.header.Exchange, trace.RoleResponder, 0, trace.StateReady)
 	m.row = r
 	if !m.parse(false) {
 		return
@@ -66,6 +66,12 @@ func (m *message) openResponder() {
 		m.malformed(err)
 		return
 	}
+	aggressive := r.exchange == isakmp.ExchangeAggressive
+	if aggressive {
+		if _, ok := m.aggressivePayloads(); !ok {
+			return
+		}
+	}
 	e := m.e
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
@@ -74,6 +80,9 @@ func (m *message) openResponder() {
 	}
 	s := e.newSA(trace.RoleResponder, m.local, m.remote)
 	s.cookieI, s.cookieR = m.header.Initiator, cookie
+	if aggressive {
+		s.aggressive, s.show = true, trace.AGNoState
+	}
 	e.byCookies[cookiePair{s.cookieI, s.cookieR}] = s
 	e.byInitial[initialKey{s.cookieI, s.opened}] = s
 	e.halfOpen.add(s, e.cfg.maxHalfOpen())
@@ -123,7 +132,7 @@ func (m *message) mainMode1() {
 		b.Add(isakmp.PayloadVendorID, nattBytes(s.natt))
 		s.emit(&trace.NATTVendorConstructed{Version: s.natt})
 	}
-	s.e.addFragmentation(b)
+	s.addFragmentation(b)
 	s.sendPhase1(s.ready(b.Bytes(1)))
 	s.move(trace.Internal, trace.InputProcessComplete, trace.StateRMM2)
 	s.awaitFirstAnswer()
@@ -251,10 +260,10 @@ func (m *message) mainMode5() {
 	}
 	s.tellAuthenticated()
 	s.same(trace.Internal, trace.InputProcessMainMode)
-	body := s.ourIdentity()
+	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
 	h.idR = body
 	s.works(trace.CryptoHMACContext)
 	hash := keymat.HashR(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
 	s.sendIdentity(body, hash, false)
-	s.finishPhase1(trace.RoleResponder)
+	s.finishPhase1(trace.Internal, trace.InputProcessComplete)
 }

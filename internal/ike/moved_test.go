@@ -169,7 +169,7 @@ func TestAPeerSeenAtTwoPortsIsOne(t *testing.T) {
 	p.do(p.hub, func(e *Engine, fx *Effects) {
 		e.begin(p.now, fx)
 		r := requestFor(e.conns.byTag[1], Acquire{Connection: 1})
-		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", []request{r})
+		e.startPhase1(toPort(hubAddr), toPort(spokeAddr), "", []request{r})
 	})
 	p.advance(2 * time.Second)
 	for _, x := range p.hub.engine.IPsecSAs() {
@@ -201,7 +201,7 @@ func TestMainModeMovesThePeer(t *testing.T) {
 	rebind()
 	p.do(p.spoke, func(e *Engine, fx *Effects) {
 		e.begin(p.now, fx)
-		e.startMainMode(netip.AddrPortFrom(insideAddr, isakmp.PortNATT), netip.AddrPortFrom(hubAddr, isakmp.PortNATT), "", nil)
+		e.startPhase1(netip.AddrPortFrom(insideAddr, isakmp.PortNATT), netip.AddrPortFrom(hubAddr, isakmp.PortNATT), "", nil)
 	})
 	p.settle()
 	if n := p.hub.upSAs(); n != 2 || p.hubSees() == before {

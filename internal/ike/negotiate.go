@@ -21,6 +21,36 @@ func (s *sa) lookupKey() (Key, bool) {
 	return key, ok
 }
 
+// presentedKey finds the key of an identity: of a key ID that of the group, of a name
+// that of the name, else that of the peer's address.
+func (s *sa) presentedKey(who policy.Identity) (Key, bool) {
+	if who.Type == isakmp.IDKeyID {
+		key, ok := s.e.cfg.groupKey(who.Data)
+		s.emit(&trace.NamedKeyLookup{ID: who.Type, Name: []byte(who.Data), Found: ok})
+		return key, ok
+	}
+	key, ok := s.e.cfg.Keys.PresharedKey(KeyQuery{Local: s.local.Addr(), Remote: s.remote.Addr(), Keyrings: s.keyrings(), Identity: who})
+	if who.Type == isakmp.IDFQDN || who.Type == isakmp.IDUserFQDN {
+		s.emit(&trace.NamedKeyLookup{ID: who.Type, Name: []byte(who.Data), Found: ok && key.Named, Keyring: key.Keyring})
+		if key.Named {
+			return key, ok
+		}
+	}
+	s.emit(&trace.KeyLookup{Peer: s.remote.Addr(), Found: ok, Keyring: key.Keyring})
+	return key, ok
+}
+
+// groupKey is the key of a group of clients; that of the group "default" is for
+// those that have none of their own.
+func (c *Config) groupKey(name string) (Key, bool) {
+	for _, n := range []string{name, "default"} {
+		if k, ok := c.Groups[n]; ok && !k.IsZero() {
+			return Key{Secret: k}, true
+		}
+	}
+	return Key{}, false
+}
+
 // acceptable returns the policies to compare with, the built-in one last. It
 // is compared although it is off, because IOS shows it; on says whether it may
 // be accepted.
@@ -47,7 +77,7 @@ func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
 			o := policy.ParseIKEOffer(t)
 			for _, p := range policies {
 				refusal, match := s.compareIKE(p, o, t, haveKey)
-				_, equal := p.Match(o)
+				_, equal := p.Match(s.asPolicy(o))
 				if equal && !on(p) {
 					defaultWould, match = true, false
 				} else if !match {
@@ -56,7 +86,7 @@ func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
 				}
 				s.emit(&trace.IKETransformJudged{Accepted: match, Next: next})
 				if match {
-					p.Lifetime = p.Life(o)
+					p.Lifetime, p.Auth = p.Life(o), o.Auth
 					return choice{prop, t, p, o.Seconds > uint64(p.Lifetime)}, true
 				}
 			}
@@ -68,7 +98,7 @@ func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
 
 func (s *sa) compareIKE(p policy.IKE, o policy.IKEOffer, t isakmp.Transform, haveKey bool) (policy.IKERefusal, bool) {
 	s.emit(&trace.IKETransformOffered{Number: t.Number, Priority: p.Priority, Attributes: wireAttributes(t)})
-	refusal, match := p.Match(o)
+	refusal, match := p.Match(s.asPolicy(o))
 	if match && t.ID != isakmp.TransformKeyIKE {
 		return policy.IKERefusal{Attr: trace.IKEAttrUnknown, Offered: uint32(t.ID)}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
 
@@ -27,18 +28,24 @@ type peer struct {
 type party uint64
 
 func (s *sa) party() party {
-	if s.peerID.Type == 0 {
+	if !s.identified() {
 		return 0
 	}
 	d := digestOf(append([]byte{byte(s.peerID.Type)}, s.peerID.Data...))
 	return party(binary.BigEndian.Uint64(d[:])) | 1
 }
 
+// identified says whether s's peer has proven an identity that is its alone: a
+// group's is all its clients'.
+func (s *sa) identified() bool {
+	return s.peerID.Type != 0 && !(s.aggressive && s.peerID.Type == isakmp.IDKeyID)
+}
+
 // sameAs says whether two ISAKMP SAs between the same two addresses are with one
 // peer. Peers behind one NAT differ by port; but where both ends have begun, one
 // peer may be seen at two ports, and is known by its identity.
 func (s *sa) sameAs(o *sa) bool {
-	return s.remote == o.remote || s.peerID.Type != 0 && s.peerID == o.peerID
+	return s.remote == o.remote || s.identified() && s.peerID == o.peerID
 }
 
 // peerOf says whether a pair is with s's peer.

@@ -41,39 +41,26 @@ func (s *sa) deriveKeys(shared []byte) bool {
 	h.key = key
 	base := keymat.SkeyidPSK(s.suite.Hash, key.Secret.Reveal(), h.nonceI, h.nonceR)
 	s.works(trace.CryptoCreateSKEYID)
-	skeyid := keymat.DeriveSkeyid(s.suite.Hash, base, shared, s.cookieI, s.cookieR)
-	s.skeyid = &skeyid
-	n, ok := keymat.CipherKeyLen(s.suite.Encryption, s.suite.KeyBits)
-	if !ok {
+	if !s.expandKeys(base, shared) {
 		return false
 	}
-	c, err := keymat.NewCipher(s.suite.Encryption, keymat.EncryptionKey(s.suite.Hash, s.suite.Encryption, n, s.skeyid.E))
-	if err != nil {
-		return false
-	}
-	s.cipher = c
-	gxi, gxr := h.peerPublic, h.keys.Public()
-	if s.role == trace.RoleInitiator {
-		gxi, gxr = gxr, gxi
-	}
-	s.iv = keymat.Phase1IV(s.suite.Hash, gxi, gxr, c.BlockSize())
-	clear(shared)
 	s.emit(&trace.SKEYIDGenerated{})
 	return true
 }
 
-// ourIdentity is the body of our identity payload, and tells it. Protocol and
-// port are UDP 500, or 0 once NAT traversal moved the ports (RFC 3947 section 4).
-func (s *sa) ourIdentity() []byte {
+// ourIdentity is the body of our identity payload, and tells it with the payload
+// that comes next. Protocol and port are UDP 500, or 0 once NAT traversal moved the
+// ports (RFC 3947 section 4).
+func (s *sa) ourIdentity(method isakmp.AuthMethod, next isakmp.PayloadType) []byte {
 	id := s.identity()
-	s.emit(&trace.AuthenticatingAs{Method: s.suite.Auth, ID: id.Type})
+	s.emit(&trace.AuthenticatingAs{Method: method, ID: id.Type})
 	p := isakmp.ID{Type: id.Type, Protocol: 17, Port: isakmp.PortIKE, Data: []byte(id.Data)}
 	if s.local.Port() == isakmp.PortNATT {
 		p.Port = 0
 	}
 	body := isakmp.AppendID(nil, p)
 	length := uint16(len(body) + 4)
-	s.emit(&trace.IDPayload{Sent: true, Next: isakmp.PayloadHash, Type: p.Type, Protocol: p.Protocol, Port: p.Port, Length: length, Data: p.Data})
+	s.emit(&trace.IDPayload{Sent: true, Next: next, Type: p.Type, Protocol: p.Protocol, Port: p.Port, Length: length, Data: p.Data})
 	s.emit(&trace.IDPayloadLength{Length: length})
 	return body
 }
@@ -84,10 +71,14 @@ func (s *sa) sendIdentity(body, hash []byte, initialContact bool) {
 	b.Add(isakmp.PayloadID, body)
 	b.Add(isakmp.PayloadHash, hash)
 	if initialContact {
-		b.Add(isakmp.PayloadNotify, isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec,
-			Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyInitialContact}))
+		b.Add(isakmp.PayloadNotify, s.initialContactNotify())
 	}
 	s.sendPhase1(s.seal(b.Bytes(s.cipher.BlockSize()), &s.iv))
+}
+
+// initialContactNotify is INITIAL-CONTACT's body.
+func (s *sa) initialContactNotify() []byte {
+	return isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyInitialContact})
 }
 
 // takeIdentity checks the peer's identity and proof of message 5 or 6. The IV
@@ -151,7 +142,8 @@ func (m *message) after(p isakmp.Payload) isakmp.PayloadType {
 	return isakmp.PayloadType(p.Raw[0])
 }
 
-// takePhase1Notifies reads the notifies of message 5 or 6. The hash does not
+// takePhase1Notifies reads the notifies of main mode's message 5 or 6, or of
+// aggressive mode's 3 where it is encrypted. The hash does not
 // cover them, so that INITIAL-CONTACT is only noted here; what it asks for is
 // done once authentication has succeeded, which it has when this runs, and the
 // message was decrypted with keys that only the peer has.
@@ -239,18 +231,19 @@ func (e *Engine) othersOf(s *sa, before uint64) (sas []*sa, children []*child) {
 func cloneList[T any](list []T) []T { return append([]T(nil), list...) }
 
 // finishPhase1 opens the SA for phase 2 and starts what waited for it.
-func (s *sa) finishPhase1(role trace.Role) {
+func (s *sa) finishPhase1(source trace.Source, input trace.Input) {
 	e := s.e
+	s.xauth = s.needsUser()
 	s.established, s.heard, s.order = e.now, e.now, e.next()
 	s.expires = e.now.Add(time.Duration(s.suite.Lifetime) * time.Second)
-	s.move(trace.Internal, trace.InputProcessComplete, trace.StateP1Complete)
+	s.move(source, input, trace.StateP1Complete)
 	s.show = trace.QMIdle
 	e.stats.Phase1Up++
 	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.set(&s.life, s.expires)
 	tell := s.handshake.shorter
-	s.handshake.keys.Clear()
+	s.clearKeys()
 	s.clearDH(&s.handshake.dhNumber)
 	s.handshake = nil
 	s.errors, s.attempts = 0, 0
@@ -263,8 +256,8 @@ func (s *sa) finishPhase1(role trace.Role) {
 	s.startRenewal()
 	waiting := s.waiting
 	s.waiting = nil
-	if role == trace.RoleInitiator {
-		s.lastOut = nil
+	if (s.role == trace.RoleInitiator) != s.aggressive {
+		s.lastOut = nil // the peer sent the last message
 	}
 	for _, r := range waiting {
 		s.startQuickMode(r)

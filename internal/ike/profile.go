@@ -21,6 +21,8 @@ type Profile struct {
 	Identity  *policy.Identity // that we present; nil is Config.Identity, zero our address
 	Keepalive *Keepalive       // nil is Config.Keepalive
 	Clients   *Clients         // nil is the crypto map's
+
+	Aggressive bool // phase 1 for it begins in aggressive mode
 }
 
 // profile returns the profile of a name; nil for "" and for one that is gone.
@@ -86,7 +88,7 @@ func (s *sa) judgeProfile(who policy.Identity) (*Profile, trace.Reason) {
 		s.emit(&trace.ProfileRefused{Requested: s.profile.Name})
 		return nil, trace.ReasonProfile
 	}
-	if p != nil && s.suite.Auth == isakmp.AuthPSK && !s.provenBy(p) {
+	if p != nil && !s.aggressive && proofOf(s.suite.Auth) == isakmp.AuthPSK && !s.provenBy(p) {
 		return nil, trace.ReasonProfileKey
 	}
 	return p, trace.ReasonNone
@@ -120,6 +122,9 @@ func (s *sa) keyrings() []string {
 
 // identity is what s presents.
 func (s *sa) identity() policy.Identity {
+	if h := s.handshake; h != nil && h.identity.Type != 0 {
+		return h.identity
+	}
 	id := s.e.cfg.Identity
 	if s.profile != nil && s.profile.Identity != nil {
 		id = *s.profile.Identity

@@ -19,6 +19,7 @@ func (m *message) phase2() {
 	}
 	if !s.up() {
 		m.drop(trace.DropState)
+		s.remind()
 		return
 	}
 	if m.header.MessageID == 0 {
@@ -58,10 +59,7 @@ func (m *message) acceptNode() {
 	n.iv.Advance(m.nextIV.b[:m.nextIV.n])
 	m.s.heard = m.e.now
 	m.e.timers.clear(&n.retry)
-	if m.s.role == trace.RoleResponder {
-		// The peer has message 6: it need not be kept for a duplicate.
-		m.s.lastOut = nil
-	}
+	m.s.lastOut = nil // the peer has the last message of phase 1: it need not be kept for a duplicate
 }
 
 // badHash drops a message whose HASH differs.

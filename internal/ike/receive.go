@@ -125,7 +125,7 @@ func (m *message) route() {
 		return
 	}
 	switch h.Exchange {
-	case isakmp.ExchangeIdentity:
+	case isakmp.ExchangeIdentity, isakmp.ExchangeAggressive:
 		m.phase1()
 	case isakmp.ExchangeQuick:
 		m.phase2()
@@ -136,7 +136,7 @@ func (m *message) route() {
 	}
 }
 
-// initiated finds our own main mode that still lacks the responder's cookie.
+// initiated finds a phase 1 of ours that still lacks the responder's cookie.
 func (e *Engine) initiated(cookie isakmp.Cookie, local, remote netip.Addr) *sa {
 	s := e.byCookies[cookiePair{i: cookie}]
 	if s == nil || s.pair() != (addrPair{local, remote}) {
@@ -166,18 +166,22 @@ func (s *sa) addressAllowed(m *message) bool {
 func (m *message) elsewhere() {
 	s := m.s
 	same := m.local.Addr() == s.local.Addr() && m.remote.Addr() == s.remote.Addr()
-	if same && m.header.Exchange == isakmp.ExchangeIdentity && digestOf(m.raw) == s.lastIn {
+	if same && m.header.Exchange == s.exchange() && digestOf(m.raw) == s.lastIn {
 		s.duplicate(s.remote)
 		return
 	}
 	m.drop(trace.DropWrongAddress)
 }
 
-// phase1 handles a main mode message of an SA that exists.
+// phase1 handles a message of main or aggressive mode, of an SA that exists.
 func (m *message) phase1() {
 	s := m.s
 	if m.header.MessageID != 0 {
 		m.drop(trace.DropMessageID)
+		return
+	}
+	if m.header.Exchange != s.exchange() {
+		m.drop(trace.DropState)
 		return
 	}
 	m.digest = digestOf(m.raw)
@@ -189,7 +193,11 @@ func (m *message) phase1() {
 		m.drop(trace.DropState)
 		return
 	}
-	m.run(rowFor(isakmp.ExchangeIdentity, s.role, s.suite.Auth, s.state))
+	if s.state == trace.StateRAM2 && s.cipher == nil {
+		m.awaitSecret()
+		return
+	}
+	m.run(rowFor(s.exchange(), s.role, s.suite.Auth, s.state))
 }
 
 // run validates a message against its row and hands it to the row's handler.
@@ -202,10 +210,10 @@ func (m *message) run(r *row) {
 		m.drop(reason)
 		return
 	}
-	if r.encrypted && m.n == nil {
+	if r.encrypted != plain && m.n == nil {
 		m.s.expectsProof()
 	}
-	if !m.parse(r.encrypted) {
+	if !m.parse(m.header.Encrypted()) {
 		return
 	}
 	if reason, at, ok := r.check(m.payloads); !ok {
@@ -219,15 +227,17 @@ func (m *message) run(r *row) {
 // open makes a message readable that has a row and is encrypted as the row
 // wants it.
 func (m *message) open() (reason trace.Drop, ok bool) {
-	encrypted := m.header.Flags&isakmp.FlagEncryption != 0
+	isEncrypted := m.header.Encrypted()
 	switch {
 	case m.row == nil:
 		return trace.DropState, false
-	case !encrypted && m.row.encrypted:
-		return trace.DropNotEncrypted, false
-	case encrypted && !m.row.encrypted:
+	case m.row.encrypted.allows(isEncrypted):
+	case isEncrypted:
 		return trace.DropEncrypted, false
-	case encrypted:
+	default:
+		return trace.DropNotEncrypted, false
+	}
+	if isEncrypted {
 		return m.decrypt()
 	}
 	return 0, true
@@ -330,7 +340,7 @@ func (m *message) accept() {
 	s.replays = 0
 	s.attempts = 0
 	s.e.timers.clear(&s.retry)
-	if m.row.encrypted {
+	if m.header.Encrypted() {
 		s.iv.Advance(m.nextIV.b[:m.nextIV.n])
 	}
 }

@@ -255,7 +255,7 @@ func earlier(a, b time.Time) time.Time {
 }
 
 // renewalDue settles several ISAKMP SAs with one peer to the newest, and opens
-// a main mode ahead of its end where there are IPsec SAs to look after.
+// a phase 1 ahead of its end where there are IPsec SAs to look after.
 func (s *sa) renewalDue(now time.Time) {
 	e := s.e
 	e.timers.set(&s.retry, now.Add(renewalInterval))
@@ -275,10 +275,14 @@ func (s *sa) renewalDue(now time.Time) {
 		}
 		return
 	}
-	if s.guards() && e.budding(s.pair()) == nil && !e.moved(s.pair()) {
-		e.startMainMode(s.local, s.remote, s.successorProfile(), nil)
+	if s.renews() && s.guards() && e.budding(s.pair()) == nil && !e.moved(s.pair()) {
+		e.startPhase1(s.local, s.remote, s.successorProfile(), nil)
 	}
 }
+
+// renews says whether s's successor may begin here. A key that goes by the identity
+// is of use to the end that presents it, and a user is at one end only.
+func (s *sa) renews() bool { return s.role == trace.RoleInitiator || !s.aggressive && !s.xauth }
 
 // others are the other ISAKMP SAs that are up with s's peer.
 func (s *sa) others() (list []*sa) {

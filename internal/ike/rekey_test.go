@@ -314,7 +314,7 @@ func TestAnSAIsRenewedWhenTheNewerOneEnds(t *testing.T) {
 	p.advance(time.Second)
 	p.do(p.hub, func(e *Engine, fx *Effects) {
 		e.begin(p.now, fx)
-		e.startMainMode(toPort(hubAddr), toPort(spokeAddr), "", nil)
+		e.startPhase1(toPort(hubAddr), toPort(spokeAddr), "", nil)
 	})
 	p.settle()
 	p.now = p.now.Add(45 * time.Second)

@@ -73,7 +73,7 @@ func (e *Engine) pursue(conn *Connection, peer netip.Addr, r request) {
 		return
 	}
 	local, remote := conn.endpoints(peer)
-	e.startMainMode(local, remote, conn.Profile, []request{r})
+	e.startPhase1(local, remote, conn.Profile, []request{r})
 }
 
 func toPort(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, isakmp.PortIKE) }

@@ -50,6 +50,10 @@ func (s *sa) retryDue(now time.Time) {
 		return
 	}
 	s.attempts++
+	if !s.mayResend() {
+		s.e.timers.set(&s.retry, now.Add(s.e.cfg.interval()))
+		return
+	}
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Attempt: uint8(s.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase1, Attempt: uint8(s.attempts), Max: uint8(limit)})
@@ -70,6 +74,9 @@ func (s *sa) duplicate(from netip.AddrPort) {
 	s.replays++
 	s.e.stats.Retransmits++
 	s.answerTo(from, s.repeatPhase1)
+	if s.aggressive && s.up() {
+		s.repeatBehind()
+	}
 }
 
 // answerTo sends to where a duplicate came from: a NAT may have given the peer

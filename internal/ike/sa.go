@@ -56,6 +56,8 @@ type sa struct {
 	localNAT, remoteNAT  bool
 	peerDPD              bool
 	contacted            bool // INITIAL-CONTACT was obeyed
+	aggressive           bool // aggressive mode, not main mode
+	xauth                bool // a user has to log in before anything else
 	demanded             bool // the connection for which we began names profile
 	dpd                  dpdState
 	keepalive            timer
@@ -90,6 +92,17 @@ type handshake struct {
 	initialGot  bool // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
 	shorter     bool // our lifetime is, than the initiator offered
 	busy        bool // a question is open
+
+	// Aggressive mode's.
+	how      *Aggressive     // initiator
+	identity policy.Identity // that we present; zero is the profile's or the gateway's
+	base     []byte          // SKEYID, until the other keys are made of it
+	shared   *sharedPair     // responder: where keys is from
+	claims   policy.Identity // responder: what the initiator says that it is
+	proof    []byte          // responder: HASH_I as it has to be
+	decoy    bool            // responder: key is nobody's
+	resends  int             // responder: how often message 2 may go unasked
+	reminded bool            // responder: it went again, for message 3 is missing
 
 	expectsProof bool // the HMAC context for the peer's HASH was told
 }
@@ -198,15 +211,15 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	}
 }
 
-// abandonKeys clears the key pair of a main mode that failed.
+// abandonKeys clears the key pair of a phase 1 that failed.
 func (s *sa) abandonKeys() {
 	h := s.handshake
 	if h == nil {
 		return
 	}
 	// An open question may be at work with the key pair on another goroutine.
-	if h.keys != nil && !h.busy {
-		h.keys.Clear()
+	if !h.busy {
+		s.clearKeys()
 	}
 	s.e.dhNumbers.free(h.dhNumber)
 	h.dhNumber = 0

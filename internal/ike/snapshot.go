@@ -24,6 +24,8 @@ type ISAKMPSA struct {
 	Expires         time.Time // zero before
 	NATT            bool      // a NAT was found
 	DPD             bool
+	Aggressive      bool   // phase 1 was aggressive mode
+	XAuth           bool   // a user has to log in behind phase 1
 	Profile         string // "" for none, and before the peer is known
 	InitiatorCookie isakmp.Cookie
 	ResponderCookie isakmp.Cookie

@@ -13,7 +13,7 @@ type row struct {
 	auth      isakmp.AuthMethod
 	state     trace.State // in which it is expected
 	name      string      // as RFC 2409 counts it, for documentation and tests
-	encrypted bool
+	encrypted cover
 	need      []isakmp.PayloadType
 	may       []isakmp.PayloadType
 	// do handles the message once its payloads are those of the row. next is
@@ -21,6 +21,17 @@ type row struct {
 	do   func(*message)
 	next trace.State
 }
+
+// cover says whether a message is to be encrypted.
+type cover uint8
+
+const (
+	plain cover = iota
+	sealed
+	eitherWay // the last message of aggressive mode (RFC 2409 section 5.4)
+)
+
+func (c cover) allows(isEncrypted bool) bool { return c == eitherWay || (c == sealed) == isEncrypted }
 
 // Payloads that may stand in a message more than once. Every other one may
 // not.
@@ -50,38 +61,47 @@ var rows []row
 
 func init() {
 	type p = []isakmp.PayloadType
-	main, quick, info := isakmp.ExchangeIdentity, isakmp.ExchangeQuick, isakmp.ExchangeInformational
+	main, aggressive, quick, info := isakmp.ExchangeIdentity, isakmp.ExchangeAggressive, isakmp.ExchangeQuick, isakmp.ExchangeInformational
 	r, i := trace.RoleResponder, trace.RoleInitiator
 	psk := isakmp.AuthPSK
 	vid, notify := isakmp.PayloadVendorID, isakmp.PayloadNotify
+	first := p{isakmp.PayloadSA, isakmp.PayloadKE, isakmp.PayloadNonce, isakmp.PayloadID}
 	quickMay := types(p{isakmp.PayloadKE, isakmp.PayloadID, notify, vid}, natOA)
 	rows = []row{
-		{main, r, 0, trace.StateReady, "main mode 1", false,
+		{main, r, 0, trace.StateReady, "main mode 1", plain,
 			p{isakmp.PayloadSA}, p{vid}, (*message).mainMode1, trace.StateRMM2},
-		{main, i, 0, trace.StateIMM1, "main mode 2", false,
+		{main, i, 0, trace.StateIMM1, "main mode 2", plain,
 			p{isakmp.PayloadSA}, p{vid, notify}, (*message).mainMode2, trace.StateIMM3},
-		{main, r, psk, trace.StateRMM2, "main mode 3", false,
+		{main, r, psk, trace.StateRMM2, "main mode 3", plain,
 			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode3, trace.StateRMM4},
-		{main, i, psk, trace.StateIMM3, "main mode 4", false,
+		{main, i, psk, trace.StateIMM3, "main mode 4", plain,
 			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode4, trace.StateIMM5},
-		{main, r, psk, trace.StateRMM4, "main mode 5", true,
+		{main, r, psk, trace.StateRMM4, "main mode 5", sealed,
 			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode5, trace.StateP1Complete},
-		{main, i, psk, trace.StateIMM5, "main mode 6", true,
+		{main, i, psk, trace.StateIMM5, "main mode 6", sealed,
 			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode6, trace.StateP1Complete},
-		{quick, r, 0, trace.StateQMReady, "quick mode 1", true,
+		{aggressive, r, 0, trace.StateReady, "aggressive mode 1", plain,
+			first, p{vid, isakmp.PayloadCertRequest, notify}, (*message).aggressive1, trace.StateRAM2},
+		{aggressive, i, 0, trace.StateIAM1, "aggressive mode 2", plain,
+			types(first, p{isakmp.PayloadHash}), types(p{vid, notify, isakmp.PayloadCertRequest}, natD), (*message).aggressive2, trace.StateP1Complete},
+		{aggressive, r, psk, trace.StateRAM2, "aggressive mode 3", eitherWay,
+			p{isakmp.PayloadHash}, types(p{notify, vid}, natD), (*message).aggressive3, trace.StateP1Complete},
+		{quick, r, 0, trace.StateQMReady, "quick mode 1", sealed,
 			p{isakmp.PayloadHash, isakmp.PayloadSA, isakmp.PayloadNonce}, quickMay, (*message).quickMode1, trace.StateQMRQM2},
-		{quick, i, 0, trace.StateQMIQM1, "quick mode 2", true,
+		{quick, i, 0, trace.StateQMIQM1, "quick mode 2", sealed,
 			p{isakmp.PayloadHash, isakmp.PayloadSA, isakmp.PayloadNonce}, quickMay, (*message).quickMode2, trace.StateQMPhase2Complete},
-		{quick, r, 0, trace.StateQMRQM2, "quick mode 3", true,
+		{quick, r, 0, trace.StateQMRQM2, "quick mode 3", sealed,
 			p{isakmp.PayloadHash}, p{notify}, (*message).quickMode3, trace.StateQMPhase2Complete},
-		{info, r, 0, trace.StateP1Complete, "informational", true,
+		{info, r, 0, trace.StateP1Complete, "informational", sealed,
 			p{isakmp.PayloadHash}, p{notify, isakmp.PayloadDelete, vid}, (*message).informational, trace.StateP1Complete},
 	}
 }
 
 // rowFor finds the row of an exchange's message; nil when none is expected. An
-// informational message is the same for both roles.
+// informational message is the same for both roles, and XAUTH changes nothing of
+// what proves a peer.
 func rowFor(x isakmp.ExchangeType, role trace.Role, auth isakmp.AuthMethod, state trace.State) *row {
+	auth = proofOf(auth)
 	for i := range rows {
 		r := &rows[i]
 		if r.exchange != x || r.state != state || (r.auth != 0 && r.auth != auth) {

@@ -51,7 +51,7 @@ func (m *message) takeVendorIDs() [][]byte {
 		case isakmp.VendorDPD:
 			m.s.peerDPD = true
 		case isakmp.VendorFragmentation:
-			m.s.peerFragments = takesFragments(p.Body)
+			m.s.peerFragments = m.s.takesFragments(p.Body)
 		case isakmp.VendorGateway:
 			m.s.peerGateway = true
 		}
@@ -86,7 +86,8 @@ func (s *sa) tellVendorIDs(ids [][]byte) {
 	}
 }
 
-// addCapabilities adds the vendor IDs of messages 3 and 4.
+// addCapabilities adds the vendor IDs of main mode's messages 3 and 4, and of
+// aggressive mode's 1 and 2.
 func addCapabilities(b *isakmp.Builder) {
 	b.Add(isakmp.PayloadVendorID, []byte(isakmp.VIDUnity))
 	b.Add(isakmp.PayloadVendorID, []byte(isakmp.VIDDPD))

@@ -115,7 +115,7 @@ func TestBadDatagramsAreShownByReason(t *testing.T) {
 		send("198.51.100.7:500", make([]byte, r.IntN(28)))
 		send("198.51.100.7:4500", header(0x20, isakmp.ExchangeIdentity, 0))
 		send("192.1.1.1:500", header(isakmp.Version1, isakmp.ExchangeQuick, 1))
-		send("192.1.1.1:500", header(isakmp.Version1, isakmp.ExchangeAggressive, 0))
+		send("192.1.1.1:500", header(isakmp.Version1, isakmp.ExchangeBase, 0))
 		send("192.1.1.1:500", append(header(isakmp.Version1, isakmp.ExchangeIdentity, 0), 1))
 	}
 	has(t, show(t, far, "show crypto isakmp statistics"), "truncated 100", "version not supported 100", "no SA 100", "exchange not supported 100", "bad header 100")

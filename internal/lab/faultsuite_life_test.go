@@ -97,7 +97,7 @@ var lifeFaults = []fault{
 	// Strangers, and peers that speak otherwise.
 	{family: "other", name: "IKEv2 is spoken at the responder", script: "tick 1s\n", inject: speaks(ikev2Init, 3),
 		truth: diagnose.IKEVersionMismatch, initiator: unseen, responder: named, both: named},
-	{family: "other", name: "aggressive mode is spoken at the responder", script: "tick 1s\n", inject: speaks(aggressiveInit, 3),
+	{family: "other", name: "aggressive mode is spoken at the responder", hub: []string{"crypto isakmp key", "crypto isakmp aggressive-mode disable\ncrypto isakmp key"}, script: "tick 1s\n", inject: speaks(aggressiveInit, 3),
 		truth: diagnose.AggressiveVsMain, initiator: unseen, responder: named, both: named},
 	{family: "other", name: "the peer takes IKEv2 only", script: "block udp 500 from spoke\n" + callHub + "tick 30s\n", inject: answers(isakmp.NotifyInvalidMajor),
 		truth: diagnose.IKEVersionMismatch, initiator: named},

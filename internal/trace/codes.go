@@ -105,5 +105,8 @@ const (
 	CodeMessagesLost
 	CodeAnswerNotOffered
 	CodeSessionChanged
+	CodeAggressiveModeBegun
+	CodeNamedKeyLookup
+	CodeXAUTHPossible
 	NumCodes
 )

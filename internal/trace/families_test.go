@@ -223,6 +223,9 @@ func noKey() []Record {
 	s := newScript()
 	s.established(RoleInitiator, MMNoState)
 	s.ctx.Conn = 0
+	name := []byte("spoke1.example.com")
+	s.add(&AggressiveModeBegun{}, &XAUTHPossible{}, &NamedKeyLookup{isakmp.IDFQDN, name, false, ""}, &NamedKeyLookup{isakmp.IDFQDN, name, true, "RING"},
+		&NamedKeyLookup{isakmp.IDKeyID, []byte("admin"), false, ""}, &NamedKeyLookup{isakmp.IDKeyID, []byte("admin"), true, ""})
 	s.add(&AggressiveNotPossible{}, &KeyLookup{Peer: bookPeer, Found: false}, &RequestFailed{ReasonNoKey}, &RequestFailed{ReasonInternal})
 	s.add(&NameResolved{"hub.example.com", "192.1.1.40 192.1.1.41"},
 		&NameNotResolved{Name: "hub.example.com", Unknown: true, RetrySeconds: 5},

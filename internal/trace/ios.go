@@ -148,6 +148,9 @@ var owners = [NumCodes]debugSet{
 	CodeProfileRequested:         debugISAKMP,
 	CodeProfileKeyFound:          debugISAKMP,
 	CodeProfileRefused:           debugISAKMP,
+	CodeAggressiveModeBegun:      debugISAKMP,
+	CodeNamedKeyLookup:           debugISAKMP,
+	CodeXAUTHPossible:            debugISAKMP,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when

@@ -68,7 +68,7 @@ func (w *iosWriter) writeISAKMP(event Event) {
 	case *ResponderLifetime:
 		w.responderLifetime(e)
 	default:
-		if !w.writeNegotiation(event) && !w.writeAuthentication(event) && !w.writeProfile(event) {
+		if !w.writeNegotiation(event) && !w.writeAuthentication(event) && !w.writeProfile(event) && !w.writeAggressive(event) {
 			w.writePhase2(event)
 		}
 	}
@@ -257,10 +257,17 @@ func phaseOf(node uint32) int {
 func (w *iosWriter) requestFailed(e *RequestFailed) {
 	if e.Reason == ReasonNoKey {
 		w.sa("No Cert or pre-shared address key.")
-		w.sa("construct_initial_message: Can not start Main mode")
+		w.sa("construct_initial_message: Can not start %s", begunMode(w.rec.State))
 	}
 	w.module("ISAKMP: Error while processing SA request: Failed to initialize SA")
 	w.module("ISAKMP: Error while processing KMI message 0, error 2.")
+}
+
+func begunMode(s ShowState) string {
+	if s == AGNoState {
+		return "Aggressive mode" // recalled
+	}
+	return "Main mode"
 }
 
 // vendorIDReceived prints IOS's comment on a vendor ID: it takes every one for

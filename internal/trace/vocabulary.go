@@ -86,9 +86,10 @@ const (
 	FromIPsec
 	FromTimer
 	Internal
+	FromAAA
 )
 
-var sourceNames = [...]string{"IKE_MESG_FROM_PEER", "IKE_MESG_FROM_IPSEC", "IKE_MESG_FROM_TIMER", "IKE_MESG_INTERNAL"}
+var sourceNames = [...]string{"IKE_MESG_FROM_PEER", "IKE_MESG_FROM_IPSEC", "IKE_MESG_FROM_TIMER", "IKE_MESG_INTERNAL", "IKE_MESG_FROM_AAA"}
 
 // String returns IOS's name of the source.
 func (s Source) String() string { return name(sourceNames[:], s) }
@@ -116,12 +117,13 @@ const (
 	InputTimerIMAlive
 	InputTimerPeersAlive
 	InputPhase2Delete
+	InputPresharedKeyReply
 )
 
 var inputNames = [...]string{"IKE_MM_EXCH", "IKE_AM_EXCH", "IKE_QM_EXCH", "IKE_INFO_NOTIFY", "IKE_INFO_DELETE",
 	"IKE_MESG_KEEP_ALIVE", "IKE_SA_REQ_MM", "IKE_SA_REQ_AM", "IKE_SPI_REPLY", "IKE_INIT_QM", "IKE_PROCESS_MAIN_MODE",
 	"IKE_PROCESS_COMPLETE", "IKE_PROCESS_ERROR", "IKE_PHASE1_COMPLETE", "IKE_PHASE1_DEL", "IKE_TIMER_IM_ALIVE",
-	"IKE_TIMER_PEERS_ALIVE", "IKE_PHASE2_DEL"}
+	"IKE_TIMER_PEERS_ALIVE", "IKE_PHASE2_DEL", "PRESHARED_KEY_REPLY"}
 
 // String returns IOS's name of the input.
 func (i Input) String() string { return name(inputNames[:], i) }

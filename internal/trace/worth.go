@@ -17,6 +17,7 @@ var worths = [NumCodes]func(fields []byte) (key []byte, worthy bool){
 	CodePayloadMalformed:         firstTwo,
 	CodeTransition:               worthOfTransition,
 	CodeKeyLookup:                worthOfLookup,
+	CodeNamedKeyLookup:           worthOfLookup,
 	CodeIKETransformRefused:      whole,
 	CodeAnswerNotOffered:         whole,
 	CodePhase1PolicyRefused:      nothing,
@@ -71,7 +72,7 @@ func numbers(fields []byte, n int) int {
 func worthOfTransition(fields []byte) ([]byte, bool) {
 	to := fields[len(fields)-1:]
 	switch State(to[0]) {
-	case StateIMM5, StateRMM4, StateP1Complete, StateQMPhase2Complete:
+	case StateIMM5, StateRMM4, StateRAM2, StateP1Complete, StateQMPhase2Complete:
 		from := State(fields[len(fields)-2])
 		return to, from != State(to[0])
 	}

@@ -1,0 +1,183 @@
+package ike
+
+import (
+	"bytes"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/keymat"
+	"qmidle/internal/trace"
+)
+
+// beginAggressive makes the public value of message 1. The group cannot be
+// negotiated in aggressive mode (RFC 2409 section 5.4): that of the first policy is
+// taken, and other policies of the same group are offered with it.
+func (s *sa) beginAggressive(how *Aggressive) {
+	h := s.handshake
+	h.how, h.identity = how, how.Identity
+	h.key = Key{Secret: how.Secret}
+	if how.Secret.IsZero() {
+		var ok bool
+		if h.key, ok = s.lookupKey(); !ok {
+			s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
+			s.deleteSA(trace.ReasonNoKey)
+			return
+		}
+	}
+	group, offer := s.e.cfg.offerAggressive(how.XAUTH)
+	if len(offer.Proposals[0].Transforms) == 0 {
+		s.emit(&trace.RequestFailed{Reason: trace.ReasonPolicyNotAccepted})
+		s.deleteSA(trace.ReasonPolicyNotAccepted)
+		return
+	}
+	h.saiB = isakmp.AppendSA(nil, offer)
+	h.busy = true
+	s.works(trace.CryptoGenerateParameter)
+	s.e.dh(group, nil, nil, func(r DHResult) { s.aggressive1Send(r) })
+}
+
+// offerAggressive is the part of offerIKE that has one group.
+func (c *Config) offerAggressive(xauth bool) (g isakmp.Group, offer isakmp.SA) {
+	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
+	for _, p := range c.Policies {
+		if !supported(p) || g != isakmp.GroupNone && p.Group != g {
+			continue
+		}
+		g = p.Group
+		if xauth {
+			p.Auth = isakmp.AuthXAUTHInitPSK
+		}
+		prop.Transforms = append(prop.Transforms, p.Transform(uint8(len(prop.Transforms)+1)))
+	}
+	return g, isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{prop}}
+}
+
+// aggressive1Send sends the offer, our public value, nonce and identity.
+func (s *sa) aggressive1Send(r DHResult) {
+	h := s.handshake
+	if s.dead || h == nil {
+		return
+	}
+	h.busy = false
+	h.nonceI = make([]byte, nonceLen)
+	if r.Err != nil || !s.e.random(h.nonceI) {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
+	s.takeKeyPair(r.KeyPair)
+	b := s.builder(isakmp.ExchangeAggressive, 0, 0)
+	b.Add(isakmp.PayloadSA, h.saiB)
+	b.Add(isakmp.PayloadKE, h.keys.Public())
+	b.Add(isakmp.PayloadNonce, h.nonceI)
+	method := isakmp.AuthPSK
+	if h.how.XAUTH {
+		method = isakmp.AuthXAUTHInitPSK
+	}
+	h.idI = s.ourIdentity(method, isakmp.PayloadVendorID)
+	b.Add(isakmp.PayloadID, h.idI)
+	s.addAggressiveCapabilities(b, s.e.cfg.NATT, h.how.XAUTH)
+	s.move(trace.FromIPsec, trace.InputSARequestAM, trace.StateIAM1)
+	s.emit(&trace.AggressiveModeBegun{})
+	s.sendPhase1(s.ready(b.Bytes(1)))
+	s.startRetransmission()
+}
+
+// aggressive2 takes the responder's choice, public value and proof. None of it is
+// authenticated before its HASH is compared, for which the pre-shared key is enough:
+// a forged message costs no exponentiation, and the true one is awaited on.
+func (m *message) aggressive2() {
+	s, h := m.s, m.s.handshake
+	f, ok := m.aggressivePayloads()
+	if !ok {
+		m.countMalformed()
+		return
+	}
+	if len(f.sa.Proposals) != 1 || len(f.sa.Proposals[0].Transforms) != 1 || len(f.public) != len(h.keys.Public()) || bytes.Equal(f.public, h.keys.Public()) {
+		m.drop(trace.DropMalformed)
+		return
+	}
+	if m.header.Responder.IsZero() {
+		m.drop(trace.DropHeader)
+		return
+	}
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSA})
+	m.tellPeerIdentity()
+	s.natt, s.peerDPD, s.peerFragments = trace.NATTNone, false, false // whatever a forged message 2 said
+	profile, refused := s.judgeProfile(f.who)
+	s.tellVendorIDs(m.takeVendorIDs())
+	s.emit(&trace.LocalKeyFound{})
+	s.emit(&trace.ProfilesScanned{Profiles: s.e.cfg.profileNames()})
+	c, ok := s.chooseIKE(f.sa, true)
+	if ok && c.suite.Group != h.keys.Group() {
+		s.emit(&trace.AnswerNotOffered{Attr: trace.IKEAttrGroup})
+		s.countError(trace.ErrorNoProposal)
+		return
+	}
+	if !ok {
+		s.emit(&trace.AnswerNotOffered{Attr: s.e.cfg.closest(f.sa.Proposals[0].Transforms[0])})
+		s.countError(trace.ErrorNoProposal)
+		return
+	}
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadKE})
+	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadNonce})
+	s.show = trace.AGInitExch
+	s.works(trace.CryptoCreateSKEYID)
+	base := keymat.SkeyidPSK(c.suite.Hash, h.key.Secret.Reveal(), h.nonceI, f.nonce)
+	s.works(trace.CryptoHMACContext)
+	if !m.proves(keymat.HashR(c.suite.Hash, base, h.keys.Public(), f.public, s.cookieI, m.header.Responder, h.saiB, f.identity), c.suite.Auth) {
+		return
+	}
+	m.accept()
+	s.takeResponderCookie(m.header.Responder)
+	s.suite, s.agreed = c.suite, true
+	s.allocateConn()
+	s.emit(&trace.SKEYIDGenerated{})
+	s.peerID = f.who
+	if refused != trace.ReasonNone {
+		s.deleteSA(refused)
+		return
+	}
+	s.profile = profile
+	h.base, h.peerPublic, h.natD = base, bytes.Clone(f.public), cloneAll(m.natDetection())
+	h.busy = true
+	s.works(trace.CryptoGenerateParameter)
+	s.e.dh(s.suite.Group, h.keys, h.peerPublic, func(r DHResult) { s.aggressive3Send(r) })
+}
+
+// aggressive3Send proves ourselves, floating to port 4500 if there is a NAT. The
+// message is encrypted: what is not the HASH is then authentic too.
+func (s *sa) aggressive3Send(r DHResult) {
+	h := s.handshake
+	if s.dead || h == nil {
+		return
+	}
+	h.busy = false
+	if r.Err != nil || !s.expandKeys(h.base, r.Shared) {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
+	s.judgeNAT()
+	b := s.builder(isakmp.ExchangeAggressive, 0, isakmp.FlagEncryption)
+	s.works(trace.CryptoHMACContext)
+	b.Add(isakmp.PayloadHash, keymat.HashI(s.suite.Hash, h.base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, h.idI))
+	s.addNATDetection(b)
+	if s.behindNAT() && s.local.Port() != isakmp.PortNATT {
+		s.float(isakmp.PortNATT, isakmp.PortNATT)
+	}
+	s.tellAuthenticated()
+	if !s.e.holdsSAWith(s) {
+		s.emit(&trace.InitialContactSent{})
+		b.Add(isakmp.PayloadNotify, s.initialContactNotify())
+	}
+	s.sendPhase1(s.seal(b.Bytes(s.cipher.BlockSize()), &s.iv))
+	s.finishPhase1(trace.FromPeer, trace.InputAMExch)
+}
+
+// repeatBehind sends what the responder could not take again, behind message 3,
+// which it has just shown to lack: quick modes that we have begun since.
+func (s *sa) repeatBehind() {
+	for _, n := range s.sortedNodes() {
+		if !n.done && n.role == trace.RoleInitiator && n.state == trace.StateQMIQM1 {
+			n.repeat()
+		}
+	}
+}
