@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var allModes = []*mode{&globalMode, &policyMode, &keyringMode, &profileMode, &transformSetMode, &cryptoMapMode, &interfaceMode, &extendedMode}
+var allModes = []*mode{&globalMode, &policyMode, &groupMode, &serverGroupMode, &radiusMode, &keyringMode, &profileMode, &transformSetMode, &cryptoMapMode, &interfaceMode, &extendedMode}
 
 // TestDocumentation keeps docs/configuration.md as the tables are.
 func TestDocumentation(t *testing.T) {
@@ -63,6 +63,21 @@ becomes the metric. What a crypto map protects finds its way without: the route 
 redistributes it. None leads to 0.0.0.0/0, nor to a network in which its own next hop is.
 `
 
+// docsGroup stands below the mode of client groups.
+const docsGroup = `
+Users, groups and pools are for clients of remote access:
+
+- ` + "`client authentication list`" + ` has the users log in (XAUTH), by the methods of ` + "`aaa authentication login`" + `. Without
+  ` + "`aaa new-model`" + `, without the list, and with a method that is a terminal's only, nobody passes.
+- A method that answers decides. The next one of a list is asked only where one does not answer: a user whom the RADIUS
+  server refuses does not pass by ` + "`local`" + `.
+- Passwords: ` + "`secret 9`" + ` (scrypt), ` + "`secret 8`" + ` (PBKDF2), ` + "`secret 5`" + ` (MD5), ` + "`password 7`" + ` (readable by anybody) and
+  ` + "`password 0`" + ` are read. A secret that is written in clear is kept as type 9.
+- A RADIUS server's answer needs a Message-Authenticator, or it is dropped: who stands between the two could turn a
+  reject into an accept (BlastRADIUS). ` + "`qmidle radius message-authenticator optional`" + ` is for servers that cannot send it.
+- A banner ends where its first character comes again, be it lines below.
+`
+
 func documentation() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -72,6 +87,9 @@ func documentation() string {
 			b.WriteString(line + "\n")
 		}
 		b.WriteString("```\n")
+		if m == &groupMode {
+			b.WriteString(docsGroup)
+		}
 		if m == &cryptoMapMode {
 			b.WriteString(docsDynamic)
 		}

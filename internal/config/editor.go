@@ -47,6 +47,13 @@ type Editor struct {
 	keyring *Keyring
 	profile *ISAKMPProfile
 
+	group       *ClientGroup
+	server      *RADIUSServer
+	serverGroup *ServerGroup
+
+	open   *openText // a text that goes on
+	hashed int       // secrets in clear that were read
+
 	marks    map[string]mark
 	uses     []use
 	standard map[string]bool // standard access lists, which are not kept
@@ -79,6 +86,7 @@ type use struct {
 	feature string
 	scope   Scope
 	owner   string // the crypto map, access list, interface or ISAKMP profile
+	part    string // tells lines of one feature apart
 	at      mark
 }
 
@@ -121,6 +129,10 @@ func withoutNo(line string) string {
 // global ones, which leave the mode.
 func (e *Editor) apply(text string) {
 	e.line++
+	if e.open != nil {
+		e.collect(text)
+		return
+	}
 	e.text = strings.TrimRight(text, " \t\r")
 	if comment(e.text) {
 		if strings.HasPrefix(e.text, "!") {

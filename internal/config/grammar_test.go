@@ -14,6 +14,9 @@ import (
 var entered = map[*mode]string{
 	&globalMode:       "crypto isakmp policy 1\nexit",
 	&policyMode:       "crypto isakmp policy 1",
+	&groupMode:        "crypto isakmp client configuration group G",
+	&serverGroupMode:  "aaa group server radius G",
+	&radiusMode:       "radius server S",
 	&keyringMode:      "crypto keyring K",
 	&profileMode:      "crypto isakmp profile P",
 	&transformSetMode: "crypto ipsec transform-set T esp-aes esp-sha-hmac",

@@ -67,6 +67,10 @@ func (e *Editor) read(text []byte) {
 	var banner string // the delimiter that ends a banner
 	for raw := range bytes.Lines(text) {
 		line := paged(strings.TrimRight(string(raw), "\r\n"))
+		if e.open != nil {
+			e.apply(line)
+			continue
+		}
 		if banner != "" {
 			e.line++
 			e.foreign++
@@ -86,11 +90,16 @@ func (e *Editor) read(text []byte) {
 			return
 		}
 		e.apply(line)
-		banner = bannerDelimiter(line)
+		if e.mode != &groupMode {
+			banner = bannerDelimiter(line)
+		}
 		if len(e.diags.Of(Error)) >= maxErrors {
 			e.report(Error, CodeInvalid, fmt.Sprintf("stopped after %d errors", maxErrors), mark{line: e.line})
 			return
 		}
+	}
+	if e.open != nil {
+		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", e.open.delimiter), e.open.at)
 	}
 	if banner != "" {
 		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", banner), mark{line: e.line})

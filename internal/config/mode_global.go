@@ -11,6 +11,7 @@ type node = Node[*Editor]
 
 var globalMode = mode{name: "Global configuration", prompt: "config", nodes: slices.Concat(
 	[]*node{
+		{Text: "aaa", Help: "Authentication, Authorization and Accounting.", Open: true, Next: aaaNodes},
 		{Text: "access-list", Help: "Add an access list entry", Next: numberedACL},
 		{Text: "crypto", Help: "Encryption module", Next: []*node{
 			{Text: "isakmp", Help: "Configure ISAKMP policy", Next: isakmpNodes},
@@ -50,7 +51,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "domain-name", Help: "Define the default domain name", No: noDomainName, Next: domainWord},
 			{Text: "host", Help: "Add an entry to the ip hostname table", Next: hostNodes},
 			{Text: "local", Help: "Specify local options", Open: true, Next: []*node{
-				{Text: "pool", Help: "IP Local address pool lists", Unsupported: "a local address pool"},
+				{Text: "pool", Help: "IP Local address pool lists", Next: poolNodes},
 			}},
 			{Text: "name-server", Help: "Specify address of name server to use", No: noNameServers, Next: nameServerNodes},
 			{Text: "route", Help: "Establish static routes", Next: routeNodes},
@@ -64,6 +65,12 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "nat", Foreign: true},
 		}},
 		{Text: "qmidle", Help: "What IOS has no command for", Next: []*node{
+			{Text: "radius", Help: "RADIUS", Next: []*node{
+				{Text: "message-authenticator", Help: "The Message-Authenticator of answers (RFC 3579)", No: setMessageAuthenticator(true), Next: []*node{
+					{Text: "optional", Help: "Take answers without it, which others can forge", Do: setMessageAuthenticator(false)},
+					{Text: "required", Help: "Drop answers without it, the default", Do: setMessageAuthenticator(true), No: setMessageAuthenticator(true)},
+				}},
+			}},
 			{Text: "retransmission", Help: "Retransmission of IKE messages", No: noRetransmission, Next: []*node{
 				{Text: "interval", Help: "Time between two sendings", Next: []*node{
 					{Kind: Number, Lo: 1, Hi: 60, Arg: "interval", Help: "Seconds", Next: []*node{
@@ -74,6 +81,8 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 				}},
 			}},
 		}},
+		{Text: "radius", Help: "RADIUS server configuration command", Open: true, Next: radiusNodes},
+		{Text: "radius-server", Help: "Modify RADIUS query parameters", Open: true, Next: radiusServerNodes},
 		{Text: "service", Help: "Modify use of network based services", Open: true, Next: []*node{
 			{Text: "timestamps", Help: "Timestamp debug/log messages", Do: setTimestamps, No: noTimestamps, Next: []*node{
 				{Text: "debug", Help: "Timestamp debug messages", Do: setTimestamps, Next: []*node{
@@ -83,6 +92,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 				{Text: "log", Foreign: true},
 			}},
 		}},
+		{Text: "username", Help: "Establish User Name Authentication", Next: userNodes},
 		{Text: "version", Help: "Version of IOS that wrote the file", No: noVersion, Next: []*node{
 			{Kind: Rest, Text: "LINE", Arg: "version", Help: "Version", Do: setVersion},
 		}},

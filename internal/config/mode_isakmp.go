@@ -16,11 +16,7 @@ var isakmpNodes = []*node{
 		{Text: "disable", Help: "Refuse aggressive mode", Do: setAggressiveMode(false), No: setAggressiveMode(true)},
 	}},
 	{Text: "client", Help: "Client configuration", Next: []*node{
-		{Text: "configuration", Help: "Configuration of clients", Next: []*node{
-			{Text: "address-pool", Help: "Address pool for clients", Unsupported: "mode configuration of clients"},
-			{Text: "browser-proxy", Help: "Browser proxy for clients", Unsupported: "mode configuration of clients", Block: true},
-			{Text: "group", Help: "Group profile", Unsupported: "a client configuration group", Block: true},
-		}},
+		{Text: "configuration", Help: "Configuration of clients", Next: clientConfigurationNodes},
 		{Text: "firewall", Help: "Firewall policies for clients", Unsupported: "mode configuration of clients"},
 	}},
 	{Text: "default", Help: "ISAKMP default policy", Next: []*node{
@@ -59,7 +55,11 @@ var isakmpNodes = []*node{
 		{Kind: Number, Lo: 1, Hi: 10000, Arg: "priority", Help: "Priority of protection suite", Do: enterPolicy, No: noPolicy},
 	}},
 	{Text: "profile", Help: "Define ISAKMP profiles", Next: profileNodes},
-	{Text: "xauth", Help: "Extended authentication", Unsupported: "XAUTH"},
+	{Text: "xauth", Help: "Extended authentication", Next: []*node{
+		{Text: "timeout", Help: "How long a client may take to answer", No: noXauthTimeout, Next: []*node{
+			{Kind: Number, Lo: 5, Hi: 90, Arg: "timeout", Help: "Seconds", Do: setXauthTimeout},
+		}},
+	}},
 }
 
 var keepaliveKind = []*node{
@@ -204,6 +204,16 @@ func setKeepalive(e *Editor, a Args) *Problem {
 
 func noKeepalive(e *Editor, _ Args) *Problem {
 	e.cfg.ISAKMP.Keepalive = nil
+	return nil
+}
+
+func setXauthTimeout(e *Editor, a Args) *Problem {
+	e.cfg.ISAKMP.XauthTimeout = seconds(a, "timeout")
+	return nil
+}
+
+func noXauthTimeout(e *Editor, _ Args) *Problem {
+	e.cfg.ISAKMP.XauthTimeout = defaultXauthTimeout
 	return nil
 }
 

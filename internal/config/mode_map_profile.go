@@ -4,7 +4,7 @@ import "slices"
 
 // dropEmptyMap removes a crypto map of which nothing is left.
 func (e *Editor) dropEmptyMap(m *CryptoMap) {
-	if len(m.Entries) == 0 && m.LocalAddress == "" && m.Profile == "" {
+	if len(m.Entries) == 0 && m.LocalAddress == "" && m.Profile == "" && m.Client == (Client{}) {
 		e.cfg.CryptoMaps = slices.DeleteFunc(e.cfg.CryptoMaps, func(o *CryptoMap) bool { return o == m })
 	}
 }

@@ -15,7 +15,7 @@ var profileNodes = []*node{
 var profileMode = mode{name: "ISAKMP profile", prompt: "conf-isa-prof", nodes: []*node{
 	{Text: "accounting", Help: "Enable AAA Accounting for IPsec Sessions", Unsupported: "accounting of an ISAKMP profile", Scope: ScopeProfile},
 	{Text: "ca", Help: "Specify certificate authorities to trust", Unsupported: "the trustpoint of an ISAKMP profile", Scope: ScopeProfile},
-	{Text: "client", Help: "Specify client configuration settings", Unsupported: "client configuration of an ISAKMP profile", Scope: ScopeProfile},
+	{Text: "client", Help: "Specify client configuration settings", Next: clientNodes(setProfileClient, profileGroupNode)},
 	{Text: "description", Help: "Specify a description of this profile", Do: noProfileDescription, No: noProfileDescription, Next: []*node{
 		{Kind: Rest, Text: "LINE", Arg: "description", Help: "Up to 80 characters", Do: setProfileDescription},
 	}},
@@ -24,7 +24,7 @@ var profileMode = mode{name: "ISAKMP profile", prompt: "conf-isa-prof", nodes: [
 			{Text: "aggressive", Help: "Initiate Aggressive Mode exchange", Unsupported: "aggressive mode", Scope: ScopeProfile},
 		}},
 	}},
-	{Text: "isakmp", Help: "ISAKMP Authorization command", Unsupported: "ISAKMP authorization of an ISAKMP profile", Scope: ScopeProfile},
+	{Text: "isakmp", Help: "ISAKMP Authorization command", Next: networkNodes(setProfileClient)},
 	{Text: "keepalive", Help: "Set a keepalive interval for use with IOS peers", No: noProfileKeepalive, Next: []*node{
 		{Kind: Number, Lo: 10, Hi: 3600, Arg: "interval", Help: "Number of seconds between keep alives", Next: []*node{
 			{Text: "retry", Help: "Time between retries", Next: []*node{

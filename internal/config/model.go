@@ -21,8 +21,11 @@ type Config struct {
 	Hosts           []HostEntry // in the order of their first line
 	TimestampsDebug Timestamps
 	LogSessions     bool // `crypto logging session`
+	AAA             AAA
 	ISAKMP          ISAKMP
 	IPsec           IPsec
+	ClientGroups    []*ClientGroup   // in the order of their first line
+	Pools           []*Pool          // in the order of their first line
 	Keyrings        []*Keyring       // in the order of their first line
 	Profiles        []*ISAKMPProfile // in the order of their first line
 	TransformSets   []*TransformSet  // in the order of their first line
@@ -41,7 +44,9 @@ func New() *Config {
 			Enabled:        true,
 			AggressiveMode: true,
 			Retransmission: defaultRetransmission,
+			XauthTimeout:   defaultXauthTimeout,
 		},
+		AAA:   AAA{RADIUS: RADIUS{Timeout: defaultRADIUSTimeout, Retransmit: defaultRADIUSRetransmit}},
 		IPsec: IPsec{LifetimeSeconds: 3600, LifetimeKilobytes: 4608000, ReplayWindow: 64},
 	}
 }
@@ -96,7 +101,12 @@ type ISAKMP struct {
 	Fragmentation  int           // `crypto isakmp fragmentation`: octets of the largest IP packet; 0: off
 	SPIRecovery    bool          // `crypto isakmp invalid-spi-recovery`
 	Retransmission Retransmission
+	XauthTimeout   time.Duration // `crypto isakmp xauth timeout`
+	AddressPool    string        // `client configuration address-pool local`, for groups without a pool; ""
 }
+
+// defaultXauthTimeout is IOS's.
+const defaultXauthTimeout = time.Minute
 
 // defaultFragmentMTU is what every path carries (RFC 791).
 const defaultFragmentMTU = 576
@@ -197,8 +207,9 @@ type TransformSet struct {
 // CryptoMap is the entries of one name.
 type CryptoMap struct {
 	Name         string
-	LocalAddress string            // `local-address`: the interface whose address is the local endpoint; "": the one with the map
-	Profile      string            // `isakmp-profile`: that of entries without their own; ""
+	LocalAddress string // `local-address`: the interface whose address is the local endpoint; "": the one with the map
+	Profile      string // `isakmp-profile`: that of entries without their own; ""
+	Client       Client
 	Entries      []*CryptoMapEntry // sorted by Seq
 }
 

@@ -27,6 +27,7 @@ type ISAKMPProfile struct {
 	Match        []IdentityMatch // none: IOS calls the profile incomplete
 	Keepalive    *Keepalive      // nil: Config.ISAKMP's; Periodic is not set
 	Local        LocalEndpoint
+	Client       Client
 }
 
 // LocalEndpoint is one of the gateway's own addresses, written down or that of

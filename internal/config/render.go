@@ -26,6 +26,7 @@ func (c *Config) RunningConfig() string {
 	for _, i := range c.Interfaces {
 		i.write(&w)
 	}
+	c.writePools(&w)
 	for _, r := range c.Routes {
 		w.line("%s", r)
 	}
@@ -35,6 +36,7 @@ func (c *Config) RunningConfig() string {
 	for _, l := range c.AccessLists {
 		l.write(&w)
 	}
+	c.writeRADIUS(&w)
 	w.line("end")
 	body := "!\n" + w.String()
 	return fmt.Sprintf("Building configuration...\n\nCurrent configuration : %d bytes\n%s", len(body), body)
@@ -50,6 +52,7 @@ func (c *Config) writeSystem(w *writer) {
 	w.line("!")
 	w.line("hostname %s", c.Hostname)
 	w.line("!")
+	c.writeAAA(w)
 	c.writeNames(w)
 	if r := c.ISAKMP.Retransmission; r != defaultRetransmission {
 		w.line("qmidle retransmission interval %d tries %d", inSeconds(r.Interval), r.Tries)
@@ -123,6 +126,16 @@ func (c *Config) writeISAKMP(w *writer) {
 	}
 	if k.SPIRecovery {
 		w.line("crypto isakmp invalid-spi-recovery")
+	}
+	if k.XauthTimeout != defaultXauthTimeout {
+		w.line("crypto isakmp xauth timeout %d", inSeconds(k.XauthTimeout))
+	}
+	if k.AddressPool != "" {
+		w.line("crypto isakmp client configuration address-pool local %s", k.AddressPool)
+	}
+	for _, g := range c.ClientGroups {
+		w.line("!")
+		g.write(w)
 	}
 	for _, p := range c.Profiles {
 		p.write(w)
@@ -320,6 +333,7 @@ func (c *Config) writeMaps(w *writer) {
 		if m.LocalAddress != "" {
 			w.line("crypto map %s local-address %s", m.Name, m.LocalAddress)
 		}
+		m.Client.write(w, "crypto map "+m.Name+" ")
 		if m.Profile != "" {
 			w.line("crypto map %s isakmp-profile %s", m.Name, m.Profile)
 		}

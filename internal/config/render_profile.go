@@ -55,6 +55,7 @@ func (p *ISAKMPProfile) write(w *writer) {
 	for _, m := range p.Match {
 		w.line("   match identity %s", m)
 	}
+	p.Client.write(w, "   ")
 	if k := p.Keepalive; k != nil {
 		w.line("   keepalive %d retry %d", inSeconds(k.Interval), inSeconds(k.Retry))
 	}

@@ -22,6 +22,7 @@ func (e *Editor) Check() Diagnostics {
 	e.checkTransformSets()
 	e.checkInterfaces()
 	e.checkMaps()
+	e.checkAAA()
 	e.diags.sort()
 	return e.diags
 }

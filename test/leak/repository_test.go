@@ -59,8 +59,10 @@ func texts(t *testing.T) (files map[string]string, keys []string) {
 var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`(crypto isakmp key (?:[06] )?)\S+`),
 	regexp.MustCompile(`(pre-shared-key \S.* key (?:[06] )?)\S+`),
+	regexp.MustCompile(`((?:password|secret) [0-9] )\S+`),
 	regexp.MustCompile(`((?:secret|PSK|Pre-Shared Key)\W+)\S+`),
-	regexp.MustCompile(`((?:password|secret) [057] )\S+`),
+	regexp.MustCompile(`(?m)^( key (?:[067] )?)\S+`),
+	regexp.MustCompile(`(radius-server (?:host .* )?key (?:[067] )?)\S+`),
 }
 
 // told is a file without its configurations.
