@@ -19,7 +19,7 @@ func Both(here, there []Observation) Report {
 	paired := make(map[*Case]bool)
 	for _, c := range mine {
 		d := counterpart(c, mine, others)
-		if d == nil {
+		if d == nil || c.OnPath || d.OnPath {
 			alone(c)
 			continue
 		}
@@ -228,12 +228,12 @@ func lostESP(b *between) *Finding {
 	}
 	for _, out := range b.from.All.Of(Encapsulated) {
 		for _, in := range b.to.All.Of(Decapsulated) {
-			if out.Count < enough || 2*in.Count > out.Count || in.Pair != flip(out.Pair) {
+			if out.Count < enough || 2*in.Count > out.Count || in.Pair != Flip(out.Pair) {
 				continue
 			}
 			f := find(ESPBlocked, Likely, Part{out, in}, fmt.Sprintf("%d ESP packets left %s and %d came to %s: something drops them between the two", out.Count, name(b.from.local()), in.Count, name(b.to.local()))).
 				in(PhaseData, 0).or("A packet filter of the receiving host drops them too.", LocalFirewall)
-			if out.Detail == overUDP {
+			if out.Detail == OverUDP {
 				f.Cause, f.Alternatives = NATT4500Blocked, append(f.Alternatives, ESPBlocked)
 				f.Summary += ", on UDP 4500"
 			}

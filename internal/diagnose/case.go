@@ -27,6 +27,7 @@ type Case struct {
 	TunnelUp  bool // a pair of IPsec SAs is up
 	Succeeded bool // phase 1 came up once, or a tunnel did
 	Surveyed  bool // the configuration here is known
+	OnPath    bool // it was seen between the two ends, of which either may be here
 	Dealings  bool // something happened between the two ends
 }
 
@@ -115,28 +116,46 @@ func (p Part) sessions() int {
 	return len(seen)
 }
 
-// Cases sorts observations by peer, in the order in which the peers were first
-// seen. One without a peer belongs to every case, and makes one of its own only
-// when there is no other.
-func Cases(all []Observation) []*Case {
-	var peers []netip.Addr
-	of := make(map[netip.Addr][]int)
-	for i := range all {
-		p := all[i].Peer
-		if _, known := of[p]; !known && p.IsValid() {
-			peers = append(peers, p)
-		}
-		of[p] = append(of[p], i)
+// caseKey is whom a case is about: a peer, or both ends of a path.
+type caseKey struct{ peer, other netip.Addr }
+
+func (o *Observation) caseKey() caseKey {
+	switch {
+	case !o.OnPath:
+		return caseKey{peer: o.Peer}
+	case o.Peer.Less(o.Local):
+		return caseKey{o.Peer, o.Local}
 	}
-	common := of[netip.Addr{}]
-	if len(peers) == 0 && len(common) > 0 {
+	return caseKey{o.Local, o.Peer}
+}
+
+// Cases sorts observations by peer, in the order in which the peers were first
+// seen; those of a capture by the pair of ends. One without a peer belongs to
+// every case, and makes one of its own only when there is no other.
+func Cases(all []Observation) []*Case {
+	var keys []caseKey
+	of := make(map[caseKey][]int)
+	for i := range all {
+		k := all[i].caseKey()
+		if _, known := of[k]; !known && k.peer.IsValid() {
+			keys = append(keys, k)
+		}
+		of[k] = append(of[k], i)
+	}
+	common := of[caseKey{}]
+	if len(keys) == 0 && len(common) > 0 {
 		return []*Case{newCase(netip.Addr{}, pick(all, common))}
 	}
-	cases := make([]*Case, len(peers))
-	for i, p := range peers {
-		own := append(slices.Clone(common), of[p]...)
+	cases := make([]*Case, len(keys))
+	for i, k := range keys {
+		own := append(slices.Clone(common), of[k]...)
 		slices.Sort(own)
-		cases[i] = newCase(p, pick(all, own))
+		part := pick(all, own)
+		peer := k.peer
+		if k.other.IsValid() {
+			peer = part.onPath().Last().Peer
+		}
+		cases[i] = newCase(peer, part)
 	}
 	return cases
 }
@@ -157,7 +176,8 @@ func newCase(peer netip.Addr, all Part) *Case {
 		}
 	}
 	c.Surveyed = c.All.Has(Surveyed)
-	c.Dealings = slices.ContainsFunc(c.All, func(o *Observation) bool { return !o.Standing && o.Peer == peer })
+	c.OnPath = len(c.All.onPath()) > 0
+	c.Dealings = slices.ContainsFunc(c.All, func(o *Observation) bool { return !o.Standing && (o.Peer == peer || o.OnPath) })
 	c.Succeeded = c.All.Has(Phase1Up, Phase2Up)
 	c.setUp()
 	c.Phase1 = c.openPhase1()

@@ -13,7 +13,7 @@ import (
 func (r *eventReader) readPhase1(event trace.Event) bool {
 	switch e := event.(type) {
 	case *trace.IKETransformOffered:
-		r.session().offered = suiteOf(e.Attributes)
+		r.session().offered = SuiteOf(e.Attributes)
 	case *trace.IKETransformRefused:
 		r.offerRefused(e)
 	case *trace.IKETransformJudged:

@@ -42,6 +42,7 @@ type Finding struct {
 	rule   string // its name
 	weight weight
 	idle   bool         // nothing has happened with the peer
+	onPath bool         // Local is one of two ends that were watched
 	about  *Observation // whose values the fix speaks of
 }
 

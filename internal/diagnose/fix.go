@@ -39,6 +39,9 @@ func fixesOf(c *Case, f *Finding) []Fix {
 	if a := c.local(); a.IsValid() {
 		x.here = a.String()
 	}
+	if f.onPath {
+		x.peer, x.here = f.Peer.String(), f.Local.String()
+	}
 	write(x)
 	return x.out
 }

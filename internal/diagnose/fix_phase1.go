@@ -23,7 +23,7 @@ func policyLine(attr, value string) string {
 func (x *fixer) policies() (all []suite) {
 	for _, own := range []bool{true, false} {
 		for _, o := range x.c.All.Of(PolicyHere) {
-			if s, ok := readSuite(o.Detail); ok && (o.Place == x.o.Place) == own {
+			if s, ok := readSuite(o.Detail); ok && (o.Place == x.o.Place) == own && (!o.OnPath || o.Local == x.f.Local) {
 				all = append(all, s)
 			}
 		}

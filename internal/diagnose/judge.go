@@ -39,6 +39,9 @@ func candidates(c *Case) []Finding {
 			continue
 		}
 		f.rule, f.weight, f.Peer, f.Local, f.idle = r.name, r.weight, c.Peer, c.local(), !c.Dealings
+		if c.OnPath && f.about != nil && f.about.Peer.IsValid() {
+			f.Peer, f.Local, f.onPath = f.about.Peer, f.about.Local, true
+		}
 		f.Certainty = min(f.Certainty, r.atMost)
 		all = append(all, *f)
 	}

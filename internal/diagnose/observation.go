@@ -133,6 +133,11 @@ const (
 	SupportMissing
 	Harmless // Detail says why
 
+	// What only a capture, or keys given beside one, can tell.
+	NATTMissing  // there is a NAT, and NAT-T is not used; Detail says by whose fault
+	KeyProved    // the key given as Place is the one that the peer's hash is made with
+	KeyDisproved // none of Count keys given is
+
 	numKinds
 )
 
@@ -200,7 +205,10 @@ type Observation struct {
 	Count     uint64
 	Authentic bool // came under keys that both ends have
 	Standing  bool // is so at present; else it happened
-	Evidence  Evidence
+	// OnPath says that it was captured between two ends: both directions were seen,
+	// and Local is the end that was left waiting. A Case is then of both.
+	OnPath   bool
+	Evidence Evidence
 }
 
 // Evidence is what an observation stands on, to be quoted.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
 
@@ -61,8 +62,23 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return a
 }
 
-// flip is the pair as the other end names it.
-func flip(pair string) string {
+// PairOf names the traffic of two identities of quick mode, as a log of this end
+// does; "" where one is none of addresses.
+func PairOf(local, remote isakmp.ID) string {
+	l, r := identityProxy(local), identityProxy(remote)
+	return pairOf(l, r)
+}
+
+func identityProxy(id isakmp.ID) trace.Proxy {
+	lo, hi, ok := id.Range()
+	if !ok {
+		return trace.Proxy{}
+	}
+	return trace.Proxy{Lo: lo, Hi: hi, Protocol: id.Protocol, Port: id.Port}
+}
+
+// Flip is the pair as the other end names it.
+func Flip(pair string) string {
 	local, remote, ok := strings.Cut(pair, " - ")
 	if !ok {
 		return pair

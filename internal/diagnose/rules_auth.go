@@ -166,6 +166,10 @@ func refusedUnread(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
+	if on.Last().Role == Responder {
+		return find(IdentityMismatch, Possible, on, "the peer answers the last message of phase 1 with an encrypted notify, and does not go on: it refuses this end's proof").in(Phase1, on.Last().Message).
+			or("Ask for the peer's log: it names the identity or the certificate that it does not accept.", PSKMismatch, ConnectionNotMatched, XauthNotExpected)
+	}
 	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with an encrypted notify instead of its own proof: it refuses this end").in(Phase1, 5).
 		or("Ask for the peer's log: with a wrong key it cannot decrypt message 5, with a wrong identity it names the one that it wants.", IdentityMismatch, ConnectionNotMatched)
 }

@@ -49,17 +49,25 @@ func outAndNothingIn(c *Case) *Finding {
 	if len(on) == 0 || c.All.Of(DataDropped).About(dropsInbound...).Total() > 0 {
 		return nil
 	}
-	summary := fmt.Sprintf("the tunnel is up, %d packets went out, and none came back: %s", on[len(on)-2].Count, on.Last().Pair)
+	summary := fmt.Sprintf("the tunnel is up, %d packets went out, and none came back%s", on[len(on)-2].Count, colon(on.Last().Pair))
 	tell := "See the peer's counters. If it has decapsulated nothing, something drops ESP on the way to it; if it has and encapsulated nothing, the far network does not answer, or has no route back to this one; if it has encapsulated, its ESP is dropped on the way here."
-	if on.Last().Detail == overUDP {
+	if on.Last().Detail == OverUDP {
 		return find(RoutingMissing, Possible, on, summary+", in UDP, which does pass").in(PhaseData, 0).
 			or(tell, ACLOrNATExemption, NATT4500Blocked, ESPBlocked, StaleSA, LocalFirewall)
 	}
 	return find(ESPBlocked, Possible, on, summary).in(PhaseData, 0).or(tell, RoutingMissing, ACLOrNATExemption, StaleSA, LocalFirewall)
 }
 
-// overUDP is the Detail of counters of a tunnel in UDP.
-const overUDP = "UDP"
+// colon puts what a sentence is about behind it.
+func colon(what string) string {
+	if what == "" {
+		return ""
+	}
+	return ": " + what
+}
+
+// OverUDP is the Detail of counters of a tunnel in UDP.
+const OverUDP = "UDP"
 
 // inAndNothingOut is `decaps` without `encaps`.
 func inAndNothingOut(c *Case) *Finding {
@@ -72,7 +80,7 @@ func inAndNothingOut(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	return find(RoutingMissing, Possible, on, fmt.Sprintf("the tunnel is up, %d packets came in, and no answer goes out: %s", on.Last().Count, on.Last().Pair)).in(PhaseData, 0).
+	return find(RoutingMissing, Possible, on, fmt.Sprintf("the tunnel is up, %d packets came in, and no answer goes out%s", on.Last().Count, colon(on.Last().Pair))).in(PhaseData, 0).
 		or("See whether the hosts answer at all, and which way: by a route that leads around this gateway, or through a NAT that changes their addresses before the crypto map sees them.",
 			ACLOrNATExemption, LocalFirewall)
 }
@@ -93,21 +101,29 @@ func fellSilent(c *Case) *Finding {
 }
 
 // overUDP says whether a tunnel goes in UDP.
-func (c *Case) overUDP() bool { return len(c.All.Of(Encapsulated).About(overUDP)) > 0 }
+func (c *Case) overUDP() bool { return len(c.All.Of(Encapsulated).About(OverUDP)) > 0 }
 
 func replays(c *Case) *Finding {
 	on := c.All.Of(ReplaySeen)
 	if on.Total() < enough {
 		return nil
 	}
-	return find(ReplayErrors, Likely, on, fmt.Sprintf("%d packets were dropped as replays: they came twice, or too late for the window", on.Total())).in(PhaseData, 0).
+	summary := fmt.Sprintf("%d packets were dropped as replays: they came twice, or too late for the window", on.Total())
+	if c.OnPath {
+		summary = fmt.Sprintf("%d ESP packets came twice, or too late for a window of 64: their receiver drops them as replays", on.Total())
+	}
+	return find(ReplayErrors, Likely, on, summary).in(PhaseData, 0).
 		or("Packets that priority queues or several paths put out of order need a larger window; packets that come twice are duplicated on the way.", DuplicateRetransmit)
 }
 
 func tooBig(c *Case) *Finding {
 	on := append(c.Phase1.Of(FragmentLost), c.All.Of(TooBig)...)
-	if len(on) == 0 {
-		return nil
+	if len(on) == 0 || c.OnPath && c.Attempt == nil && !c.All.Has(TooBig) {
+		return nil // who gets its answers gets the fragments
+	}
+	if len(on.About(FilteredPerhaps)) == len(on) {
+		return find(FragmentationMTU, Possible, on, "messages come in fragments, of which all but the first ones are missing: they are lost, or the capture's filter leaves them out, for only a first fragment has the port").in(Phase1, 0).
+			or("Capture without a filter for ports, as by `host` alone, and see whether the fragments are there.", PeerUnreachable, NoFault)
 	}
 	return find(FragmentationMTU, Likely, on, "packets are too large for the path, or their fragments are lost").in(on.Last().Phase, 0).
 		or("See whether small packets pass and large ones do not.", ESPBlocked)

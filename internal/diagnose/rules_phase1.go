@@ -143,7 +143,7 @@ func toldNoProposal(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	return find(Phase1PolicyMismatch, Likely, on, "the peer refuses the offer of phase 1 ("+on.Last().Detail+"), and does not say in what it differs").in(Phase1, 1).
+	return find(Phase1PolicyMismatch, Likely, on, "the peer refuses the offer of phase 1 ("+on.Last().Detail+"), and does not say in what it differs"+c.offered()).in(Phase1, 1).
 		or(forged+"Ask for the peer's log: a responder names the attribute that differs, or says that it has no key or no connection for this address.",
 			NoPSKForPeer, ConnectionNotMatched, AggressiveVsMain, IKEVersionMismatch, MalformedOrCorrupt)
 }

@@ -253,7 +253,11 @@ func quickFailed(c *Case) *Finding {
 	if len(on) == 0 || on.Last().Detail == quickTimedOut {
 		return nil
 	}
-	return find(ProxyIdentityMismatch, Possible, on, "quick mode fails"+forPair(c, on)).in(Phase2, 1).
+	summary := "quick mode fails"
+	if on.Last().Detail == RefusedByNotify {
+		summary = "the peer answers the offer of phase 2 with an encrypted notify instead of its own message 2: it refuses"
+	}
+	return find(ProxyIdentityMismatch, Possible, on, summary+forPair(c, on)).in(Phase2, 1).
 		or("The log of the responder says what it does not accept.", Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched)
 }
 

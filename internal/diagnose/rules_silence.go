@@ -55,6 +55,10 @@ func noAnswerAtAll(c *Case) *Finding {
 		certainty = Likely
 		summary += ", though it did before: it is down, it was changed, or something drops UDP 500"
 	}
+	if a.aggressive() {
+		summary += ". It was in aggressive mode"
+		others = append(others, AggressiveVsMain, GroupUnknown, IdentityMismatch)
+	}
 	if c.Phase1.Has(MessageReceived, AllOffersRefused, OtherIKEVersion) {
 		summary += "; messages of its own do come, so that the way here is open"
 	}
@@ -107,7 +111,7 @@ func noMessage6NAT(c *Case) *Finding {
 // noMessage3 is a responder whose answer to the first message leads to nothing.
 // A peer that repeats its message lacks the answer.
 func noMessage3(c *Case) *Finding {
-	if !c.stopped(Responder, 2, 1) {
+	if !c.stopped(Responder, 2, 1) || c.Attempt.aggressive() {
 		return nil
 	}
 	a := c.Attempt

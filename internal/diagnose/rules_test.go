@@ -136,7 +136,7 @@ func TestJudge(t *testing.T) {
 		"a peer that is dead":                    {log(up1, Observation{Kind: PeerDead, Phase: PhaseLife}), DPDTimeout, Likely, []Cause{PeerUnreachable}},
 		"a peer that was dead":                   {log(up1, Observation{Kind: PeerDead, Phase: PhaseLife}, Observation{Kind: Phase1Up, Phase: Phase1, Session: 2}), "", 0, nil},
 		"sent, and nothing came":                 {log(Observation{Kind: Encapsulated, Phase: PhaseData, Count: 9}, Observation{Kind: Decapsulated, Phase: PhaseData}), ESPBlocked, Possible, []Cause{RoutingMissing}},
-		"sent in UDP, and nothing came":          {log(Observation{Kind: Encapsulated, Phase: PhaseData, Count: 9, Detail: overUDP}, Observation{Kind: Decapsulated, Phase: PhaseData, Detail: overUDP}), RoutingMissing, Possible, []Cause{ESPBlocked}},
+		"sent in UDP, and nothing came":          {log(Observation{Kind: Encapsulated, Phase: PhaseData, Count: 9, Detail: OverUDP}, Observation{Kind: Decapsulated, Phase: PhaseData, Detail: OverUDP}), RoutingMissing, Possible, []Cause{ESPBlocked}},
 		"came, and nothing was sent":             {log(Observation{Kind: Decapsulated, Phase: PhaseData, Count: 9}, Observation{Kind: Encapsulated, Phase: PhaseData}), RoutingMissing, Possible, []Cause{ACLOrNATExemption}},
 		"sent and came":                          {log(Observation{Kind: Encapsulated, Phase: PhaseData, Count: 9}, Observation{Kind: Decapsulated, Phase: PhaseData, Count: 8}), "", 0, nil},
 		"clear text":                             {log(Observation{Kind: ClearTextSeen, Phase: PhaseData, Count: 1}), CryptoMapNotApplied, Likely, []Cause{ACLOrNATExemption}},

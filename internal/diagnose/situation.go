@@ -374,7 +374,7 @@ func (r *situationReader) tunnel(t *Tunnel) {
 	sa := t.SA
 	base := Observation{Peer: sa.Remote.Addr(), Local: sa.Local.Addr(), Phase: PhaseData, Session: uint64(sa.InSPI), Pair: pairOf(sa.LocalProxy, sa.RemoteProxy)}
 	if sa.Local.Port() == natPort {
-		base.Detail = overUDP
+		base.Detail = OverUDP
 	}
 	add := func(kind Kind, detail string, n uint64, e Evidence) {
 		o := base

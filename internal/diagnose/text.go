@@ -30,7 +30,11 @@ func (r Report) Text() string {
 }
 
 func writeFinding(b *strings.Builder, number int, f *Finding) {
-	fmt.Fprintf(b, "%d. %s (%s)%s%s\n", number, f.Cause, f.Certainty, withPeer(f.Peer), where(f))
+	of := ""
+	if f.onPath {
+		of = " of " + f.Local.String()
+	}
+	fmt.Fprintf(b, "%d. %s (%s)%s%s%s\n", number, f.Cause, f.Certainty, withPeer(f.Peer), of, where(f))
 	Wrap(b, "  ", sentence(f.Summary))
 	writeEvidence(b, f.Evidence)
 	if len(f.Alternatives) > 0 {
@@ -44,7 +48,7 @@ func writeFinding(b *strings.Builder, number int, f *Finding) {
 		Wrap(b, "  ", f.Tell)
 	}
 	for i, x := range f.Fix {
-		writeFix(b, x, i > 0)
+		writeFix(b, f, x, i > 0)
 	}
 }
 
@@ -90,9 +94,14 @@ func writeEvidence(b *strings.Builder, list []Evidence) {
 
 var systemTitles = [...]string{"", "a Cisco router", "a Cisco ASA", "strongSwan", "libreswan"}
 
-func writeFix(b *strings.Builder, x Fix, further bool) {
+func writeFix(b *strings.Builder, f *Finding, x Fix, further bool) {
 	title := "Here"
 	switch {
+	case x.Where == Here && f.onPath:
+		title = "At " + f.Local.String()
+		if x.System != AnySystem {
+			title += ", if that is " + systemTitles[x.System]
+		}
 	case x.Where == AtPeer && x.System == AnySystem:
 		title = "At the peer"
 	case x.Where == AtPeer:

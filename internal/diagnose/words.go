@@ -108,9 +108,9 @@ func modeWord(n, other uint32) string {
 	return "tunnel"
 }
 
-// suiteOf is a phase 1 offer in IOS's words: "encr aes 256, hash sha256, group
+// SuiteOf is a phase 1 offer, its attributes as they were sent, in IOS's words: "encr aes 256, hash sha256, group
 // 14, authentication pre-share".
-func suiteOf(attributes []byte) string {
+func SuiteOf(attributes []byte) string {
 	var encr, bits, hash, group, auth string
 	for len(attributes) >= 4 {
 		t := binary.BigEndian.Uint16(attributes)
