@@ -16,7 +16,8 @@ const explainUsage = `usage: qmidle explain FILE...
        qmidle [-s SOCKET] explain [last | peer ADDRESS | packet ...]
 
 Say what is wrong with a tunnel from a log, of any make that docs/explain.md
-names; - is standard input. Without a file, ask the daemon.
+names, or from a capture (pcap or pcapng); - is standard input. Without a file,
+ask the daemon.
 
 The exit status is 0 if no fault is seen, 1 if one is, and 2 if a file cannot be
 read or nothing in it is known.
@@ -24,12 +25,45 @@ read or nothing in it is known.
   --json   print an object of JSON
   --all    name what looks like a fault and is harmless
   --quiet  print a line for each fault, and no more
+
+  --keys FILE      decrypt IKE of captures: a line for each negotiation with its
+                   initiator's cookie, a comma and the encryption key
+  --psk-file FILE  check captured aggressive modes against pre-shared keys, one
+                   on each line
 `
 
 // explainOptions are those of `qmidle explain` with files.
 type explainOptions struct {
 	explain.Options
-	json bool
+	json    bool
+	keys    string // a file with keys of phase 1
+	pskFile string // a file with pre-shared keys
+}
+
+// secrets reads the files with keys.
+func (o explainOptions) secrets() (*explain.Secrets, error) {
+	s := &explain.Secrets{}
+	for _, x := range []struct {
+		file string
+		read func(io.Reader) error
+	}{{o.keys, s.ReadKeys}, {o.pskFile, s.ReadPSKs}} {
+		if x.file == "" {
+			continue
+		}
+		if err := readSecrets(x.file, x.read); err != nil {
+			return nil, fmt.Errorf("cannot read %s: %w", x.file, fileError(err))
+		}
+	}
+	return s, nil
+}
+
+func readSecrets(name string, read func(io.Reader) error) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return read(f)
 }
 
 // explain is `qmidle explain`, whose options may stand behind it.
@@ -41,6 +75,8 @@ func (c *client) explain(args []string) int {
 	flags.BoolVar(&o.json, "json", c.json, "")
 	flags.BoolVar(&o.All, "all", false, "")
 	flags.BoolVar(&o.Quiet, "quiet", false, "")
+	flags.StringVar(&o.keys, "keys", "", "")
+	flags.StringVar(&o.pskFile, "psk-file", "", "")
 	rest, err := parseInterspersed(flags, args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(c.stdout, explainUsage)
@@ -72,8 +108,13 @@ func askDaemon(words []string) bool {
 func explainFiles(names []string, o explainOptions, stdout, stderr io.Writer) int {
 	var sources []*explain.Source
 	unreadable := false
+	secrets, err := o.secrets()
+	if err != nil {
+		fmt.Fprintf(stderr, "qmidle explain: %v\n", err)
+		return exitUnreadable
+	}
 	for _, name := range names {
-		s, err := explainFile(name)
+		s, err := explainFile(name, secrets)
 		if s != nil {
 			sources = append(sources, s)
 		}
@@ -92,7 +133,7 @@ func explainFiles(names []string, o explainOptions, stdout, stderr io.Writer) in
 	}
 	switch {
 	case !e.Understood():
-		fmt.Fprintln(stderr, "qmidle explain: nothing in it is a line of a log that is known\n  hint: docs/explain.md says which logs are, and how to make them")
+		fmt.Fprintln(stderr, "qmidle explain: nothing in it is known: no line of a log, and no IKE or ESP of a capture\n  hint: docs/explain.md says which logs are, and how to make them")
 		return exitUnreadable
 	case unreadable:
 		return exitUnreadable
@@ -117,14 +158,14 @@ func writeExplanation(e *explain.Explanation, o explainOptions, stdout io.Writer
 
 // explainFile reads one file; "-" is standard input. What was read before an
 // error is returned too.
-func explainFile(name string) (*explain.Source, error) {
+func explainFile(name string, s *explain.Secrets) (*explain.Source, error) {
 	if name == "-" {
-		return explain.Log("standard input", os.Stdin)
+		return explain.Read("standard input", os.Stdin, s)
 	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return explain.Log(name, f)
+	return explain.Read(name, f, s)
 }

@@ -51,6 +51,9 @@ func outAndNothingIn(c *Case) *Finding {
 	}
 	summary := fmt.Sprintf("the tunnel is up, %d packets went out, and none came back%s", on[len(on)-2].Count, colon(on.Last().Pair))
 	tell := "See the peer's counters. If it has decapsulated nothing, something drops ESP on the way to it; if it has and encapsulated nothing, the far network does not answer, or has no route back to this one; if it has encapsulated, its ESP is dropped on the way here."
+	if c.OnPath {
+		tell = "Capture at the other end at the same time: what leaves here and does not come there is dropped between the two. " + tell
+	}
 	if on.Last().Detail == OverUDP {
 		return find(RoutingMissing, Possible, on, summary+", in UDP, which does pass").in(PhaseData, 0).
 			or(tell, ACLOrNATExemption, NATT4500Blocked, ESPBlocked, StaleSA, LocalFirewall)
@@ -95,6 +98,9 @@ func fellSilent(c *Case) *Finding {
 	if c.overUDP() {
 		others[0] = NATT4500Blocked
 	}
+	if c.OnPath {
+		others = append(others, MalformedOrCorrupt) // who gets what was altered says nothing
+	}
 	return find(StaleSA, Possible, on, fmt.Sprintf("the tunnel worked, and nothing has come in for %s though packets go out: the peer may have lost its SAs", on.Last().Detail)).in(PhaseData, 0).
 		or("`clear crypto session` makes a new tunnel; if that works the peer had lost the old one. `crypto isakmp keepalive` finds it by itself. Traffic that is never answered looks the same.",
 			others...)
@@ -118,7 +124,8 @@ func replays(c *Case) *Finding {
 
 func tooBig(c *Case) *Finding {
 	on := append(c.Phase1.Of(FragmentLost), c.All.Of(TooBig)...)
-	if len(on) == 0 || c.OnPath && c.Attempt == nil && !c.All.Has(TooBig) {
+	ofNone := func(o *Observation) bool { return o.Session == 0 && o.Kind == FragmentLost }
+	if len(on) == 0 || c.OnPath && c.Attempt == nil && len(on) < enough && len(on.where(ofNone)) == len(on) {
 		return nil // who gets its answers gets the fragments
 	}
 	if len(on.About(FilteredPerhaps)) == len(on) {

@@ -258,7 +258,7 @@ func quickFailed(c *Case) *Finding {
 		summary = "the peer answers the offer of phase 2 with an encrypted notify instead of its own message 2: it refuses"
 	}
 	return find(ProxyIdentityMismatch, Possible, on, summary+forPair(c, on)).in(Phase2, 1).
-		or("The log of the responder says what it does not accept.", Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched)
+		or("The log of the responder says what it does not accept.", Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched, IdentityMismatch)
 }
 
 // quickTimedOut is the Detail of a quick mode that ended without an answer.

@@ -15,7 +15,7 @@ const diagnosisDoc = "../../docs/diagnosis.md"
 // The document's table is what the suite yields. With -update it is written.
 func TestFaultsInTheDocument(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("\n| | Fault | Cause | Initiator alone | Responder alone | Both |\n|---|---|---|---|---|---|\n")
+	b.WriteString("\n| | Fault | Cause | Initiator alone | Responder alone | Both | Capture at the initiator | at the responder |\n|---|---|---|---|---|---|---|---|\n")
 	for i := range faultSuite {
 		f := &faultSuite[i]
 		p := f.play(t)
@@ -23,8 +23,10 @@ func TestFaultsInTheDocument(t *testing.T) {
 		if f.truth != "" {
 			cause = "`" + string(f.truth) + "`"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.family, f.name, cause,
-			f.cell(f.initiator, p.initiator), f.cell(f.responder, p.responder), f.cell(f.both, p.both))
+		spoke, hub := f.captured(t)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", f.family, f.name, cause,
+			f.cell(f.initiator, p.initiator), f.cell(f.responder, p.responder), f.cell(f.both, p.both),
+			f.cell(named, explained(t, spoke)), f.cell(named, explained(t, hub)))
 	}
 	old, err := os.ReadFile(diagnosisDoc)
 	if err != nil {

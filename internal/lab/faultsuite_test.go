@@ -101,10 +101,25 @@ type played struct {
 
 func (f *fault) play(t *testing.T) *played {
 	t.Helper()
+	l := f.run(t, blind{})
+	at := func(name string) []diagnose.Observation {
+		h := l.host(name)
+		return console.Observe(gateway{h.router, h}, noAddr)
+	}
+	hub, spoke := at("hub"), at("spoke")
+	return &played{f, diagnose.Judge(spoke), diagnose.Judge(hub), diagnose.Both(spoke, hub)}
+}
+
+// run lets the fault happen before somebody's eyes.
+func (f *fault) run(t *testing.T, w Watcher) *lab {
+	t.Helper()
 	var out bytes.Buffer
-	l, err := newLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub), f.gateway(t, "spoke", suiteSpoke, f.spoke)}, Options{Seed: max(f.seed, 1), Version: testVersion}, &out)
+	l, err := newWatchedLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub), f.gateway(t, "spoke", suiteSpoke, f.spoke)}, Options{Seed: max(f.seed, 1), Version: testVersion}, w, &out)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c, ok := w.(*watcher); ok {
+		c.watch(l)
 	}
 	if f.before != nil {
 		f.before(l)
@@ -119,12 +134,7 @@ func (f *fault) play(t *testing.T) *played {
 	if f.inject != nil {
 		f.inject(t, l)
 	}
-	at := func(name string) []diagnose.Observation {
-		h := l.host(name)
-		return console.Observe(gateway{h.router, h}, noAddr)
-	}
-	hub, spoke := at("hub"), at("spoke")
-	return &played{f, diagnose.Judge(spoke), diagnose.Judge(hub), diagnose.Both(spoke, hub)}
+	return l
 }
 
 // suiteKeys are the keys that the configurations of the suite have, and what a key

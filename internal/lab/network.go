@@ -18,6 +18,8 @@ type link struct {
 	loss    int  // percent of packets
 	noise   noise
 	tap     func(packet) // sees what is sent, behind any NAT; nil for nobody
+	// heard sees what a host receives, behind any NAT of its own; nil for nobody.
+	heard func(*host, packet)
 }
 
 // network is all links and the faults that packets meet on them.
@@ -114,6 +116,9 @@ func (l *link) deliver(hop netip.Addr, p packet) {
 	}
 	if to.nat != nil && !to.nat.inbound(p) {
 		return
+	}
+	if l.heard != nil {
+		l.heard(to.host, p)
 	}
 	to.host.receive(to, p)
 }

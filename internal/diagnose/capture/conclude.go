@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"fmt"
 	"time"
 
 	"qmidle/internal/diagnose"
@@ -13,6 +14,7 @@ const goneOn = 30 * time.Second
 
 // concludeSession tells of a negotiation, now that it is known how it ended.
 func (r *reader) concludeSession(s *session) {
+	s.missingPieces()
 	up := s.succeeded()
 	view := s.view()
 	for i := range s.events {
@@ -40,6 +42,17 @@ func (r *reader) concludeSession(s *session) {
 		r.concludeQuick(s, q)
 	}
 	r.unansweredQuestions(s)
+}
+
+// missingPieces notices a message in fragments of IKE's own that never became
+// whole, and after which nothing came.
+func (s *session) missingPieces() {
+	p := s.pieces
+	if p == nil || s.up || p.at.number < s.last.number && s.max > p.max {
+		return
+	}
+	s.note(event{kind: fragmentLost, phase: diagnose.Phase1, from: p.from, at: p.at,
+		text: fmt.Sprintf("%s > %s: a message in fragments of IKE, of which %d came and some are missing", s.addr(p.from), s.addr(1-p.from), p.count)})
 }
 
 func (s *session) exchangeWord() string {
@@ -83,10 +96,10 @@ func (s *session) view() int {
 	return s.from
 }
 
-// over says whether a negotiation has ended, rather than the capture: the same
-// end has begun another one, or the capture goes on.
+// over says whether a negotiation has ended, rather than the capture: it was
+// refused, the same end has begun another one, or the capture goes on.
 func (r *reader) over(s *session) bool {
-	if r.result.Last.Sub(s.last.time) > goneOn {
+	if s.notified > 0 || r.result.Last.Sub(s.last.time) > goneOn {
 		return true
 	}
 	for _, x := range s.c.sessions {

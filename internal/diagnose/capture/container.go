@@ -78,7 +78,7 @@ func Is(head []byte) bool {
 	if _, ok := pcapOrder(head); ok || bytes.HasPrefix(head, magicPcapNG) {
 		return true
 	}
-	for _, o := range others[:5] {
+	for _, o := range others {
 		if bytes.HasPrefix(head, []byte(o.magic)) {
 			return true
 		}
@@ -115,7 +115,7 @@ func open(r io.Reader) (container, error) {
 		return openPcap(in, order)
 	}
 	if bytes.HasPrefix(head, magicPcapNG) {
-		return &pcapng{in: in}, nil
+		return &pcapngFile{in: in}, nil
 	}
 	return nil, &DamageError{What: "it is neither pcap nor pcapng"}
 }

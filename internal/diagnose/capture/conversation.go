@@ -15,7 +15,8 @@ type conversation struct {
 	addr     [2]netip.Addr
 	sessions []*session
 	flows    []*flow
-	heard    [2]place // when each end was heard last
+	heard    [2]place  // when each end was heard last
+	unheard  [2]uint64 // ESP packets of each end since the last one of the other
 	v2       [2]version2
 	quickUp  place // when the last quick mode was done
 	out      []diagnose.Observation

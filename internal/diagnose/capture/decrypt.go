@@ -139,7 +139,7 @@ func (r *reader) decryptPhase1(s *session, m *message) {
 		}
 		return false
 	})
-	if !ok && r.options.Keys != nil {
+	if !ok && r.options.Keys != nil && !s.keys.wrong {
 		_, named := r.options.Keys.byCookie[s.initiator]
 		if s.keys.wrong = named; named {
 			r.wrongKeys++

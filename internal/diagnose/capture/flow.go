@@ -55,6 +55,8 @@ func (r *reader) esp(d *datagram, b []byte, inUDP bool) {
 	}
 	f.inUDP = inUDP
 	f.take(binary.BigEndian.Uint32(b[4:]), d.ttl, r.iface, r.at)
+	c.unheard[from]++
+	c.unheard[1-from] = 0
 }
 
 // newFlow follows one more SA. Where an end has too many the oldest is
@@ -109,9 +111,10 @@ func near(a, b time.Time) bool {
 	return d < 100*time.Millisecond && d > -100*time.Millisecond
 }
 
-// Flows that stop: how long, and with how many packets the other way.
+// When an end is said to be heard no more: how long, and with how many packets
+// the other way since.
 const (
-	silentAfter   = 20 * time.Second
+	silentAfter   = 8 * time.Second
 	silentPackets = 5
 )
 
@@ -161,36 +164,18 @@ func (r *reader) concludeFlows(c *conversation) {
 	r.silence(c, sent)
 }
 
-// silence tells of an end that is heard no more while the other goes on.
+// silence tells of an end that is heard no more while the other goes on. It must
+// have answered before: what flows one way by its nature is no fault.
 func (r *reader) silence(c *conversation, sent [2]traffic) {
 	for here := range sent {
-		out, in := sent[here], sent[1-here]
+		out, in, since := sent[here], sent[1-here], c.unheard[here]
 		gap := out.last.time.Sub(in.last.time)
-		if in.count == 0 || gap < silentAfter {
+		if in.count == 0 || since < silentPackets || gap < silentAfter || 4*in.count < out.count-since {
 			continue
 		}
-		var since uint64
-		for _, f := range c.flows {
-			if int(f.from) == here && f.last.time.After(in.last.time) {
-				since += uint64(float64(f.count) * share(f, in.last.time))
-			}
-		}
-		if since < silentPackets {
-			continue
-		}
-		r.tell(c, here, out.last, fmt.Sprintf("%s: the last of %d packets came %s before the end", c.espText(here, out), in.count, words(gap)),
+		r.tell(c, here, out.last, fmt.Sprintf("%s, of these %d in the %s since the last one of the other way", c.espText(here, out), since, words(gap)),
 			diagnose.Observation{Kind: diagnose.Silent, Phase: diagnose.PhaseData, Count: since, Detail: words(gap)})
 	}
-}
-
-// share is the part of a flow that came after a time, taking it for even: what
-// is kept of a flow does not grow with its packets.
-func share(f *flow, t time.Time) float64 {
-	whole := f.last.time.Sub(f.first.time)
-	if whole <= 0 || t.Before(f.first.time) {
-		return 1
-	}
-	return float64(f.last.time.Sub(t)) / float64(whole)
 }
 
 func words(d time.Duration) string { return d.Round(time.Second).String() }

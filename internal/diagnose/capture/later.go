@@ -3,6 +3,7 @@ package capture
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"qmidle/internal/diagnose"
@@ -206,7 +207,11 @@ func (r *reader) notify(s *session, m *message, p isakmp.Payload) {
 		return
 	}
 	if s.up {
-		r.tell(s.c, 1-m.from, r.at, text, diagnose.Observation{Kind: diagnose.NotifyReceived, Phase: diagnose.Phase2, Session: s.id, Detail: n.Type.String()})
+		// Once there are keys nobody believes what comes without them, unless it is
+		// what a quick mode waits for.
+		if slices.ContainsFunc(s.quicks, func(q *quick) bool { return q.from != m.from && q.max == 1 }) {
+			r.tell(s.c, 1-m.from, r.at, text, diagnose.Observation{Kind: diagnose.NotifyReceived, Phase: diagnose.Phase2, Session: s.id, Detail: n.Type.String()})
+		}
 		return
 	}
 	s.notified = 2 - m.from

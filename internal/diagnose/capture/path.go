@@ -101,6 +101,8 @@ type ikeFragments struct {
 	count  int
 	last   int
 	octets int
+	at     place
+	max    int // the session's greatest message then
 }
 
 const (
@@ -124,6 +126,7 @@ func (r *reader) ikeFragment(s *session, m *message) {
 		p = &ikeFragments{id: f.ID, from: m.from}
 		s.pieces = p
 	}
+	p.at, p.max = r.at, s.max
 	if p.data[f.Number-1] == nil {
 		if p.octets += len(f.Data); p.octets > maxIKEReassembly {
 			s.pieces = nil

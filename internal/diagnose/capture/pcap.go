@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// pcap reads the format of libpcap (draft-ietf-opsawg-pcap).
-type pcap struct {
+// pcapFile reads the format of libpcap (draft-ietf-opsawg-pcap).
+type pcapFile struct {
 	in     *bufio.Reader
 	order  binary.ByteOrder
 	nano   bool
@@ -38,7 +38,7 @@ func pcapOrder(head []byte) (binary.ByteOrder, bool) {
 	return nil, false
 }
 
-func openPcap(in *bufio.Reader, order binary.ByteOrder) (*pcap, error) {
+func openPcap(in *bufio.Reader, order binary.ByteOrder) (*pcapFile, error) {
 	h, err := in.Peek(pcapHeaderLen)
 	if err != nil {
 		return nil, ended(err, 0, true)
@@ -46,10 +46,10 @@ func openPcap(in *bufio.Reader, order binary.ByteOrder) (*pcap, error) {
 	if major := order.Uint16(h[4:]); major != 2 {
 		return nil, &DamageError{What: fmt.Sprintf("it is pcap of version %d, and only version 2 is known", major)}
 	}
-	return &pcap{in: in, order: order, nano: order.Uint32(h) == pcapNano, link: order.Uint32(h[20:]) & 0xffff, used: pcapHeaderLen}, nil
+	return &pcapFile{in: in, order: order, nano: order.Uint32(h) == pcapNano, link: order.Uint32(h[20:]) & 0xffff, used: pcapHeaderLen}, nil
 }
 
-func (p *pcap) next(f *frame) error {
+func (p *pcapFile) next(f *frame) error {
 	if _, err := p.in.Discard(p.used); err != nil {
 		return ended(err, p.number, true)
 	}

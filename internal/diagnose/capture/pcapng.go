@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// pcapng reads the format of Wireshark (draft-ietf-opsawg-pcapng). Blocks that
+// pcapngFile reads the format of Wireshark (draft-ietf-opsawg-pcapng). Blocks that
 // say nothing of packets are passed over, whatever their length.
-type pcapng struct {
+type pcapngFile struct {
 	in     *bufio.Reader
 	order  binary.ByteOrder
 	ifaces []ngInterface
@@ -43,7 +43,7 @@ const (
 	maxDescription = 4096
 )
 
-func (p *pcapng) next(f *frame) error {
+func (p *pcapngFile) next(f *frame) error {
 	for {
 		if _, err := p.in.Discard(p.used); err != nil {
 			return ended(err, p.number, true)
@@ -72,7 +72,7 @@ func (p *pcapng) next(f *frame) error {
 
 // block reads a block's head, and takes a section's. Its length is that of the
 // whole block.
-func (p *pcapng) block() (kind uint32, length int, err error) {
+func (p *pcapngFile) block() (kind uint32, length int, err error) {
 	h, err := p.in.Peek(8)
 	if err != nil {
 		return 0, 0, ended(err, p.number, len(h) > 0)
@@ -102,10 +102,10 @@ func (p *pcapng) block() (kind uint32, length int, err error) {
 	return kind, int(n), nil
 }
 
-func (p *pcapng) damage(what string) error { return &DamageError{p.number, what} }
+func (p *pcapngFile) damage(what string) error { return &DamageError{p.number, what} }
 
 // iface takes an interface's description.
-func (p *pcapng) iface(length int) error {
+func (p *pcapngFile) iface(length int) error {
 	if len(p.ifaces) == maxInterfaces {
 		return p.damage(fmt.Sprintf("more than %d interfaces", maxInterfaces))
 	}
@@ -156,7 +156,7 @@ func resolution(v byte) uint64 {
 
 // packet reads a block with a packet. It is false for one that is too long to be
 // a packet, or of an interface that is not described.
-func (p *pcapng) packet(f *frame, kind uint32, length int) (bool, error) {
+func (p *pcapngFile) packet(f *frame, kind uint32, length int) (bool, error) {
 	p.used = length
 	p.number++
 	head := 28
