@@ -1,0 +1,4 @@
+package pki
+
+// ReadCRLBounded reads with another bound.
+var ReadCRLBounded = readCRL
