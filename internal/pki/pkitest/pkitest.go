@@ -82,6 +82,16 @@ func (a *Authority) Issue(name string, key crypto.Signer, options ...Option) *Au
 	return sign(c, a, key)
 }
 
+// IssueFor makes a certificate for a key that somebody else has.
+func (a *Authority) IssueFor(public any, options ...Option) *x509.Certificate {
+	c := template("")
+	c.KeyUsage = x509.KeyUsageDigitalSignature
+	for _, o := range options {
+		o(c)
+	}
+	return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, c, a.Cert, public, a.Key))))
+}
+
 func sign(c *x509.Certificate, by *Authority, key crypto.Signer) *Authority {
 	der := must(x509.CreateCertificate(rand.Reader, c, by.Cert, key.Public(), by.Key))
 	return &Authority{must(x509.ParseCertificate(der)), key}
