@@ -11,7 +11,11 @@ SEED     ?=
 
 # What the tests against real peers, and Go's race detector, need of Debian.
 PACKAGES := iproute2 iputils-ping procps tcpdump nftables conntrack gcc libc6-dev \
-	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins
+	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins \
+	libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
+
+# libreswan's package and strongSwan's exclude each other: it is unpacked here.
+LIBRESWAN := bin/peers/libreswan
 
 # Directories of the tests behind the tag `integration`, and of those with golden files.
 INTEGRATION = $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build integration' cmd internal)))
@@ -40,6 +44,9 @@ test-packages: root ## install what the tests need and Debian has
 		dpkg-query -W -f '$${Status}\n' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
 	if [ -n "$$missing" ]; then \
 		apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; fi
+	@test -x $(LIBRESWAN)/usr/libexec/ipsec/pluto || { rm -rf $(LIBRESWAN); mkdir -p $(LIBRESWAN); cd $(LIBRESWAN); \
+		apt-get download libreswan || { apt-get update; apt-get download libreswan; }; \
+		dpkg -x libreswan_*.deb . && rm libreswan_*.deb; }
 
 test-style: ## gofmt and go vet
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -l: $$unformatted" >&2; exit 1; }
@@ -52,7 +59,7 @@ test-unit: ## go test ./... with the race detector; needs no root
 test-integration: root ## the daemon and its data plane in network namespaces
 	$(GO) test -count=1 -p 1 -tags integration $(addprefix ./,$(INTEGRATION))
 
-test-interop: root ## the daemon with strongSwan
+test-interop: root ## the daemon with strongSwan and libreswan
 	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 20m ./test/interop
 
 simulate: ## SEEDS runs of the lab on networks that misbehave, from FROM on; SEED=N shows one

@@ -39,6 +39,43 @@ func TestStrongswanGuide(t *testing.T) {
 	c.wantNoComplaint(t)
 }
 
+// TestLibreswanGuide runs the guide's configurations: both phases, begun by either
+// end, and deleted.
+func TestLibreswanGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/getting-started/libreswan.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t)
+	// Its script would set routes for ESP that is not there.
+	config := strings.TrimSpace(block(t, string(text), "libreswan")) + "\n    leftupdown=/bin/true\n"
+	p := newLibreswan(t, l, l.spoke, config, block(t, string(text), "secrets"))
+	q := newQmidle(t, l, l.hub, raceDetector)
+	q.run(t, block(t, string(text), "ios"))
+	p.addConnection(t, "hub")
+	p.whack(t, "--initiate", "--name", "hub")
+	p.waitLog(t, "IPsec SA established tunnel mode")
+	q.waitSAs(t, 1, 1)
+	p.whack(t, "--terminate", "--name", "hub")
+	q.waitSAs(t, 0, 0)
+	p.forget()
+	ping := q.client("ping", p.site.host, "source", q.site.inside)
+	if err := ping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	q.waitSAs(t, 1, 1)
+	ping.Process.Kill() // it waits for its answers
+	ping.Wait()
+	p.waitLog(t, "IPsec SA established tunnel mode")
+	q.do(t, "clear crypto sa")
+	q.do(t, "clear crypto isakmp")
+	q.waitSAs(t, 0, 0)
+	p.waitLog(t, "received Delete SA")
+	q.end(t)
+	p.end(t)
+}
+
 // block is the only fenced block of a language in a Markdown text.
 func block(t *testing.T, text, language string) string {
 	t.Helper()
