@@ -22,13 +22,14 @@ type Holdings struct {
 	Assemblies  int // messages that lack fragments
 	KeyPairs    int // Diffie-Hellman, of what is negotiated
 	Instances   int // of dynamic crypto maps
+	Logins      int // of clients
 	Timers      int
 }
 
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
 	h := Holdings{HalfOpen: e.halfOpen.count, Unproven: e.unproven.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: len(e.assembling) + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Timers: len(e.timers)}
+		Assemblies: len(e.assembling) + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Logins: len(e.logins), Timers: len(e.timers)}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -47,14 +48,12 @@ func (e *Engine) Holdings() Holdings {
 // may be left of what has gone. An error is a fault of this package. Tests and
 // simulations call it between inputs; it walks everything.
 func (e *Engine) Check() error {
-	a := audit{e: e, timers: make(map[*timer]bool), keyPairs: make(map[uint32]bool)}
+	a := audit{e: e, timers: make(map[*timer]bool), keyPairs: make(map[uint32]bool), logins: make(map[*login]int)}
 	a.sas()
 	a.peers()
 	a.children()
 	a.instances()
-	for _, q := range e.questions {
-		a.set(&q.silent)
-	}
+	a.clients()
 	a.counts()
 	a.queue()
 	return errors.Join(a.faults...)
@@ -70,6 +69,7 @@ type audit struct {
 	sharing                              int // have a key pair of aggressive mode
 	stages                               [unproven + 1]int
 	keyPairs                             map[uint32]bool // by number
+	logins                               map[*login]int  // ISAKMP SAs that have them
 }
 
 func (a *audit) must(ok bool, format string, args ...any) {
@@ -112,15 +112,16 @@ func (a *audit) sa(s *sa) {
 	}
 	a.must(len(s.finished.ids) <= maxRecent && len(s.informed.ids) <= maxRecent, "SA %d remembers too many messages", s.id)
 	retry, life, keepalive, dpd := a.set(&s.retry), a.set(&s.life), a.set(&s.keepalive), a.set(&s.dpd.timer)
-	a.must(s.up() || !life && !keepalive && !dpd, "SA %d is not up and has timers of one that is", s.id)
+	a.must(s.complete() || !life && !keepalive && !dpd, "SA %d is not up and has timers of one that is", s.id)
 	switch {
 	case s.dead:
 		a.must(retry, "dead SA %d is never purged", s.id)
 		a.must(s.cipher == nil && len(s.waiting) == 0 && s.assembly == nil, "dead SA %d keeps something", s.id)
-	case s.up():
+	case s.complete():
 		a.must(retry && life, "SA %d has no end", s.id)
 		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
-		a.must(len(s.waiting) == 0 && s.stage == proven, "SA %d is up and something waits", s.id)
+		a.must((len(s.waiting) == 0 || !s.up()) && s.stage == proven, "SA %d is up and something waits", s.id)
+		a.access(s)
 		a.must(dpd || s.liveness() == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
 	default:
 		a.must(s.handshake != nil && (retry || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
@@ -135,6 +136,43 @@ func (a *audit) sa(s *sa) {
 		}
 	}
 	a.nodes(s)
+}
+
+// access checks remote access under an SA that is complete.
+func (a *audit) access(s *sa) {
+	a.must(s.passed() || s.access != nil, "SA %d waits for a user whom nobody asks for", s.id)
+	x := s.access
+	if x == nil {
+		a.must(s.state == trace.StateP1Complete, "SA %d is in %v without remote access", s.id, s.state)
+		return
+	}
+	waits := a.set(&x.patience) || x.withdraw != nil || x.node != nil && a.set(&x.node.retry)
+	a.must(waits || s.up() || s.state == trace.StateP1Complete && !s.dead && s.passed(), "SA %d waits for nothing in %v", s.id, s.state)
+	if x.login != nil {
+		a.logins[x.login]++
+	}
+}
+
+// clients checks the logins and the questions.
+func (a *audit) clients() {
+	e := a.e
+	for _, q := range e.questions {
+		a.set(&q.silent)
+	}
+	for session, l := range e.logins {
+		a.must(l.Session == session && l.sas == a.logins[l] && l.sas > 0, "login %d of %d SAs, %d have it", session, l.sas, a.logins[l])
+		a.must(!l.address.IsValid() || e.leased[l.address] == l, "login %d has an address that is not its own", session)
+		a.set(&l.life)
+		a.set(&l.interim)
+		a.set(&l.idle)
+	}
+	a.must(len(a.logins) == len(e.logins), "%d logins, and SAs of %d", len(e.logins), len(a.logins))
+	for address, l := range e.leased {
+		a.must(e.logins[l.Session] == l && l.address == address, "address %s is of a login that is gone", address)
+	}
+	for _, c := range e.children {
+		a.must(c.session == 0 || e.logins[uint64(c.session)] != nil, "pair %#x is of a login that is gone", c.in.spi)
+	}
 }
 
 // keyPair notes the number of a key pair; 0 is none.

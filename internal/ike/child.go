@@ -34,7 +34,8 @@ type child struct {
 	renewal       timer     // of what comes next: the outbound SA's settling, the successor, the end behind that
 	idle          timer
 	idleSince     time.Time // where no packet is later
-	window        int       // of replay
+	window        int32     // of replay
+	session       uint32    // of the client; 0 for none
 	superseder    *child    // the newer pair that carries the traffic; nil for none
 	party         party
 
@@ -67,13 +68,13 @@ const firstIPsecConn = 2001
 // makeChild derives the keys of both SAs (RFC 2409 section 5.5) and tells them.
 func (n *node) makeChild(shared []byte) {
 	s, e := n.s, n.s.e
-	c := &child{e: e, local: s.local, remote: s.remote, party: s.party(), conn: n.conn.Tag, line: n.line,
+	c := &child{e: e, local: s.local, remote: s.remote, party: s.party(), session: uint32(s.session()), conn: n.conn.Tag, line: n.line,
 		localProxy: n.localProxy, remoteProxy: n.remoteProxy, suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
 		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
 		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
 	e.lastIPsecConn += 2
 	c.life.fire, c.renewal.fire, c.idle.fire = c.lifeDue, c.renewalDue, c.idleDue
-	c.idleSince, c.window = e.now, n.conn.ReplayWindow
+	c.idleSince, c.window = e.now, int32(n.conn.ReplayWindow)
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)

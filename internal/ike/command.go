@@ -132,7 +132,7 @@ func (e *Engine) ISAKMPSAs() []ISAKMPSA {
 		list = append(list, ISAKMPSA{ID: s.id, Conn: s.conn, Local: s.local, Remote: s.remote, Role: s.role, State: s.state,
 			Show: s.show, Dead: s.dead, DeadReason: s.reason, Policy: s.suite, PeerIdentity: s.peerID,
 			Established: s.established, Expires: s.expires, NATT: s.behindNAT(), DPD: s.peerDPD && s.liveness() != nil, Profile: s.profile.name(),
-			Aggressive: s.aggressive, XAuth: s.xauth, InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR})
+			Aggressive: s.aggressive, XAuth: s.xauth, InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR, Login: s.login().snapshot()})
 	}
 	return list
 }
@@ -166,7 +166,7 @@ func (c *child) snapshot() IPsecSA {
 	return IPsecSA{Connection: c.conn, Configured: c.e.Configured(c.conn), Line: c.line, Local: c.local, Remote: c.remote,
 		LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,
 		InConn: c.inConn, OutConn: c.outConn, Suite: c.suite, PFS: c.pfs, Lives: c.lives,
-		Created: c.created, Expires: c.life.at, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: c.window}
+		Created: c.created, Expires: c.life.at, Initiator: c.initiator, OutboundReady: c.ready, InID: c.in.id, OutID: c.out.id, ReplayWindow: int(c.window), Session: uint64(c.session)}
 }
 
 // Configured returns the tag of the connection that the configuration has: of an

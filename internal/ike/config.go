@@ -62,6 +62,9 @@ type Config struct {
 	// DefaultXAuthTimeout.
 	XAuthTimeout time.Duration
 
+	// Application is what we tell clients of ourselves; "" for nothing.
+	Application string
+
 	// Rand feeds cookies, nonces, SPIs, message IDs and exponents.
 	Rand io.Reader
 	// Events takes every event; nil for none.
@@ -145,6 +148,7 @@ type Connection struct {
 	IdleToDefault  bool          // the request after that begins anew, at Preferred
 	Profile        string        // of its ISAKMP SAs; "" for any
 	Clients        *Clients      // of its crypto map; nil for none
+	EasyVPN        *EasyVPN      // it is a client's; nil for no
 
 	// Dynamic is a template: it answers any peer, or those of Peers where there
 	// are any, for any proxies, or those that ACL allows.
@@ -172,11 +176,12 @@ type index struct {
 
 	templates map[netip.Addr][]*Connection // in order, by our address
 	place     map[uint32]int               // in the order of all, by tag
+	clients   map[netip.Addr]*Clients      // by our address, of its crypto map
 }
 
 func indexOf(list []*Connection) index {
 	x := index{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[netip.Addr]bool), make(map[netip.Addr]bool),
-		make(map[netip.Addr][]*Connection), make(map[uint32]int)}
+		make(map[netip.Addr][]*Connection), make(map[uint32]int), make(map[netip.Addr]*Clients)}
 	for i, c := range list {
 		x.byTag[c.Tag] = c
 		if !c.Local.IsValid() {
@@ -185,6 +190,9 @@ func indexOf(list []*Connection) index {
 		x.local[c.Local] = true
 		x.users[c.Local] = x.users[c.Local] || c.Clients.logIn()
 		x.place[c.Tag] = i
+		if c.Clients != nil {
+			x.clients[c.Local] = c.Clients
+		}
 		if c.Dynamic {
 			x.templates[c.Local] = append(x.templates[c.Local], c)
 			continue

@@ -19,22 +19,23 @@ type Datagram struct {
 // Effects is what an input causes, in order within each list. The caller keeps
 // one and calls Reset between inputs.
 type Effects struct {
-	Added     []AddedInstance // before Install
-	Send      []Datagram
-	Install   []ipsec.SAParams
-	Remove    []RemovedSA
-	Moved     []MovedPeer
-	Failed    []FailedAcquire
-	Gone      []uint32 // tags of instances, behind Remove
-	Questions []Question
-	Sessions  []SessionRecord   // of clients of remote access
-	Released  []ReleasedAddress // behind the records
+	Added      []AddedInstance // before Install
+	Send       []Datagram
+	Install    []ipsec.SAParams
+	Remove     []RemovedSA
+	Moved      []MovedPeer
+	Failed     []FailedAcquire
+	Gone       []uint32 // tags of instances, behind Remove
+	Questions  []Question
+	Configured []ClientConfig    // by servers of ours
+	Sessions   []SessionRecord   // of clients of remote access
+	Released   []ReleasedAddress // behind the records
 }
 
 // Reset empties fx and keeps its memory.
 func (fx *Effects) Reset() {
 	*fx = Effects{fx.Added[:0], fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Moved[:0], fx.Failed[:0], fx.Gone[:0], fx.Questions[:0],
-		fx.Sessions[:0], fx.Released[:0]}
+		fx.Configured[:0], fx.Sessions[:0], fx.Released[:0]}
 }
 
 // RemovedSA names one IPsec SA that ends. An inbound SA is known by our

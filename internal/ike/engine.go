@@ -34,7 +34,11 @@ type Engine struct {
 	byEnds    map[addrPair][]*child
 
 	questions map[uint64]*question
-	dhNumbers dhNumbers
+
+	logins     map[uint64]*login     // of clients, by session
+	leased     map[netip.Addr]*login // by the client's address
+	configured map[uint32]netip.Addr // what servers gave to connections of ours, by tag
+	dhNumbers  dhNumbers
 
 	pairs       map[isakmp.Group]*sharedPair // of aggressive mode's responder
 	decoySecret secret.Secret                // empty until it is needed
@@ -48,7 +52,7 @@ type Engine struct {
 	strangerSPI time.Time               // likewise, of all others
 
 	lastPeer, lastSA, lastConn, lastIPsecConn uint32
-	lastQuestion                              uint64
+	lastQuestion, lastSession                 uint64
 	lastIPsecID                               uint32
 	order                                     uint64 // counts SAs as they begin and as they come up
 }
@@ -80,6 +84,9 @@ func New(cfg Config) *Engine {
 		invalidSPI: make(map[addrPair]*time.Time),
 		questions:  make(map[uint64]*question),
 		pairs:      make(map[isakmp.Group]*sharedPair),
+		logins:     make(map[uint64]*login),
+		leased:     make(map[netip.Addr]*login),
+		configured: make(map[uint32]netip.Addr),
 		halfOpen:   backlog{stage: halfOpen},
 		unproven:   backlog{stage: unproven},
 	}

@@ -14,6 +14,14 @@ import (
 	"qmidle/internal/trace"
 )
 
+// elsewhere are states to which messages lead that a login may follow, or for which
+// the server has two uses.
+var elsewhere = map[string][]trace.State{
+	"aggressive mode 3":       {trace.StateXAUTHRequestSent},
+	"XAUTH acknowledgement":   {trace.StateConfigAAAAwait},
+	"XAUTH request, or a set": {trace.StateP1Complete},
+}
+
 // Every row runs in a tunnel's life, and leads where it says.
 func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 	reached := make([]bool, len(rows))
@@ -28,7 +36,7 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 			if rows[i].exchange == isakmp.ExchangeQuick {
 				got = m.n.state
 			}
-			if got != rows[i].next {
+			if got != rows[i].next && !slices.Contains(elsewhere[rows[i].name], got) {
 				t.Errorf("%s leads to %s, the row says %s", rows[i].name, got, rows[i].next)
 			}
 		}
@@ -38,6 +46,8 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 		p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 		p.settle()
 	}
+	newRemote(t, nil).connect()
+	newRemote(t, func(hub, _ *Config) { hub.Connections[0].Clients = &Clients{Authentication: "USERS", Initiate: true} }).connect()
 	for i, r := range rows {
 		if !reached[i] {
 			t.Errorf("%s is never reached", r.name)

@@ -128,8 +128,8 @@ func (s *sa) startAssembly(id uint16) *assembly {
 // not up leaves, since anybody can have such. Only an SA that is up takes the
 // place of another's.
 func (e *Engine) giveUpAssemblyFor(s *sa) bool {
-	i := slices.IndexFunc(e.assembling, func(o *sa) bool { return !o.up() })
-	if i < 0 && !s.up() {
+	i := slices.IndexFunc(e.assembling, func(o *sa) bool { return !o.complete() })
+	if i < 0 && !s.complete() {
 		return false
 	}
 	e.assembling[max(i, 0)].giveUpAssembly()

@@ -14,7 +14,7 @@ func (m *message) info() {
 		m.unprotectedInfo()
 		return
 	}
-	if !s.up() {
+	if !s.complete() {
 		m.drop(trace.DropState)
 		return
 	}
@@ -27,7 +27,7 @@ func (m *message) info() {
 		return
 	}
 	m.n = s.newNode(m.header.MessageID, trace.RoleResponder)
-	m.run(rowFor(isakmp.ExchangeInformational, s.role, 0, s.state))
+	m.run(rowFor(isakmp.ExchangeInformational, s.role, 0, trace.StateP1Complete))
 }
 
 // unprotectedInfo tells a notify that nobody authenticated, and does nothing.
@@ -118,7 +118,7 @@ func (s *sa) quickRefused(x isakmp.Notify) {
 	var only *node
 	count := 0
 	for _, n := range s.sortedNodes() {
-		if n.done || n.role != trace.RoleInitiator {
+		if n.done || n.role != trace.RoleInitiator || n.exchange != isakmp.ExchangeQuick {
 			continue
 		}
 		if shortSPI(x.SPI) == n.inSPI {
@@ -234,7 +234,7 @@ func (s *sa) ownDelete() isakmp.Delete {
 }
 
 func (s *sa) sendDelete(d isakmp.Delete, spi uint32) {
-	if s.up() {
+	if s.complete() {
 		s.sendDeleteNow(d, spi)
 	}
 }

@@ -32,7 +32,7 @@ func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort
 // it another port. Whether it is, its authentication tells.
 func (s *sa) mayHaveMoved(m *message) bool {
 	protected := m.header.Flags&isakmp.FlagEncryption != 0 || m.header.NextPayload == isakmp.PayloadFragment
-	return s.up() && protected && s.natt != trace.NATTNone && m.local == s.local && s.local.Port() == isakmp.PortNATT
+	return s.complete() && protected && s.natt != trace.NATTNone && m.local == s.local && s.local.Port() == isakmp.PortNATT
 }
 
 // authentic notes where an authenticated message of phase 2 came from.

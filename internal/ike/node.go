@@ -12,13 +12,15 @@ import (
 	"qmidle/internal/trace"
 )
 
-// node is one quick mode, under its message ID. IOS calls it so.
+// node is one quick mode or transaction, under its message ID. IOS calls it so.
 type node struct {
-	id    uint32
-	s     *sa
-	role  trace.Role
-	state trace.State
-	iv    keymat.IV // the exchange's own chain
+	id         uint32
+	exchange   isakmp.ExchangeType // quick mode or transaction
+	identifier uint16              // of a transaction's messages
+	s          *sa
+	role       trace.Role
+	state      trace.State
+	iv         keymat.IV // the exchange's own chain
 
 	rekeys             *child // initiator: the pair whose successor it makes
 	tried              int    // initiator: peers that failed before
@@ -67,7 +69,7 @@ func (s *sa) unfinished() (n int) {
 
 // newNode makes a node that is not yet among its SA's.
 func (s *sa) newNode(id uint32, role trace.Role) *node {
-	n := &node{id: id, s: s, role: role, state: trace.StateQMReady, line: -1,
+	n := &node{id: id, s: s, role: role, state: trace.StateQMReady, exchange: isakmp.ExchangeQuick, line: -1,
 		iv: s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())}
 	n.retry.fire = n.retryDue
 	return n
@@ -127,7 +129,7 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 		s.clearDH(&n.dhNumber)
 	}
 	n.forget()
-	if failed {
+	if failed && n.exchange == isakmp.ExchangeQuick {
 		s.e.stats.Phase2Failed++
 	}
 	if failed || reason == trace.NodeIKEDeleted {
@@ -188,24 +190,36 @@ func (n *node) retryDue(now time.Time) {
 		return
 	}
 	limit := s.e.cfg.tries()
-	if n.attempts >= limit {
+	if n.over(now) {
 		// Without message 3 a pair may still be proven by its traffic.
 		if n.child != nil && n.child.ready {
 			s.endNode(n, false, trace.NodeQMDone)
 			return
 		}
 		s.endNode(n, true, trace.NodeRetransmission)
+		if n.exchange == isakmp.ExchangeTransaction {
+			n.configUnanswered()
+			return
+		}
 		s.unanswered(n, now)
 		return
 	}
-	n.attempts++
+	n.attempts = min(n.attempts+1, limit)
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	if !s.skips(n.id, n.sentAt) {
 		n.repeat()
 	}
-	s.e.timers.set(&n.retry, now.Add(n.interval()))
+	s.e.timers.set(&n.retry, n.next())
+}
+
+// next is when a message that has no answer goes again.
+func (n *node) next() time.Time {
+	if n.exchange == isakmp.ExchangeTransaction {
+		return n.nextConfig()
+	}
+	return n.s.e.now.Add(n.interval())
 }
 
 // interval is the time to the next retransmission. A pair whose volume runs out

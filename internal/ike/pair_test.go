@@ -80,6 +80,8 @@ type pair struct {
 	hubAlias   netip.Addr                     // another address of the hub's; invalid for none
 	keepalive  func(d Datagram)               // sees NAT keepalives, which no engine gets
 	hold       func(s *side, q Question) bool // keeps a question from its answer
+	aaa        func(s *side, q Ask) Answer    // what AAA and operators say
+	effects    func(s *side, fx *Effects)     // sees all effects
 	forged     bool                           // the test has changed an engine's tables, which do not agree any more
 }
 
@@ -139,11 +141,14 @@ func (p *pair) sideAt(a netip.Addr) *side {
 func (p *pair) do(s *side, input func(e *Engine, fx *Effects)) {
 	var fx Effects
 	input(s.engine, &fx)
+	if p.effects != nil {
+		p.effects(s, &fx)
+	}
 	for _, q := range fx.Questions {
 		if p.hold != nil && p.hold(s, q) {
 			continue
 		}
-		r := q.Run()
+		r := p.answerTo(s, q)
 		p.do(s, func(e *Engine, fx *Effects) { e.Answer(p.now, q.ID, r, fx) })
 	}
 	for _, sa := range fx.Install {
@@ -267,4 +272,15 @@ func TestTwoEnginesReachQMIdle(t *testing.T) {
 	if p.sent != 9 {
 		t.Errorf("%d datagrams, want 6 of main mode and 3 of quick mode", p.sent)
 	}
+}
+
+// answerTo computes, or asks who is there to be asked.
+func (p *pair) answerTo(s *side, q Question) Answer {
+	if q.Ask == nil {
+		return q.Run()
+	}
+	if p.aaa == nil {
+		return nil
+	}
+	return p.aaa(s, q.Ask)
 }

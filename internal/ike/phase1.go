@@ -254,13 +254,8 @@ func (s *sa) finishPhase1(source trace.Source, input trace.Input) {
 	s.startDPD()
 	s.startNATKeepalive()
 	s.startRenewal()
-	waiting := s.waiting
-	s.waiting = nil
 	if (s.role == trace.RoleInitiator) != s.aggressive {
 		s.lastOut = nil // the peer sent the last message
 	}
-	for _, r := range waiting {
-		s.startQuickMode(r)
-	}
-	s.same(trace.Internal, trace.InputPhase1Complete)
+	s.follow()
 }

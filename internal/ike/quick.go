@@ -18,7 +18,7 @@ func (m *message) phase2() {
 		return
 	}
 	if !s.up() {
-		m.drop(trace.DropState)
+		m.drop(s.notYet())
 		s.remind()
 		return
 	}
@@ -32,7 +32,7 @@ func (m *message) phase2() {
 		n.duplicate(m.remote)
 		return
 	}
-	if n != nil && n.busy {
+	if n != nil && (n.busy || n.exchange != isakmp.ExchangeQuick) {
 		m.drop(trace.DropState)
 		return
 	}
@@ -51,7 +51,15 @@ func (m *message) phase2() {
 	m.run(rowFor(isakmp.ExchangeQuick, n.role, 0, n.state))
 }
 
-// acceptNode is accept for a quick mode message.
+// notYet is why quick mode may not begin.
+func (s *sa) notYet() trace.Drop {
+	if s.complete() && !s.passed() {
+		return trace.DropUserUnknown
+	}
+	return trace.DropState
+}
+
+// acceptNode is accept for a message of quick mode or of a transaction.
 func (m *message) acceptNode() {
 	n := m.n
 	n.lastIn = m.digest

@@ -19,6 +19,7 @@ func (s *sa) startQuickMode(r request) {
 		e.failed(r.Acquire)
 		return
 	}
+	e.ownProxy(&r)
 	n := s.newNode(e.newMessageID(), trace.RoleInitiator)
 	n.nonceI = make([]byte, nonceLen)
 	var ok bool

@@ -127,6 +127,9 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 	}
 	n.validates(o)
 	conn, line, refused := s.connectionFor(n.localProxy, n.remoteProxy)
+	if conn != nil && (!s.mayProtect(n.remoteProxy) || s.needsAddress(conn)) {
+		conn, refused = nil, trace.IPsecAttrClient
+	}
 	if conn == nil {
 		n.invalidate(invalidProxy, policy.ESPRefusal{Attr: refused})
 		return false

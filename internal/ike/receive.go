@@ -131,6 +131,8 @@ func (m *message) route() {
 		m.phase2()
 	case isakmp.ExchangeInformational:
 		m.info()
+	case isakmp.ExchangeTransaction:
+		m.transact()
 	default:
 		m.drop(trace.DropExchange)
 	}
@@ -308,7 +310,7 @@ func (m *message) tellMalformed(bad *isakmp.Error) {
 // the count is shown and bounded, and nothing is torn down by it.
 func (m *message) countMalformed() {
 	s := m.s
-	if s == nil || s.up() || s.dead || s.state == trace.StateReady {
+	if s == nil || s.complete() || s.dead || s.state == trace.StateReady {
 		return
 	}
 	s.countError(trace.ErrorPayloadMalformed)
@@ -316,7 +318,7 @@ func (m *message) countMalformed() {
 
 func (s *sa) countError(what trace.ErrorCount) {
 	limit := s.e.cfg.tries()
-	if s.errors < limit {
+	if int(s.errors) < limit {
 		s.errors++
 	}
 	s.emit(&trace.ErrorCounted{What: what, Attempt: uint8(s.errors), Max: uint8(limit)})

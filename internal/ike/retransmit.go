@@ -39,7 +39,7 @@ func (s *sa) retryDue(now time.Time) {
 		s.purge()
 		return
 	}
-	if s.up() {
+	if s.complete() {
 		s.renewalDue(now)
 		return
 	}

@@ -39,13 +39,14 @@ type sa struct {
 	lastIn   digest // of the last datagram that moved phase 1 on
 	lastOut  []byte // the last phase 1 datagram that we sent
 	sentAt   int64
-	replays  int // how often lastOut answered a duplicate
+	replays  int32 // how often lastOut answered a duplicate
+	errors   int32
 	attempts int
-	errors   int
 	retry    timer // retransmission, then the successor, then purge
 	life     timer // end of the lifetime
 
 	assembly *assembly // fragments of a message; nil for none
+	access   *access   // remote access; nil for none
 
 	nodes    map[uint32]*node
 	finished recentIDs // quick modes
@@ -64,6 +65,7 @@ type sa struct {
 	peerID               policy.Identity // as it has proven; zero before
 	peerGateway          bool            // the peer is of this kind too
 	peerFragments        bool            // it takes Cisco's fragments
+	peerUnity            bool            // it is one of Cisco's clients, or speaks as they do
 	sentID               uint16          // of the last message that went in fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
@@ -169,8 +171,9 @@ func (s *sa) allocateConn() {
 	}
 }
 
-// up says whether phase 1 is complete and the SA may carry phase 2.
-func (s *sa) up() bool { return s.state == trace.StateP1Complete && !s.dead }
+// up says whether phase 1 is complete and the SA may carry phase 2: where a user has
+// to log in, he has.
+func (s *sa) up() bool { return s.state == trace.StateP1Complete && !s.dead && s.passed() }
 
 func (s *sa) pair() addrPair { return addrPair{s.local.Addr(), s.remote.Addr()} }
 
@@ -183,7 +186,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	s.emit(&trace.NotParanoid{})
 	s.emit(&trace.SADeleting{Reason: reason})
 	s.dead, s.reason = true, reason
-	wasUp := s.state == trace.StateP1Complete
+	wasUp := s.handshake == nil
 	if wasUp || s.conn != 0 {
 		s.move(trace.Internal, trace.InputPhase1Delete, trace.StateDestSA)
 	}
@@ -194,11 +197,13 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	e.timers.clear(&s.life)
 	e.timers.clear(&s.keepalive)
 	e.timers.clear(&s.dpd.timer)
+	s.withdrawQuestion()
 	for _, n := range s.sortedNodes() {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}
 	s.failWaiting(reason)
 	s.dropAssembly()
+	s.endAccess()
 	if s.skeyid != nil {
 		s.skeyid.Clear()
 	}

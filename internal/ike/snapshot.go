@@ -27,6 +27,7 @@ type ISAKMPSA struct {
 	Aggressive      bool   // phase 1 was aggressive mode
 	XAuth           bool   // a user has to log in behind phase 1
 	Profile         string // "" for none, and before the peer is known
+	Login           *Login // of the client; nil for none
 	InitiatorCookie isakmp.Cookie
 	ResponderCookie isakmp.Cookie
 }
@@ -47,7 +48,17 @@ type IPsecSA struct {
 	Initiator               bool
 	OutboundReady           bool // the outbound SA is installed
 	InID, OutID             uint32
-	ReplayWindow            int // ipsec.SAParams's
+	ReplayWindow            int    // ipsec.SAParams's
+	Session                 uint64 // of the client; 0 for none
+}
+
+// Login is a client's session as `show` sees it.
+type Login struct {
+	Session     uint64
+	Group, User string
+	Address     netip.Addr // invalid for none
+	Since       time.Time  // zero until the user has passed
+	Begun       bool
 }
 
 // Statistics count what happened since the engine began.

@@ -62,6 +62,7 @@ var rows []row
 func init() {
 	type p = []isakmp.PayloadType
 	main, aggressive, quick, info := isakmp.ExchangeIdentity, isakmp.ExchangeAggressive, isakmp.ExchangeQuick, isakmp.ExchangeInformational
+	config, attributes := isakmp.ExchangeTransaction, isakmp.PayloadAttributes
 	r, i := trace.RoleResponder, trace.RoleInitiator
 	psk := isakmp.AuthPSK
 	vid, notify := isakmp.PayloadVendorID, isakmp.PayloadNotify
@@ -92,6 +93,20 @@ func init() {
 			p{isakmp.PayloadHash, isakmp.PayloadSA, isakmp.PayloadNonce}, quickMay, (*message).quickMode2, trace.StateQMPhase2Complete},
 		{quick, r, 0, trace.StateQMRQM2, "quick mode 3", sealed,
 			p{isakmp.PayloadHash}, p{notify}, (*message).quickMode3, trace.StateQMPhase2Complete},
+		{config, r, 0, trace.StateXAUTHRequestSent, "XAUTH reply", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).xauthReply, trace.StateXAUTHAAAAwait},
+		{config, r, 0, trace.StateXAUTHSetSent, "XAUTH acknowledgement", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).xauthAck, trace.StateP1Complete},
+		{config, r, 0, trace.StateP1Complete, "configuration request", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).configRequest, trace.StateConfigAAAAwait},
+		{config, r, 0, trace.StateConfigSetSent, "configuration acknowledgement", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).configAck, trace.StateP1Complete},
+		{config, i, 0, trace.StateP1Complete, "XAUTH request, or a set", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).serverMessage, trace.StateXAUTHReplyAwait},
+		{config, i, 0, trace.StateXAUTHReplySent, "XAUTH request or status", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).serverMessage, trace.StateConfigRequestSent},
+		{config, i, 0, trace.StateConfigRequestSent, "configuration reply", sealed,
+			p{isakmp.PayloadHash, attributes}, p{notify, vid}, (*message).configReply, trace.StateP1Complete},
 		{info, r, 0, trace.StateP1Complete, "informational", sealed,
 			p{isakmp.PayloadHash}, p{notify, isakmp.PayloadDelete, vid}, (*message).informational, trace.StateP1Complete},
 	}

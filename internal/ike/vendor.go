@@ -50,6 +50,8 @@ func (m *message) takeVendorIDs() [][]byte {
 		switch id {
 		case isakmp.VendorDPD:
 			m.s.peerDPD = true
+		case isakmp.VendorUnity:
+			m.s.peerUnity = true
 		case isakmp.VendorFragmentation:
 			m.s.peerFragments = m.s.takesFragments(p.Body)
 		case isakmp.VendorGateway:

@@ -48,16 +48,15 @@ func (s *sa) logsIn() bool {
 }
 
 // asPolicy is an offer with the method that policies know in the place of XAUTH's,
-// where XAUTH's is acceptable: INIT from an initiator that has a user, where users
-// log in here; RESP from one that asks for ours. Of an answer it must be the one that
-// we offered.
+// where XAUTH's is acceptable: from an initiator that has a user, where users log in
+// here. Of an answer it must be the one that we offered. An initiator that asks for a
+// user of ours finds none.
 func (s *sa) asPolicy(o policy.IKEOffer) policy.IKEOffer {
 	initiator := s.role == trace.RoleInitiator
 	switch {
 	case initiator && s.logsIn() && o.Auth != isakmp.AuthXAUTHInitPSK:
 		o.Auth = 0
-	case o.Auth == isakmp.AuthXAUTHInitPSK && (initiator && s.logsIn() || !initiator && s.mayLogIn()),
-		o.Auth == isakmp.AuthXAUTHRespPSK && !initiator && s.logsIn():
+	case o.Auth == isakmp.AuthXAUTHInitPSK && (initiator && s.logsIn() || !initiator && s.mayLogIn()):
 		o.Auth = isakmp.AuthPSK
 	}
 	return o

@@ -108,5 +108,26 @@ const (
 	CodeAggressiveModeBegun
 	CodeNamedKeyLookup
 	CodeXAUTHPossible
+	CodeUserNeeded
+	CodeXAUTHAttribute
+	CodeConfigSending
+	CodeConfigReceived
+	CodeXAUTHAcknowledged
+	CodeUnityClient
+	CodeUserJudged
+	CodeConfigChecked
+	CodeConfigAttributeSeen
+	CodeGroupRequested
+	CodeAddressAllocated
+	CodeConfigAttributeSent
+	CodeConfigAttributeUnknown
+	CodeClientRefused
+	CodeClientSession
+	CodeCredentialsAsked
+	CodeCredentialsSent
+	CodeXAUTHStatusReceived
+	CodeConfigNeeded
+	CodeConfigReplied
+	CodeClientConfigured
 	NumCodes
 )

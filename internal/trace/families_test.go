@@ -26,6 +26,8 @@ func families() map[string][]Record {
 		"ipsec":              ipsecMessages(),
 		"engine":             engineMessages(),
 		"system":             systemMessages(),
+		"xauth-server":       client(),
+		"xauth-client":       clientEnd(),
 	}
 }
 

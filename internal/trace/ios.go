@@ -151,6 +151,27 @@ var owners = [NumCodes]debugSet{
 	CodeAggressiveModeBegun:      debugISAKMP,
 	CodeNamedKeyLookup:           debugISAKMP,
 	CodeXAUTHPossible:            debugISAKMP,
+	CodeUserNeeded:               debugISAKMP,
+	CodeXAUTHAttribute:           debugISAKMP,
+	CodeConfigSending:            debugISAKMP,
+	CodeConfigReceived:           debugISAKMP,
+	CodeXAUTHAcknowledged:        debugISAKMP,
+	CodeUnityClient:              debugISAKMP,
+	CodeUserJudged:               0,
+	CodeConfigChecked:            debugISAKMP,
+	CodeConfigAttributeSeen:      debugISAKMP,
+	CodeGroupRequested:           debugISAKMP,
+	CodeAddressAllocated:         debugISAKMP,
+	CodeConfigAttributeSent:      debugISAKMP,
+	CodeConfigAttributeUnknown:   debugISAKMP,
+	CodeClientRefused:            0,
+	CodeClientSession:            0,
+	CodeCredentialsAsked:         debugISAKMP,
+	CodeCredentialsSent:          debugISAKMP,
+	CodeXAUTHStatusReceived:      debugISAKMP,
+	CodeConfigNeeded:             debugISAKMP,
+	CodeConfigReplied:            debugISAKMP,
+	CodeClientConfigured:         0,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when
@@ -222,10 +243,12 @@ func (w *iosWriter) conn(conn uint32, format string, args ...any) {
 	w.more(format, args...)
 }
 
+// softwareEngine are the crypto engine's bits.
+const softwareEngine = 0x08000000
+
 // packet prints a line under the prefix of packets and identities, which
 // carries the crypto engine's bits in the conn-id.
 func (w *iosWriter) packet(format string, args ...any) {
-	const softwareEngine = 0x08000000
 	w.timestamp(w.ios.DebugTime)
 	conn := w.rec.Conn
 	if conn != 0 {

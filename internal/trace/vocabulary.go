@@ -67,12 +67,23 @@ const (
 	StateQMSPIStarve
 	StateQMRQM2
 	StateQMPhase2Complete
+	// Remote access, between the end of phase 1 and quick mode.
+	StateXAUTHRequestSent
+	StateXAUTHAAAAwait
+	StateXAUTHSetSent
+	StateXAUTHReplyAwait
+	StateXAUTHReplySent
+	StateConfigAAAAwait
+	StateConfigRequestSent
+	StateConfigSetSent
 )
 
 var stateNames = [...]string{"IKE_READY", "IKE_I_MM1", "IKE_I_MM2", "IKE_I_MM3", "IKE_I_MM4", "IKE_I_MM5", "IKE_I_MM6",
 	"IKE_R_MM1", "IKE_R_MM2", "IKE_R_MM3", "IKE_R_MM4", "IKE_R_MM5", "IKE_I_AM1", "IKE_R_AM2", "IKE_R_AM_AAA_AWAIT",
 	"IKE_P1_COMPLETE", "IKE_DEST_SA",
-	"IKE_QM_READY", "IKE_QM_I_QM1", "IKE_QM_SPI_STARVE", "IKE_QM_R_QM2", "IKE_QM_PHASE2_COMPLETE"}
+	"IKE_QM_READY", "IKE_QM_I_QM1", "IKE_QM_SPI_STARVE", "IKE_QM_R_QM2", "IKE_QM_PHASE2_COMPLETE",
+	"IKE_XAUTH_REQ_SENT", "IKE_XAUTH_AAA_CONT_LOGIN_AWAIT", "IKE_XAUTH_SET_SENT", "IKE_XAUTH_REPLY_AWAIT", "IKE_XAUTH_REPLY_SENT",
+	"IKE_CONFIG_AUTHOR_AAA_AWAIT", "IKE_CONFIG_MODE_REQ_SENT", "IKE_CONFIG_MODE_SET_SENT"}
 
 // String returns IOS's name of the state.
 func (s State) String() string { return name(stateNames[:], s) }
@@ -118,12 +129,21 @@ const (
 	InputTimerPeersAlive
 	InputPhase2Delete
 	InputPresharedKeyReply
+	InputConfigRequest
+	InputConfigReply
+	InputConfigSet
+	InputConfigAck
+	InputXAUTHReplyAttributes
+	InputAAALogin
+	InputAAAGroup
 )
 
 var inputNames = [...]string{"IKE_MM_EXCH", "IKE_AM_EXCH", "IKE_QM_EXCH", "IKE_INFO_NOTIFY", "IKE_INFO_DELETE",
 	"IKE_MESG_KEEP_ALIVE", "IKE_SA_REQ_MM", "IKE_SA_REQ_AM", "IKE_SPI_REPLY", "IKE_INIT_QM", "IKE_PROCESS_MAIN_MODE",
 	"IKE_PROCESS_COMPLETE", "IKE_PROCESS_ERROR", "IKE_PHASE1_COMPLETE", "IKE_PHASE1_DEL", "IKE_TIMER_IM_ALIVE",
-	"IKE_TIMER_PEERS_ALIVE", "IKE_PHASE2_DEL", "PRESHARED_KEY_REPLY"}
+	"IKE_TIMER_PEERS_ALIVE", "IKE_PHASE2_DEL", "PRESHARED_KEY_REPLY",
+	"IKE_CFG_REQUEST", "IKE_CFG_REPLY", "IKE_CFG_SET", "IKE_CFG_ACK",
+	"IKE_XAUTH_REPLY_ATTR", "IKE_AAA_CONT_LOGIN", "IKE_AAA_GROUP_ATTR"}
 
 // String returns IOS's name of the input.
 func (i Input) String() string { return name(inputNames[:], i) }
@@ -163,10 +183,11 @@ const (
 	IPsecAttrProxy
 	IPsecAttrProfile // the ISAKMP profile of the crypto map entry
 	IPsecAttrSPI
+	IPsecAttrClient // the proxy is not the client's address
 	IPsecAttrUnknown
 )
 
-var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "ISAKMP profile", "SPI", "unknown"}
+var ipsecAttrNames = [...]string{"none", "protocol", "transform", "key length", "authenticator", "encapsulation", "group", "life", "proxy identities", "ISAKMP profile", "SPI", "client address", "unknown"}
 
 func (a IPsecAttr) String() string { return name(ipsecAttrNames[:], a) }
 
@@ -201,6 +222,17 @@ const (
 	ReasonProfileKey  // no keyring of the peer's profile has the key that has proven it
 	ReasonProfile     // the peer's identity is none of the requested profile's
 	ReasonPeerMoved   // the peer's name has another address now
+
+	ReasonXAUTHFailed      // the user's name or password, three times
+	ReasonUserSilent       // nobody has answered XAUTH
+	ReasonAAASilent        // AAA has not
+	ReasonClientRefused    // AAA lets the client in for no other reason than those
+	ReasonNoClientAddress  // its pool has none
+	ReasonConfigUnanswered // the peer did not answer mode config
+	ReasonSessionTimeout   // the time that AAA gave a login is over
+	ReasonLoginEnded       // of IPsec SAs, with the last ISAKMP SA of a client
+	ReasonNoCredentials    // the operator has no name or password for the server
+	ReasonXAUTHNotAsked    // the server that agreed to XAUTH never asks
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -209,7 +241,9 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"half-open SA evicted", "gateway is stopping", "internal error", "configuration changed", "Replaced by a newer SA", "Death by retransmission P2",
 	"Peer has no such SA", "Quick mode was not confirmed", "Deleted by the peer",
 	"Idle time exceeded", "Local address changed", "No local address",
-	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile", "Peer has another address"}
+	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile", "Peer has another address",
+	"XAuthenticate fail", "XAUTH was not answered", "AAA did not answer", "Client is not authorized", "Failed to allocate ip address",
+	"Mode configuration was not answered", "Session timeout", "Login has ended", "No credentials for XAUTH", "XAUTH was not asked for"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
@@ -226,10 +260,12 @@ const (
 	NodeQMRejected
 	NodeDeleteLarval
 	NodeRetransmission
+	NodeXAUTHDone
+	NodeTransactionDone
 )
 
 var nodeReasonNames = [...]string{"No Error", "QM done (await)", "Informational (in) state 1", "IKE deleted", "QM rejected",
-	"Delete Larval", "Phase 2 err count exceeded"}
+	"Delete Larval", "Phase 2 err count exceeded", "Done with xauth request/reply exchange", "Transaction mode done"}
 
 // String returns IOS's words.
 func (r NodeReason) String() string { return name(nodeReasonNames[:], r) }
@@ -286,6 +322,11 @@ const (
 	DropReplay                        // DPD sequence or a finished message ID again
 	DropFragment                      // a fragment that does not fit, or of a message not wanted in fragments
 	DropAggressiveMode                // aggressive mode, which the configuration forbids
+	DropUserUnknown                   // mode config or quick mode before the user has logged in
+	DropConfigType                    // a request where a reply is due, or the like
+	DropConfigID                      // a reply with the identifier of another request
+	DropConfigAttribute               // an attribute that has no place in the message, or of a wrong length
+	DropNoClients                     // XAUTH or mode config with a peer that is none of ours for it
 	NumDrops
 )
 
@@ -293,7 +334,8 @@ var dropNames = [...]string{"truncated", "bad header", "malformed payload", "une
 	"wrong address", "not encrypted", "encrypted without key", "hash mismatch", "exchange not supported",
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
 	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
-	"bad fragment", "aggressive mode disabled"}
+	"bad fragment", "aggressive mode disabled", "user not logged in", "wrong type of configuration message",
+	"wrong configuration identifier", "bad configuration attribute", "remote access not configured"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 

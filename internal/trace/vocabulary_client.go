@@ -23,3 +23,8 @@ var refusalNames = [...]string{"none", "credentials", "no answer", "no such list
 	"max-users", "no pool", "pool empty", "not given", "internal"}
 
 func (r Refusal) String() string { return name(refusalNames[:], r) }
+
+// Complete says whether phase 1 is over in a state: its keys protect what comes.
+func (s State) Complete() bool {
+	return s == StateP1Complete || s >= StateXAUTHRequestSent && s <= StateConfigSetSent
+}
