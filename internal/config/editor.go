@@ -44,6 +44,11 @@ type Editor struct {
 	iface  *Interface
 	list   *AccessList
 
+	trustpoint *Trustpoint
+	mapEntry   *CertificateMapEntry
+	chain      *CertificateChain
+	hex        *hexText // a certificate's text is being read
+
 	keyring *Keyring
 	profile *ISAKMPProfile
 
@@ -128,6 +133,10 @@ func withoutNo(line string) string {
 // apply reads one line, as IOS does: the mode's own commands first, then the
 // global ones, which leave the mode.
 func (e *Editor) apply(text string) {
+	if e.hex != nil {
+		e.hexLine(text)
+		return
+	}
 	e.line++
 	if e.open != nil {
 		e.collect(text)

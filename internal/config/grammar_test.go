@@ -12,18 +12,21 @@ import (
 
 // entered are the lines that lead into each mode.
 var entered = map[*mode]string{
-	&globalMode:       "crypto isakmp policy 1\nexit",
-	&policyMode:       "crypto isakmp policy 1",
-	&groupMode:        "crypto isakmp client configuration group G",
-	&serverGroupMode:  "aaa group server radius G",
-	&radiusMode:       "radius server S",
-	&keyringMode:      "crypto keyring K",
-	&profileMode:      "crypto isakmp profile P",
-	&transformSetMode: "crypto ipsec transform-set T esp-aes esp-sha-hmac",
-	&cryptoMapMode:    "crypto map M 1 ipsec-isakmp",
-	&interfaceMode:    "interface GigabitEthernet0/0",
-	&extendedMode:     "ip access-list extended L",
-	&standardMode:     "ip access-list standard S",
+	&globalMode:         "crypto isakmp policy 1\nexit",
+	&policyMode:         "crypto isakmp policy 1",
+	&groupMode:          "crypto isakmp client configuration group G",
+	&serverGroupMode:    "aaa group server radius G",
+	&radiusMode:         "radius server S",
+	&trustpointMode:     "crypto pki trustpoint T",
+	&certificateMapMode: "crypto pki certificate map L 1",
+	&chainMode:          "crypto pki certificate chain T",
+	&keyringMode:        "crypto keyring K",
+	&profileMode:        "crypto isakmp profile P",
+	&transformSetMode:   "crypto ipsec transform-set T esp-aes esp-sha-hmac",
+	&cryptoMapMode:      "crypto map M 1 ipsec-isakmp",
+	&interfaceMode:      "interface GigabitEthernet0/0",
+	&extendedMode:       "ip access-list extended L",
+	&standardMode:       "ip access-list standard S",
 }
 
 // TestEveryCommand types every path through every table, so that each command
@@ -46,6 +49,7 @@ func TestEveryCommand(t *testing.T) {
 					e.Line(line)
 				}
 				for _, line := range []string{path, "no " + path} {
+					e.hex = nil
 					for _, d := range e.Line(" " + line) {
 						refused := d.Code == CodeInvalid || d.Code == CodeAmbiguous || d.Code == CodeIncomplete
 						if refused && d.Caret >= 0 && !strings.Contains(d.Message, "needs its kind") && !strings.Contains(d.Message, "are missing") {

@@ -175,6 +175,7 @@ func TestEveryModeAtLength(t *testing.T) {
 						}
 					}
 					e.Line(line)
+					e.hex = nil
 				}
 				e.Check()
 				e.cfg.RunningConfig()

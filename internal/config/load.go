@@ -101,6 +101,9 @@ func (e *Editor) read(text []byte) {
 	if e.open != nil {
 		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", e.open.delimiter), e.open.at)
 	}
+	if e.hex != nil {
+		e.report(Error, CodeIncomplete, "the `quit` that ends this certificate is missing", e.hex.at)
+	}
 	if banner != "" {
 		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", banner), mark{line: e.line})
 	}

@@ -19,9 +19,9 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "map", Help: "Enter a crypto map", Next: cryptoMapNodes},
 			{Text: "dynamic-map", Help: "Specify a dynamic crypto map template", Next: dynamicMapNodes},
 			{Text: "keyring", Help: "Key ring commands", Next: keyringNodes},
-			{Text: "pki", Help: "Public Key components", Unsupported: "PKI", Block: true},
-			{Text: "ca", Help: "Certification authority", Unsupported: "PKI", Block: true},
-			{Text: "key", Help: "Long term key operations", Unsupported: "RSA and EC keys", Block: true},
+			{Text: "pki", Help: "Public Key components", Next: pkiNodes},
+			{Text: "ca", Help: "Certification authority", Next: pkiNodes},
+			{Text: "key", Help: "Long term key operations", Next: cryptoKeyNodes},
 			{Text: "identity", Help: "Enter a crypto identity list", Unsupported: "a crypto identity list", Block: true},
 			{Text: "engine", Help: "Crypto engine", Unsupported: "choosing a crypto engine"},
 			{Text: "logging", Help: "Logging messages", Next: []*node{

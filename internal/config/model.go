@@ -24,16 +24,19 @@ type Config struct {
 	AAA             AAA
 	ISAKMP          ISAKMP
 	IPsec           IPsec
-	ClientGroups    []*ClientGroup   // in the order of their first line
-	Pools           []*Pool          // in the order of their first line
-	Keyrings        []*Keyring       // in the order of their first line
-	Profiles        []*ISAKMPProfile // in the order of their first line
-	TransformSets   []*TransformSet  // in the order of their first line
-	DynamicMaps     []*DynamicMap    // in the order of their first line
-	CryptoMaps      []*CryptoMap     // in the order of their first line
-	Interfaces      []*Interface     // in the order of their first line
-	Routes          []Route          // in the order of their lines
-	AccessLists     []*AccessList    // extended lists only, in the order of their first line
+	ClientGroups    []*ClientGroup      // in the order of their first line
+	Pools           []*Pool             // in the order of their first line
+	Keyrings        []*Keyring          // in the order of their first line
+	Profiles        []*ISAKMPProfile    // in the order of their first line
+	Trustpoints     []*Trustpoint       // in the order of their first line
+	CertificateMaps []*CertificateMap   // in the order of their first line
+	Chains          []*CertificateChain // in the order of their first line
+	TransformSets   []*TransformSet     // in the order of their first line
+	DynamicMaps     []*DynamicMap       // in the order of their first line
+	CryptoMaps      []*CryptoMap        // in the order of their first line
+	Interfaces      []*Interface        // in the order of their first line
+	Routes          []Route             // in the order of their lines
+	AccessLists     []*AccessList       // extended lists only, in the order of their first line
 }
 
 // New returns the configuration of an empty file: IOS's defaults.

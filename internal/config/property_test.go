@@ -48,6 +48,7 @@ func drawConfig(t *rapid.T) *Config {
 		c.CryptoMaps = distinct(t, "maps", func(t *rapid.T) *CryptoMap { return drawMap(t, c) }, func(m *CryptoMap) string { return m.Name })
 	}
 	c.Interfaces = drawInterfaces(t, c)
+	drawPKI(t, c)
 	drawClients(t, c)
 	c.Routes = drawRoutes(t)
 	return c

@@ -20,6 +20,7 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(w, format+"\n", 
 func (c *Config) RunningConfig() string {
 	var w writer
 	c.writeSystem(&w)
+	c.writePKI(&w)
 	c.writeISAKMP(&w)
 	c.writeIPsec(&w)
 	c.writeMaps(&w)

@@ -19,6 +19,7 @@ func (e *Editor) Check() Diagnostics {
 	e.checkPolicies()
 	e.checkKeyrings()
 	e.checkProfiles()
+	e.checkPKI()
 	e.checkTransformSets()
 	e.checkInterfaces()
 	e.checkMaps()

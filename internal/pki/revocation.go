@@ -16,6 +16,20 @@ const (
 	CheckByNone // whoever is not known to be revoked passes
 )
 
+// String is the method's word in `revocation-check`.
+func (m Method) String() string {
+	switch m {
+	case CheckByCRL:
+		return "crl"
+	case CheckByOCSP:
+		return "ocsp"
+	}
+	return "none"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (m Method) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
 // Evidence is what is known of revocations. Both methods say why there is
 // nothing: by a Verdict that is not OK, and never with Valid.
 type Evidence interface {

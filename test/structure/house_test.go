@@ -40,7 +40,7 @@ var house = []room{
 		whyNo: "a diagnosis is a function of what was seen; who saw it, and who is told, must not matter"},
 	{path: "internal/ladder", pure: true, may: "internal/trace internal/isakmp",
 		whyNo: "a drawing is of records: it must work for those of any engine, and of a file"},
-	{path: "internal/config", may: "internal/isakmp internal/password internal/secret",
+	{path: "internal/config", may: "internal/pki internal/isakmp internal/password internal/secret",
 		whyNo: "configuration ends at the border: it is a model of IOS's commands, and nothing below the router sees it"},
 	{path: "internal/dataplane", may: "internal/ipsec internal/isakmp internal/secret",
 		whyNo: "packets are protected without knowing how keys are negotiated"},
