@@ -107,6 +107,16 @@ func (a *Attempt) reached(o *Observation) {
 		if o.Role == Responder {
 			sent, received = 0, 1
 		}
+	case "MM_WAIT_MSG2", "AM_WAIT_MSG2":
+		sent, received = 1, 0
+	case "MM_WAIT_MSG3":
+		sent, received = 2, 1
+	case "MM_WAIT_MSG4":
+		sent, received = 3, 2
+	case "MM_WAIT_MSG5":
+		sent, received = 4, 3
+	case "MM_WAIT_MSG6":
+		sent, received = 5, 4
 	case "MM_SA_SETUP":
 		sent, received = 3, 2
 		if o.Role == Responder {

@@ -31,6 +31,7 @@ const (
 	OfferAccepted    // a transform was chosen
 	AllOffersRefused // no transform fits any policy here
 	NoUsablePolicy   // nothing here could be offered
+	ExchangeFailed   // a negotiation of Phase failed, and nothing says why
 
 	// Keys and identities.
 	KeyFound
@@ -41,19 +42,22 @@ const (
 	IdentitySeen     // the peer's identity could be read; Offered
 	IdentityRefused  // the peer's identity is not the one wanted; Offered, Wanted
 	SignatureInvalid // of the peer
-	RefusedUnread    // an encrypted notify answers our proof before phase 1 is up, so it cannot be read
+	RefusedUnread    // a notify answers our Message before phase 1 is up, and was not read
+	NotEncrypted     // a message came in clear that must be encrypted
 
 	// Quick mode.
 	ProxyRefused       // the peer's proxy identities fit nothing here
 	TransformRefused   // one phase 2 transform, by Attr, Offered and Wanted
 	PFSRefused         // the group differs, or is missing
 	Phase2OfferRefused // no proposal fits
+	WrongLocalAddress  // quick mode is for an address of this end that has no entry: Local
 
 	// Notifies and deletes.
 	NotifyReceived // Detail: the RFC's name; Authentic says whether under protection
 	NotifySent     // Detail: the RFC's name
 	DeleteReceived
 	DeleteSent
+	DeleteUnsent // an IPsec SA ended, and there was no ISAKMP SA under which to tell the peer
 
 	// Doors that are closed here.
 	NotEnabled      // ISAKMP is off, or no crypto map on the interface
@@ -105,6 +109,11 @@ const (
 	NoMatch       // Count packets pass the interface Place, none matches the access list
 	NothingAsked  // no packet has asked for the tunnel yet
 	Silent        // Count packets went out since the last one came in, Detail ago
+	FlowDown      // an entry without SAs; Count packets could not be sent for want of them
+	FlowListed    // an entry for Pair, up or not
+	NATBefore     // a NAT here changes, or refuses, what should go into the tunnel
+	PingFailed    // no answer came from Detail
+	RoutesListed  // Detail is all routes, and there is no default one
 
 	// What is configured here, so far as it is known.
 	Configured // an entry with the peer is active; Place is the entry, Pair a line of its list

@@ -159,8 +159,8 @@ func toldAuthentication(c *Case) *Finding {
 		or(forged+"Ask for the peer's log: with a wrong key it cannot decrypt, with a wrong identity it names it.", IdentityMismatch, MalformedOrCorrupt)
 }
 
-// refusedUnread is an encrypted notify in answer to message 5. What it says is
-// not known: phase 1 is not up.
+// refusedUnread is a notify in answer to one of our messages. What it says is not
+// known: phase 1 is not up.
 func refusedUnread(c *Case) *Finding {
 	on := c.Phase1.Of(RefusedUnread)
 	if len(on) == 0 {
@@ -170,7 +170,15 @@ func refusedUnread(c *Case) *Finding {
 		return find(IdentityMismatch, Possible, on, "the peer answers the last message of phase 1 with an encrypted notify, and does not go on: it refuses this end's proof").in(Phase1, on.Last().Message).
 			or("Ask for the peer's log: it names the identity or the certificate that it does not accept.", PSKMismatch, ConnectionNotMatched, XauthNotExpected)
 	}
-	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with an encrypted notify instead of its own proof: it refuses this end").in(Phase1, 5).
+	switch on.Last().Message {
+	case 1:
+		return find(Phase1PolicyMismatch, Possible, on, "the peer answers the offer of phase 1 with a notify, which was not read: it refuses the offer, as a rule").in(Phase1, 1).
+			or("Ask for the peer's log: it names the attribute that differs, or says that it has no connection or no key for this end.", ConnectionNotMatched, NoPSKForPeer, AggressiveVsMain, IKEVersionMismatch)
+	case 3:
+		return find(NoPSKForPeer, Possible, on, "the peer answers the key exchange with a notify, which was not read: it refuses to go on").in(Phase1, 3).
+			or("Ask for the peer's log: it says whether it has a key for this end.", PSKMismatch, Phase1PolicyMismatch, PeerQuirk)
+	}
+	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with a notify instead of its own proof: it refuses this end").in(Phase1, 5).
 		or("Ask for the peer's log: with a wrong key it cannot decrypt message 5, with a wrong identity it names the one that it wants.", IdentityMismatch, ConnectionNotMatched)
 }
 

@@ -9,6 +9,8 @@ import (
 // phase1Rules are about the offers of phase 1 and what refuses a first message.
 var phase1Rules = []rule{
 	{"offers-refused", Phase1PolicyMismatch, []Kind{AllOffersRefused}, Certain, seen, offersRefused},
+	{"offer-refused", Phase1PolicyMismatch, []Kind{OfferRefused}, Likely, inferred, offerRefused},
+	{"exchange-failed", Phase1PolicyMismatch, []Kind{ExchangeFailed}, Possible, inferred, exchangeFailed},
 	{"nothing-to-offer", Phase1PolicyMismatch, []Kind{NoUsablePolicy}, Certain, seen, nothingToOffer},
 	{"offer-altered", MalformedOrCorrupt, []Kind{Differs}, Likely, seen, offerAltered},
 	{"choice-not-offered", MalformedOrCorrupt, []Kind{OfferRefused}, Likely, seen, choiceNotOffered},
@@ -56,7 +58,11 @@ func offersRefused(c *Case) *Finding {
 	session := verdicts.Last().Session
 	refusals := c.Phase1.Of(OfferRefused).where(func(o *Observation) bool { return o.Session == session })
 	if keyAlone(refusals) {
-		return nil
+		if c.Phase1.Has(KeyMissing) {
+			return nil
+		}
+		return find(Phase1PolicyMismatch, Possible, append(refusals, verdicts...), "the peer offers authentication by pre-shared keys, and no policy here takes it, or there is no key for the peer").in(Phase1, 1).
+			or("See whether there is a key for the peer's address.", NoPSKForPeer)
 	}
 	best := closest(refusals)
 	on := append(Part{}, verdicts...)
@@ -76,6 +82,34 @@ func offersRefused(c *Case) *Finding {
 		return f.mended("no policy here accepted what the peer offered for phase 1: " + best.Detail)
 	}
 	return f.or("A message that was damaged on its way would be refused too; the peer's next attempt then shows another offer.", MalformedOrCorrupt)
+}
+
+// offerRefused is a transform that was refused, where the log does not say what
+// became of the offer.
+func offerRefused(c *Case) *Finding {
+	on := c.Phase1.Of(OfferRefused)
+	if len(on) == 0 || on.Last().Role == Initiator || c.Up || c.TunnelUp || c.Phase1.Has(AllOffersRefused) || keyAlone(on) {
+		return nil
+	}
+	for _, o := range c.Phase1 {
+		if o.Kind == OfferAccepted || (o.Kind == MessageReceived || o.Kind == MessageSent) && o.Session == on.Last().Session && o.Message > 1 {
+			return nil
+		}
+	}
+	best := closest(on)
+	f := find(Phase1PolicyMismatch, Likely, on, refusalSentence(best)).in(Phase1, 1)
+	f.about = best
+	return f.or("The log ends before it says what became of the offer: see whether another policy took it.", NoPSKForPeer, NoFault)
+}
+
+// exchangeFailed is a log that says no more than that phase 1 failed.
+func exchangeFailed(c *Case) *Finding {
+	on := c.Phase1.Of(ExchangeFailed)
+	if len(on) == 0 || c.Up || c.TunnelUp {
+		return nil
+	}
+	return find(Phase1PolicyMismatch, Possible, on, "phase 1 fails, and the log does not say at what").in(Phase1, 0).
+		or("`debug crypto isakmp` at this end names the attribute, the missing key or the message that cannot be decrypted.", PSKMismatch, NoPSKForPeer, IdentityMismatch, PeerUnreachable)
 }
 
 // keyAlone says whether a transform fitted a policy but for the key that is

@@ -13,6 +13,8 @@ var phase2Rules = []rule{
 	{"no-connection", ConnectionNotMatched, []Kind{ProxyRefused, NoConnection}, Certain, seen, noConnection},
 	{"transform-refused", Phase2TransformMismatch, []Kind{TransformRefused, Phase2OfferRefused}, Certain, seen, transformRefused},
 	{"pfs-refused", PFSMismatch, []Kind{PFSRefused}, Certain, seen, pfsRefused},
+	{"wrong-local-address-2", ConnectionNotMatched, []Kind{WrongLocalAddress}, Likely, seen, wrongLocalAddress2},
+	{"flow-fails", ProxyIdentityMismatch, []Kind{FlowDown}, Possible, inferred, flowFails},
 	{"told-identities", ProxyIdentityMismatch, []Kind{NotifyReceived}, Likely, told, toldProxies},
 	{"told-no-proposal-2", ProxyIdentityMismatch, []Kind{NotifyReceived}, Possible, told, toldNoProposal2},
 	{"told-group", PFSMismatch, []Kind{NotifyReceived}, Likely, told, toldGroup},
@@ -135,6 +137,10 @@ func transformRefused(c *Case) *Finding {
 	}
 	f := find(Phase2TransformMismatch, certainty, withVerdict(c, best), transformSentence(best)).in(Phase2, message)
 	f.about = best
+	if best.Offered == "" || best.Wanted == "" {
+		f.Certainty = min(f.Certainty, Likely)
+		return f.or("Compare the transform sets and the mode of both ends, and the group for perfect forward secrecy.", PFSMismatch)
+	}
 	return f.or("The two ends do not agree whether there is a NAT between them.", PeerQuirk, LocalFirewall)
 }
 
@@ -187,6 +193,10 @@ func pfsRefused(c *Case) *Finding {
 	}
 	f := find(PFSMismatch, Certain, withVerdict(c, best), summary).in(Phase2, message)
 	f.about = best
+	if best.Offered == best.Wanted {
+		f.Certainty = Likely
+		return f.or("Compare the groups of both ends.", Phase2TransformMismatch)
+	}
 	return f
 }
 
@@ -303,6 +313,43 @@ func quickUnconfirmed(c *Case) *Finding {
 	}
 	return find(PeerUnreachable, Possible, on, "the peer does not confirm the SAs that it asked for").in(Phase2, 2).
 		or("See whether the peer's log has message 2 of quick mode. If it has, the peer refuses what was chosen.", Phase2TransformMismatch, ProxyIdentityMismatch, PeerQuirk)
+}
+
+// wrongLocalAddress2 is a quick mode for an address of this end that no entry is
+// active on.
+func wrongLocalAddress2(c *Case) *Finding {
+	on := c.Phase2.Of(WrongLocalAddress)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(ConnectionNotMatched, Likely, on, "the peer's offer for phase 2 is for the address "+on.Last().Detail+" of this end, and no crypto map is active there").in(Phase2, 1).
+		or("See on which interface the crypto map is, and whether it has a `local-address`.", CryptoMapNotApplied)
+}
+
+// flowFails is traffic that waits for IPsec SAs while phase 1 is up, or while it
+// is not known how phase 1 stands.
+func flowFails(c *Case) *Finding {
+	on := c.All.Of(FlowDown)
+	if len(on) == 0 || c.TunnelUp || len(c.Phase2.Of(ProxyRefused, TransformRefused, PFSRefused, Phase2OfferRefused)) > 0 || c.Attempt != nil || c.Phase1.Has(Undecryptable, KeyMissing, AllOffersRefused) {
+		return nil
+	}
+	if on.Total() == 0 && !c.Up {
+		return nil
+	}
+	summary := "there are no IPsec SAs" + forPair(c, on)
+	switch {
+	case on.Total() > 0 && c.Up:
+		summary = fmt.Sprintf("phase 1 is up, and %d packets could not be sent for want of IPsec SAs: phase 2 fails%s", on.Total(), forPair(c, on))
+	case on.Total() > 0:
+		summary = fmt.Sprintf("%d packets could not be sent for want of IPsec SAs: phase 2 does not come up%s", on.Total(), forPair(c, on))
+	case !c.All.Has(PingFailed):
+		return nil
+	default:
+		return nil
+	}
+	return find(ProxyIdentityMismatch, Possible, append(c.All.Of(StateSeen), on...), summary).in(Phase2, 0).
+		or("`debug crypto ipsec` and `debug crypto isakmp` at the responder say which it is: the networks, the transform or the group for perfect forward secrecy.",
+			Phase2TransformMismatch, PFSMismatch, PeerUnreachable)
 }
 
 func quickDamaged(c *Case) *Finding {

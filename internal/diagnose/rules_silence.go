@@ -71,6 +71,11 @@ func noMessage4(c *Case) *Finding {
 	if !c.stopped(Initiator, 3, 2) {
 		return nil
 	}
+	if c.Attempt.read() {
+		return find(NoPSKForPeer, Possible, c.Attempt.Part, "the peer accepted the offer and does not answer the key exchange: it has no key for this end, or the message is lost").in(Phase1, 3).
+			or("See whether the peer's log has message 3. If it has, the peer refuses it and says why; if it has not, something drops it on the way.",
+				PeerUnreachable, FragmentationMTU, HardwareOrMemory)
+	}
 	return find(FragmentationMTU, Possible, c.Attempt.Part,
 		"the peer accepted the offer and does not answer the key exchange, which is the first large message").in(Phase1, 3).
 		or("See whether the peer's log has message 3. If it has not, it is lost on the way by its size, or the way broke just then; if it has, the peer refuses it or cannot compute its answer.",
@@ -141,6 +146,10 @@ func noMessage5(c *Case) *Finding {
 			"a NAT was found, so that the peer goes on at UDP 4500, and nothing comes there").in(Phase1, 4).
 			or("See whether the peer's log has message 5 sent, on port 4500. If it has, something drops UDP 4500; if it has not, the peer stopped by itself.",
 				PeerUnreachable, LocalFirewall, NoPSKForPeer)
+	}
+	if len(a.Of(StateSeen)) > 0 {
+		return find(PSKMismatch, Possible, a.Part, "phase 1 stops where the peer must prove itself: its proof did not come, or cannot be decrypted because the pre-shared keys differ").in(Phase1, 5).
+			or("A debug of this end says whether message 5 comes. If it does not, and there is a NAT, something drops UDP 4500.", NATT4500Blocked, PeerUnreachable, IdentityMismatch)
 	}
 	return find(PeerUnreachable, Possible, a.Part, "the peer does not go on after the key exchange").in(Phase1, 4).
 		or("See whether the peer's log has message 5 sent. If it has, the message is lost on the way.", FragmentationMTU, NoPSKForPeer, HardwareOrMemory)

@@ -12,6 +12,10 @@ var trafficRules = []rule{
 	{"no-route-inside", RoutingMissing, []Kind{NoRouteInside}, Likely, seen, noRouteInside},
 	{"route-around", RoutingMissing, []Kind{RouteAround}, Certain, seen, routeAround},
 	{"list-never-matches", ACLOrNATExemption, []Kind{NoMatch}, Likely, seen, listNeverMatches},
+	{"nat-before", ACLOrNATExemption, []Kind{NATBefore}, Likely, seen, natBeforeTunnel},
+	{"no-route-listed", RoutingMissing, []Kind{RoutesListed}, Likely, seen, noRouteListed},
+	{"gre-ends-differ", ProxyIdentityMismatch, []Kind{FlowListed}, Likely, seen, greEndsDiffer},
+	{"flow-never-asked", ACLOrNATExemption, []Kind{FlowDown}, Possible, inferred, flowNeverAsked},
 	{ruleNothingAsked, NoInterestingTraffic, []Kind{NothingAsked}, Likely, inferred, nothingAsked},
 }
 
@@ -118,4 +122,66 @@ func nothingAsked(c *Case) *Finding {
 	return find(NoInterestingTraffic, Likely, on, "the tunnel is configured, and nothing has asked for it: no packet matched the access list, and the peer has not called").in(PhaseNone, 0).
 		or("Send a packet from the protected network, as by `ping A source B`. If it asks for nothing, its route does not lead by the crypto map or the access list does not name it.",
 			ACLOrNATExemption, RoutingMissing, PeerUnreachable)
+}
+
+// noRouteListed holds the networks of the entries against a table of routes that
+// has no default one.
+func noRouteListed(c *Case) *Finding {
+	listed := c.All.Of(RoutesListed).Last()
+	if listed == nil || c.TunnelUp || c.Attempt != nil {
+		return nil
+	}
+	routes := strings.Fields(listed.Detail)
+	for _, o := range c.All.Of(FlowListed, Configured) {
+		_, remote, ok := strings.Cut(o.Pair, " - ")
+		if net, known := netOf(remote); !ok || !known || slices.ContainsFunc(routes, func(r string) bool { return overlap(r, net.String()) }) {
+			continue
+		}
+		return find(RoutingMissing, Likely, Part{o, listed}, "there is no route to "+remote+" here, and no default route: the crypto map never sees packets to it").in(PhaseNone, 0).
+			or("See whether the table of routes was shown whole.", NoInterestingTraffic, ACLOrNATExemption)
+	}
+	return nil
+}
+
+// greEndsDiffer is an access list for GRE whose far end is not the peer. GRE
+// between the two ends of the tunnel is protected by a list that names just them.
+func greEndsDiffer(c *Case) *Finding {
+	if c.TunnelUp || !c.Peer.IsValid() {
+		return nil
+	}
+	for _, o := range c.All.Of(FlowListed) {
+		local, remote, _ := strings.Cut(o.Pair, " - ")
+		here, hasGRE := strings.CutSuffix(local, " gre")
+		there, _ := strings.CutSuffix(remote, " gre")
+		if !hasGRE || there == c.Peer.String() || !o.Local.IsValid() || here != o.Local.String() || strings.Contains(there, "/") {
+			continue
+		}
+		return find(ProxyIdentityMismatch, Likely, Part{o}, fmt.Sprintf("the access list protects GRE from this end's own address to %s, and the peer is %s: the tunnel's packets match nothing, or the peer has another list", there, c.Peer)).in(Phase2, 0).
+			or("A tunnel whose destination is an address behind the peer looks the same, and is right.", ACLOrNATExemption, RoutingMissing)
+	}
+	return nil
+}
+
+// flowNeverAsked is traffic that gets no answer and never asked for the tunnel.
+func flowNeverAsked(c *Case) *Finding {
+	down, pings := c.All.Of(FlowDown), c.All.Of(PingFailed)
+	if len(down) == 0 || down.Total() > 0 || c.Up || c.TunnelUp || c.All.Has(Asked, MessageSent, MessageReceived, StateSeen, RoutesListed) {
+		return nil
+	}
+	if len(pings) == 0 {
+		return find(NoInterestingTraffic, Possible, down, "the tunnel is configured and down, and nothing shows that a packet has asked for it").in(PhaseNone, 0).
+			or("Send a packet from the protected network, as by `ping A source B`, with `debug crypto isakmp` on: if nothing appears, the packet never reaches the crypto map.", ACLOrNATExemption, RoutingMissing, PeerUnreachable)
+	}
+	return find(ACLOrNATExemption, Possible, append(down, pings...), "packets get no answer, and none has asked for the tunnel: they match no crypto access list, or never come to the crypto map").in(PhaseNone, 0).
+		or("See the route to the destination, whether the access list names both addresses, and whether a NAT changes them first.", RoutingMissing, ProxyIdentityMismatch, NoInterestingTraffic)
+}
+
+// natBeforeTunnel is a NAT of this end that stands before the tunnel.
+func natBeforeTunnel(c *Case) *Finding {
+	on := c.All.Of(NATBefore)
+	if len(on) == 0 {
+		return nil
+	}
+	return find(ACLOrNATExemption, Likely, on, "a NAT of this end takes packets that belong into the tunnel, or refuses them: they are not exempted from it").in(PhaseData, 0).
+		or("See whether the packet in the message is one for the tunnel; other traffic has the same message.", RoutingMissing, LocalFirewall)
 }

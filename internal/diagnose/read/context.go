@@ -170,6 +170,11 @@ func (x *Context) tell(o diagnose.Observation) {
 	x.log.sink.add(o)
 }
 
+// Quote is the line as evidence, for an observation that is told later.
+func (x *Context) Quote() diagnose.Evidence {
+	return diagnose.Evidence{Line: x.Number, Text: quoted(x.Text)}
+}
+
 // Match tells what a phrase tells, with what its holes say.
 func (x *Context) Match(m *Match) {
 	if m.Tell.Kind == diagnose.KindNone {

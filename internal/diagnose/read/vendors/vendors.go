@@ -6,12 +6,13 @@ import (
 	"sync"
 
 	"qmidle/internal/diagnose/read"
+	"qmidle/internal/diagnose/read/asa"
 	"qmidle/internal/diagnose/read/ios"
 )
 
 // All are the vendors. Where a phrase is of several, the first one has it.
 func All() []*read.Vendor {
-	return []*read.Vendor{ios.Vendor()}
+	return []*read.Vendor{ios.Vendor(), asa.Vendor()}
 }
 
 // Readers are those of all vendors, compiled once.
