@@ -147,7 +147,7 @@ func noMessage5(c *Case) *Finding {
 			or("See whether the peer's log has message 5 sent, on port 4500. If it has, something drops UDP 4500; if it has not, the peer stopped by itself.",
 				PeerUnreachable, LocalFirewall, NoPSKForPeer)
 	}
-	if len(a.Of(StateSeen)) > 0 {
+	if a.Of(StateSeen).read() {
 		return find(PSKMismatch, Possible, a.Part, "phase 1 stops where the peer must prove itself: its proof did not come, or cannot be decrypted because the pre-shared keys differ").in(Phase1, 5).
 			or("A debug of this end says whether message 5 comes. If it does not, and there is a NAT, something drops UDP 4500.", NATT4500Blocked, PeerUnreachable, IdentityMismatch)
 	}
