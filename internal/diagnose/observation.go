@@ -224,6 +224,7 @@ type Observation struct {
 type Evidence struct {
 	Source string // a file's name; "" for a gateway's own recorder
 	Line   int    // from 1; 0 for an event
+	Log    bool   // it is a line of a log, which may lack what came before
 	Time   time.Time
 	Times  int // how often the same was seen, 0 for once
 	Text   string

@@ -21,7 +21,7 @@ var dataRules = []rule{
 const ruleOutOnly = "out-and-nothing-in"
 
 // read says whether it comes from a log, where a line may stand for many packets.
-func (p Part) read() bool { return len(p) > 0 && p.Last().Evidence.Line > 0 }
+func (p Part) read() bool { return len(p) > 0 && p.Last().Evidence.Log }
 
 // enough packets without an answer are no accident.
 const enough = 3

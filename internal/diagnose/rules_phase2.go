@@ -137,7 +137,7 @@ func transformRefused(c *Case) *Finding {
 	}
 	f := find(Phase2TransformMismatch, certainty, withVerdict(c, best), transformSentence(best)).in(Phase2, message)
 	f.about = best
-	if best.Evidence.Line > 0 && (best.Offered == "" || best.Wanted == "") {
+	if best.Evidence.Log && (best.Offered == "" || best.Wanted == "") {
 		f.Certainty = min(f.Certainty, Likely)
 		return f.or("Compare the transform sets and the mode of both ends, and the group for perfect forward secrecy.", PFSMismatch)
 	}
@@ -193,7 +193,7 @@ func pfsRefused(c *Case) *Finding {
 	}
 	f := find(PFSMismatch, Certain, withVerdict(c, best), summary).in(Phase2, message)
 	f.about = best
-	if best.Evidence.Line > 0 && best.Offered == best.Wanted {
+	if best.Evidence.Log && best.Offered == best.Wanted {
 		f.Certainty = Likely
 		return f.or("Compare the groups of both ends.", Phase2TransformMismatch)
 	}

@@ -166,7 +166,7 @@ func (x *Context) tell(o diagnose.Observation) {
 	if o.Evidence.Line == 0 {
 		o.Evidence.Line = x.Number
 	}
-	o.Evidence.Source = x.log.name
+	o.Evidence.Source, o.Evidence.Log = x.log.name, true
 	x.log.sink.add(o)
 }
 
