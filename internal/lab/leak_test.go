@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,12 +66,7 @@ func (s *scenario) everything(t *testing.T) (printed map[string]string, keys [][
 	printed = map[string]string{"the transcript": leak.Transcript(out.String()), "the events": w.told.String()}
 	for _, h := range l.hosts {
 		c := console.New(gateway{h.router, h})
-		for _, command := range console.Commands() {
-			line := command.Form
-			asks := strings.HasPrefix(line, "show ") || strings.HasPrefix(line, "explain")
-			if !asks || strings.ContainsAny(line, "<") || strings.ToLower(line) != line || leak.ShowsKeys(line) {
-				continue
-			}
+		for _, line := range questions(h, l) {
 			r := c.Run(line)
 			value, err := json.Marshal(r.JSON)
 			if err != nil {
@@ -82,6 +80,81 @@ func (s *scenario) everything(t *testing.T) (printed map[string]string, keys [][
 		}
 	}
 	return printed, w.keys
+}
+
+// questions are the commands that a gateway can be asked, but for those that
+// show keys by IOS's custom; those with arguments once for each of some values
+// of the lab.
+func questions(h *host, l *lab) (lines []string) {
+	for _, command := range console.Commands() {
+		line := command.Form
+		if !strings.HasPrefix(line, "show ") && !strings.HasPrefix(line, "explain") || leak.ShowsKeys(line) {
+			continue
+		}
+		lines = append(lines, filled(line, argumentsOf(line, h, l))...)
+	}
+	return lines
+}
+
+// filled puts values in the places of a command's arguments, as many lines as
+// the argument with most values has.
+func filled(form string, values map[string][]string) (lines []string) {
+	words := strings.Fields(form)
+	most := 1
+	for _, w := range words {
+		most = max(most, len(values[w]))
+	}
+	for i := range most {
+		at := i
+		line := slices.Clone(words)
+		for n, w := range line {
+			if list := values[w]; len(list) > 0 {
+				line[n] = list[at%len(list)]
+				at++ // two addresses of one command differ
+			}
+		}
+		lines = append(lines, strings.Join(line, " "))
+	}
+	return lines
+}
+
+func argumentsOf(form string, h *host, l *lab) map[string][]string {
+	var addresses, names []string
+	for _, other := range l.hosts {
+		for _, i := range other.cfg.Interfaces {
+			for _, a := range i.Addresses {
+				addresses = append(addresses, a.Addr().String())
+			}
+		}
+	}
+	for _, a := range h.cfg.AccessLists {
+		names = append(names, a.Name)
+	}
+	for _, m := range h.cfg.DynamicMaps {
+		names = append(names, m.Name)
+	}
+	if strings.HasPrefix(form, "explain packet") {
+		names = []string{"tcp", "udp"}
+	}
+	return map[string][]string{"A.B.C.D": addresses[:min(len(addresses), 4)], "WORD": names, "<1-65535>": {"443", "500"}}
+}
+
+// Every argument that a command has is filled in.
+func TestEveryArgumentIsAsked(t *testing.T) {
+	s := readScenario(t, filepath.Join("testdata", "tunnel-from-spoke.txt"))
+	l, err := newWatchedLab(s.configs, s.options, &listener{}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range questions(l.hosts[0], l) {
+		if strings.ContainsAny(line, "<>[]") || regexp.MustCompile(`\b[A-Z]{4,}|A\.B\.C\.D`).MatchString(line) {
+			t.Errorf("%q: no value for an argument", line)
+		}
+		r := console.New(gateway{l.hosts[0].router, l.hosts[0]}).Run(line)
+		if r.Err != nil && line != "show history" && !strings.HasPrefix(line, "show crypto dynamic-map tag") { // a terminal's, and of which there is none
+			t.Errorf("%q: %v", line, r.Err)
+		}
+	}
 }
 
 // keysOf are those of the configurations of a scenario and of what its operator
