@@ -18,12 +18,14 @@ type ISAKMPSADetails struct {
 
 	now      time.Time
 	policies []policy.IKE // of each SA
+	sas      []ike.ISAKMPSA
 }
 
 func isakmpSADetails(r Router) ISAKMPSADetails {
 	view := ISAKMPSADetails{ISAKMPSAs: isakmpSAs(r), now: r.Now()}
 	for _, sa := range r.ISAKMPSAs() {
 		view.policies = append(view.policies, sa.Policy)
+		view.sas = append(view.sas, sa)
 	}
 	return view
 }
@@ -65,7 +67,7 @@ func (v ISAKMPSADetails) Text() string {
 		}
 		encr, hash, auth, group := suiteColumns(v.policies[i])
 		fmt.Fprintf(&b, "%-5d %-15s %-15s %-6s %-6s %-4s %-6s %-4s %-2s %8s %-4s\n", sa.ConnID, sa.Local.Addr(), sa.Remote.Addr(),
-			"", status, encr, hash, auth, group, lifetimeLeft(v.now, sa.Expires), capabilities(sa.DPD, sa.NATTraversal))
+			"", status, encr, hash, auth, group, lifetimeLeft(v.now, sa.Expires), capabilitiesOf(v.sas[i]))
 		fmt.Fprintf(&b, "       Engine-id:Conn-id =  %s\n\n", engine)
 	}
 	b.WriteString("IPv6 Crypto ISAKMP SA\n\n")
@@ -113,6 +115,19 @@ func lifetimeLeft(now, expires time.Time) string {
 
 func clockText(seconds int64) string {
 	return fmt.Sprintf("%02d:%02d:%02d", seconds/3600, seconds/60%60, seconds%60)
+}
+
+// capabilitiesOf are an SA's, with C for a client that was given its address and X
+// for a user who logs in.
+func capabilitiesOf(sa ike.ISAKMPSA) string {
+	letters := capabilities(sa.DPD, sa.NATT)
+	if sa.Login != nil && sa.Login.Address.IsValid() {
+		letters = "C" + letters
+	}
+	if sa.XAuth {
+		letters += "X"
+	}
+	return letters
 }
 
 // capabilities are IOS's letters, in alphabetical order.

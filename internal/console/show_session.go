@@ -35,6 +35,10 @@ type PeerSession struct {
 	Phase1ID      string `json:"phase1_id"`
 	Profile       string `json:"isakmp_profile,omitempty"`
 	Description   string `json:"description"`
+	// Username, Group and Address are a client's, once its user has logged in.
+	Username string      `json:"username,omitempty"`
+	Group    string      `json:"group,omitempty"`
+	Address  *netip.Addr `json:"assigned_address,omitempty"`
 
 	local  netip.Addr
 	remote netip.AddrPort // where a peer of a dynamic crypto map is; others are known by their address alone
@@ -46,7 +50,8 @@ type SessionISAKMP struct {
 	Remote netip.AddrPort `json:"remote"`
 	Active bool           `json:"active"`
 	ConnID uint32         `json:"conn_id"`
-	// Capabilities has D for dead peer detection and N for NAT traversal.
+	// Capabilities has C for mode config, D for dead peer detection, N for NAT
+	// traversal and X for XAUTH.
 	Capabilities    string `json:"capabilities"`
 	LifetimeSeconds int64  `json:"lifetime_seconds"` // that are left
 }
@@ -198,11 +203,17 @@ func (s *PeerSession) addISAKMP(sa ike.ISAKMPSA, now time.Time) {
 	if sa.Profile != "" {
 		s.Profile = sa.Profile
 	}
+	if l := sa.Login; l != nil && !l.Since.IsZero() {
+		s.Username, s.Group = l.User, l.Group
+		if l.Address.IsValid() {
+			s.Address = &l.Address
+		}
+	}
 	left := int64(0)
 	if !sa.Expires.IsZero() {
 		left = max(0, int64(sa.Expires.Sub(now)/time.Second))
 	}
-	s.ISAKMPSAs = append(s.ISAKMPSAs, SessionISAKMP{sa.Local, sa.Remote, active, sa.Conn, capabilities(sa.DPD, sa.NATT), left})
+	s.ISAKMPSAs = append(s.ISAKMPSAs, SessionISAKMP{sa.Local, sa.Remote, active, sa.Conn, capabilitiesOf(sa), left})
 }
 
 func (s *PeerSession) addIPsec(sa ike.IPsecSA) {
@@ -238,7 +249,7 @@ func (v Sessions) Text() string {
 	b.WriteString("Crypto session current status\n\n")
 	for _, s := range v.Sessions {
 		fmt.Fprintf(&b, "Interface: %s\n", orNone(s.Interface))
-		s.writeProfile(&b)
+		s.writeClient(&b)
 		fmt.Fprintf(&b, "Session status: %-14s\n", s.Status)
 		fmt.Fprintf(&b, "Peer: %s port %d \n", peerNamed(s.Peer, s.PeerHost), s.PeerPort)
 		for _, sa := range s.ISAKMPSAs {
@@ -252,10 +263,30 @@ func (v Sessions) Text() string {
 	return b.String()
 }
 
-func (s PeerSession) writeProfile(b *strings.Builder) {
+// writeClient writes what only some sessions have.
+func (s PeerSession) writeClient(b *strings.Builder) {
+	if s.Username != "" {
+		fmt.Fprintf(b, "Username: %s\n", shownText(s.Username))
+	}
 	if s.Profile != "" {
 		fmt.Fprintf(b, "Profile: %s\n", s.Profile)
 	}
+	if s.Group != "" {
+		fmt.Fprintf(b, "Group: %s\n", shownText(s.Group))
+	}
+	if s.Address != nil {
+		fmt.Fprintf(b, "Assigned address: %s\n", s.Address)
+	}
+}
+
+// shownText is a peer's text without what could do something to a terminal.
+func shownText(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '.'
+		}
+		return r
+	}, text)
 }
 
 func (sa SessionISAKMP) write(b *strings.Builder) {

@@ -34,7 +34,7 @@ func (v SessionsDetail) Text() string {
 
 func (s PeerSession) writeDetail(b *strings.Builder) {
 	fmt.Fprintf(b, "Interface: %s\n", orNone(s.Interface))
-	s.writeProfile(b)
+	s.writeClient(b)
 	if s.up() {
 		fmt.Fprintf(b, "Uptime: %s\n", shortUptime(s.UptimeSeconds))
 	}
@@ -104,7 +104,7 @@ func (v SessionsBrief) Text() string {
 		if s.up() {
 			up = shortUptime(s.UptimeSeconds)
 		}
-		row(peerNamed(s.Peer, s.PeerHost), short, "", s.Phase1ID, up, statusLetters[s.Status])
+		row(peerNamed(s.Peer, s.PeerHost), short, shownText(s.Username), shownText(s.Phase1ID), up, statusLetters[s.Status])
 	}
 	return b.String()
 }

@@ -28,6 +28,7 @@ var situations = []struct {
 	{"many", many},
 	{"counters", counters},
 	{"dynamic", dynamic},
+	{"remote-access", remoteAccess},
 	{"names", named},
 }
 

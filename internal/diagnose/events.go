@@ -154,7 +154,7 @@ func (r *eventReader) read(rec *trace.Record) {
 	case *trace.ResponderLifetime:
 		r.add(Observation{Kind: LifetimeShorter, Phase: PhaseLife})
 	default:
-		if !r.readPhase1(rec.Event) {
+		if !r.readPhase1(rec.Event) && !r.readClient(rec.Event) {
 			r.readPhase2(rec.Event)
 		}
 	}
@@ -191,7 +191,7 @@ func (r *eventReader) transition(e *trace.Transition) {
 		r.add(Observation{Kind: step.kind, Phase: Phase1, Message: step.message})
 		return
 	}
-	if e.To == trace.StateP1Complete {
+	if e.To == trace.StateP1Complete && !r.session().up {
 		r.session().up = true
 		r.add(Observation{Kind: Phase1Up, Phase: Phase1})
 	}
@@ -305,6 +305,7 @@ func (r *eventReader) deleting(reason trace.Reason) {
 	case trace.ReasonProfileKey:
 		r.add(Observation{Kind: KeyMissing, Phase: Phase1, Message: 5, Detail: "in the keyrings of the ISAKMP profile that its identity matches"})
 	}
+	r.clientEnded(reason)
 	r.add(Observation{Kind: SADeleted, Phase: Phase1, Detail: detail})
 }
 

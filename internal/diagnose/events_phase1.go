@@ -180,6 +180,10 @@ func (r *eventReader) doorClosed(e *trace.PacketDropped, detail string) {
 		r.add(Observation{Kind: OtherIKEVersion, Phase: Phase1, Message: 1, Detail: detail})
 	case trace.DropState:
 		r.outOfTurn(e)
+	case trace.DropNoClients:
+		r.add(Observation{Kind: XauthUnexpected, Phase: PhaseConfig, Detail: "the peer begins XAUTH or mode config, and none is configured here"})
+	case trace.DropUserUnknown:
+		r.add(Observation{Kind: XauthUnexpected, Phase: PhaseConfig, Detail: "the peer begins " + e.Exchange.String() + " and its user has not logged in"})
 	case trace.DropLimit:
 		r.add(Observation{Kind: AdmissionLimit, Phase: Phase1, Detail: detail})
 	case trace.DropIdentity:

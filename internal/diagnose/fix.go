@@ -21,6 +21,7 @@ var fixes = map[Cause]func(*fixer){
 	CryptoMapNotApplied: fixMap, NoInterestingTraffic: fixNothingAsked, ACLOrNATExemption: fixACL, RoutingMissing: fixRoute,
 	ESPBlocked: fixESP, PeerUnreachable: fixUDP500, NATT4500Blocked: fixUDP4500, LocalFirewall: fixFirewall,
 	StaleSA: fixStale, DPDTimeout: fixDead, FragmentationMTU: fixMTU, ReplayErrors: fixReplay,
+	XauthFailed: fixUser, XauthNotExpected: fixXAUTH, GroupUnknown: fixGroup, PoolExhausted: fixPool,
 	MalformedOrCorrupt: fixCapture, PeerQuirk: fixCapture, HardwareOrMemory: fixLimits,
 }
 

@@ -129,6 +129,10 @@ const (
 	XauthUnexpected
 	GroupMissing
 	PoolEmpty
+	AAASilent        // no server has answered
+	ClientLimited    // Detail is the limit
+	ConfigUnanswered // mode config
+	ClientIn         // a client has what it came for
 	CertificateExpired
 	CertificateEarly
 	CertificateRevoked

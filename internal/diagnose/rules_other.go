@@ -1,6 +1,9 @@
 package diagnose
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // simple is a rule that needs no more than that something was observed and is
 // not over.
@@ -18,15 +21,57 @@ func simple(name string, cause Cause, kind Kind, c Certainty, p Phase, summary, 
 	}}
 }
 
+// client is simple for what concerns clients: it is over when one is in.
+func client(name string, cause Cause, kind Kind, c Certainty, summary, tell string, others ...Cause) rule {
+	r := simple(name, cause, kind, c, PhaseConfig, summary, tell, others...)
+	judge := r.judge
+	r.judge = func(k *Case) *Finding {
+		if len(k.All.After(kind).Of(ClientIn)) > 0 {
+			return nil
+		}
+		return judge(k)
+	}
+	return r
+}
+
+// xauthOffered is a peer that promises a user where none is asked for, or none
+// where one is: all that its offers lack is the other method.
+func xauthOffered(c *Case) *Finding {
+	verdicts := c.Phase1.Of(AllOffersRefused)
+	if len(verdicts) == 0 || verdicts.Last().Role == Initiator {
+		return nil
+	}
+	session := verdicts.Last().Session
+	refusals := c.Phase1.Of(OfferRefused).where(func(o *Observation) bool { return o.Session == session })
+	best := closest(refusals)
+	if best == nil || best.Attr != AttrAuth || best.Wanted == "" || xauthWord(best.Offered) == xauthWord(best.Wanted) {
+		return nil
+	}
+	summary := "the peer wants its user to log in, and no user is asked for here"
+	if xauthWord(best.Wanted) {
+		summary = "users log in here, and the peer has none"
+	}
+	return find(XauthNotExpected, Certain, append(Part{best}, verdicts...), summary).in(Phase1, 1)
+}
+
+// xauthWord says whether a method of authentication has a user log in.
+func xauthWord(method string) bool { return strings.Contains(strings.ToLower(method), "xauth") }
+
 // remoteAccessRules are about users, groups, pools and certificates.
 var remoteAccessRules = []rule{
-	simple("xauth-rejected", XauthFailed, XauthRejected, Certain, PhaseConfig, "the user's name or password was refused", ""),
-	simple("xauth-unanswered", XauthFailed, XauthUnanswered, Likely, PhaseConfig, "the peer does not answer the question for a user's name and password",
+	client("xauth-rejected", XauthFailed, XauthRejected, Certain, "the user's name or password was refused", ""),
+	client("xauth-unanswered", XauthFailed, XauthUnanswered, Likely, "the peer does not answer the question for a user's name and password",
 		"See whether the peer is a client that asks its user, or a gateway that knows nothing of XAUTH.", XauthNotExpected),
-	simple("xauth-unexpected", XauthNotExpected, XauthUnexpected, Likely, PhaseConfig, "one end asks for a user's name, and the other does not expect that",
+	client("xauth-unexpected", XauthNotExpected, XauthUnexpected, Likely, "one end asks for a user's name, and the other does not expect that",
 		"A key with `no-xauth` is for gateways.", XauthFailed),
-	simple("no-such-group", GroupUnknown, GroupMissing, Certain, Phase1, "there is no such group here", ""),
-	simple("pool-empty", PoolExhausted, PoolEmpty, Certain, PhaseConfig, "no address is left in the pool", ""),
+	{"xauth-offered", XauthNotExpected, []Kind{AllOffersRefused}, Certain, seen, xauthOffered},
+	client("aaa-silent", XauthFailed, AAASilent, Likely, "AAA does not answer: the user cannot be authenticated, or his group looked up",
+		"`show radius statistics` has the requests without an answer; a wrong key of the server looks the same.", PeerUnreachable),
+	client("client-limited", XauthFailed, ClientLimited, Certain, "AAA does not let the client in", ""),
+	client("no-such-group", GroupUnknown, GroupMissing, Certain, "there is no such group here", ""),
+	client("pool-empty", PoolExhausted, PoolEmpty, Certain, "no address is left in the pool", ""),
+	client("config-unanswered", PeerQuirk, ConfigUnanswered, Likely, "the peer does not answer mode config",
+		"See whether the server gives addresses (`client configuration address respond`), and whether the client takes one that it has not asked for.", XauthNotExpected),
 	simple("certificate-expired", CertExpired, CertificateExpired, Likely, Phase1, "the peer's certificate has expired",
 		"See whether the clock of this end is right.", CertNotYetValid),
 	simple("certificate-early", CertNotYetValid, CertificateEarly, Likely, Phase1, "the peer's certificate is not valid yet: the clock of one end is wrong, or the certificate is new",

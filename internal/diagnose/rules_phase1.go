@@ -64,6 +64,9 @@ func offersRefused(c *Case) *Finding {
 		return find(Phase1PolicyMismatch, Possible, append(refusals, verdicts...), "the peer offers authentication by pre-shared keys, and no policy here takes it, or there is no key for the peer").in(Phase1, 1).
 			or("See whether there is a key for the peer's address.", NoPSKForPeer)
 	}
+	if xauthOffered(c) != nil {
+		return nil
+	}
 	best := closest(refusals)
 	on := append(Part{}, verdicts...)
 	summary := "no policy here accepts what the peer offers for phase 1"

@@ -169,6 +169,10 @@ var malformed = []struct {
 	{"short attributes payload", parseOne(PayloadAttributes, ParseAttributes), "0100", Error{KindTruncated, PayloadAttributes, FieldBody, 32, 2, 4}, ""},
 	{"attributes payload's reserved byte", parseOne(PayloadAttributes, ParseAttributes), "01020000",
 		Error{KindReserved, PayloadAttributes, FieldReserved, 33, 2, 0}, ""},
+	{"thousands of attributes of mode config", parseOne(PayloadAttributes, ParseAttributes), "01000000" + strings.Repeat("40890000", 4000),
+		Error{KindTooMany, PayloadAttributes, FieldAttribute, 36 + 4*MaxAttributes, MaxAttributes + 1, MaxAttributes}, ""},
+	{"half an attribute of mode config", parseOne(PayloadAttributes, ParseAttributes), "01000000 4089",
+		Error{KindTruncated, PayloadAttributes, FieldAttribute, 36, 2, 4}, ""},
 	{"attributes payload's attribute", parseOne(PayloadAttributes, ParseAttributes), "01000000 00010004",
 		Error{KindOverrun, PayloadAttributes, FieldLength, 38, 4, 0}, ""},
 

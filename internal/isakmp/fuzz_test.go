@@ -69,6 +69,23 @@ func FuzzSA(f *testing.F) {
 	})
 }
 
+// FuzzAttributes parses the body of an attributes payload.
+func FuzzAttributes(f *testing.F) {
+	for _, digits := range []string{"01001234000100000002000040880000", "0200000180894089", "0300000cc08f0001", "01000014000100007000000070080000"} {
+		f.Add(unhex(f, digits))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if len(body) > 65535-payloadHeaderLen {
+			return
+		}
+		p := at(PayloadAttributes, HeaderLen, body)
+		parseBody(t, p, HeaderLen+payloadHeaderLen+len(body))
+		if a, err := ParseAttributes(p); err == nil && len(a.Attributes) > MaxAttributes {
+			t.Errorf("%d attributes", len(a.Attributes))
+		}
+	})
+}
+
 // rebuild builds the message again from its payloads.
 func rebuild(t *testing.T, h Header, payloads []Payload, datagram []byte) {
 	t.Helper()

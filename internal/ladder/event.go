@@ -2,6 +2,7 @@ package ladder
 
 import (
 	"fmt"
+	"strings"
 
 	"qmidle/internal/trace"
 )
@@ -26,7 +27,7 @@ func (s *section) event(rec *trace.Record) {
 	case *trace.PayloadMalformed:
 		s.broken = fmt.Sprintf("%s payload: %s", e.Payload, e.Kind)
 	default:
-		if !s.negotiation(rec) && !s.ending(rec) {
+		if !s.negotiation(rec) && !s.client(rec) && !s.ending(rec) {
 			s.surroundings(rec)
 		}
 	}
@@ -126,6 +127,49 @@ func (s *section) negotiation(rec *trace.Record) bool {
 	return true
 }
 
+// client notes the login of a user and what his client gets. It is false for an
+// event of another kind.
+func (s *section) client(rec *trace.Record) bool {
+	switch e := rec.Event.(type) {
+	case *trace.UserNeeded:
+		s.note(rec, Plain, "a user has to log in")
+	case *trace.UserJudged:
+		switch {
+		case e.Accepted:
+			s.note(rec, Good, "user %s has logged in", plain(e.User))
+		case e.Challenged:
+			s.note(rec, Plain, "AAA asks user %s for more", plain(e.User))
+		default:
+			s.note(rec, Failure, "user %s is refused: %s (try %d of %d)", plain(e.User), e.Refusal, e.Try, e.Max)
+		}
+	case *trace.XAUTHStatusReceived:
+		if e.OK {
+			s.note(rec, Good, "the server takes our user")
+		} else {
+			s.note(rec, Failure, "the server refuses our user")
+		}
+	case *trace.AddressAllocated:
+		s.note(rec, Good, "the client gets %s", e.Address)
+	case *trace.ClientConfigured:
+		s.note(rec, Good, "the server gives us %s", e.Address)
+	case *trace.ClientRefused:
+		s.note(rec, Failure, "the client gets nothing: %s", e.Refusal)
+	default:
+		return false
+	}
+	return true
+}
+
+// plain is a peer's text without what could do something to a terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '.'
+		}
+		return r
+	}, text)
+}
+
 // maxRefusals bounds the notes of one negotiation: an offer may have many
 // transforms.
 const maxRefusals = 6
@@ -145,7 +189,7 @@ func (s *section) tellRefusals(rec *trace.Record) {
 func (s *section) ending(rec *trace.Record) bool {
 	switch e := rec.Event.(type) {
 	case *trace.Transition:
-		if e.Node == 0 && e.To == trace.StateP1Complete && e.From != e.To {
+		if e.Node == 0 && e.To == trace.StateP1Complete && e.From != e.To && !e.From.Complete() {
 			s.up, s.Outcome, s.failedAt = true, Up, ""
 			s.note(rec, Good, "phase 1 is up")
 		}
@@ -153,7 +197,12 @@ func (s *section) ending(rec *trace.Record) bool {
 		s.dropped(rec, e)
 	case *trace.NodeDeleted:
 		if e.Error && e.Reason == trace.NodeRetransmission {
-			s.flows[e.Node].missed()
+			f := s.flows[e.Node]
+			f.missed()
+			if f != nil && f.prefix == "TM" {
+				s.note(rec, Failure, "the transaction had no answer")
+				return true
+			}
 			s.note(rec, Failure, "quick mode had no answer")
 			s.Outcome, s.FailedAt = QuickFailed, s.lastQuick
 		}

@@ -21,17 +21,18 @@ type section struct {
 	Section
 	flows map[uint32]*flow // by message ID; 0 is phase 1
 
-	quickModes int
-	up         bool
-	lastAsked  *Message          // R-U-THERE
-	deletes    map[uint32]string // what a message of ours is about to delete, by its ID
-	failedAt   string            // the message at which the first failure was noted
-	last       *Message
-	lastQuick  string // label
-	current    *flow  // of last
-	refusals   []string
-	fragments  uint8  // of the message that comes next
-	broken     string // how a payload is malformed
+	quickModes   int
+	transactions int
+	up           bool
+	lastAsked    *Message          // R-U-THERE
+	deletes      map[uint32]string // what a message of ours is about to delete, by its ID
+	failedAt     string            // the message at which the first failure was noted
+	last         *Message
+	lastQuick    string // label
+	current      *flow  // of last
+	refusals     []string
+	fragments    uint8  // of the message that comes next
+	broken       string // how a payload is malformed
 }
 
 // flow is the messages of one exchange.
@@ -181,14 +182,25 @@ func (s *section) flow(m *Message, x isakmp.ExchangeType) *flow {
 	f := s.flows[id]
 	if f == nil {
 		f = &flow{prefix: prefix(x)}
-		if x == isakmp.ExchangeQuick {
-			if s.quickModes++; s.quickModes > 1 {
-				f.suffix = "#" + itoa(s.quickModes)
-			}
+		switch x {
+		case isakmp.ExchangeQuick:
+			s.quickModes++
+			f.suffix = ordinal(s.quickModes)
+		case isakmp.ExchangeTransaction:
+			s.transactions++
+			f.suffix = ordinal(s.transactions)
 		}
 		s.flows[id] = f
 	}
 	return f
+}
+
+// ordinal tells the exchanges of one kind apart, but for the first.
+func ordinal(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return "#" + itoa(n)
 }
 
 // missed marks our last message, unless something came after it.
@@ -323,6 +335,8 @@ func impliedBy(m *Message) string {
 		return map[int]string{1: "AG_NO_STATE", 2: "AG_INIT_EXCH", 3: "QM_IDLE"}[m.number]
 	case m.phase1:
 		return map[int]string{1: "MM_NO_STATE", 2: "MM_SA_SETUP", 3: "MM_SA_SETUP", 4: "MM_KEY_EXCH", 5: "MM_KEY_EXCH", 6: "QM_IDLE"}[m.number]
+	case m.Exchange == isakmp.ExchangeTransaction.String():
+		return "" // XAUTH or mode config
 	case m.Encrypted:
 		return "QM_IDLE"
 	}

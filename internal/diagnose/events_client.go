@@ -1,0 +1,99 @@
+package diagnose
+
+import (
+	"qmidle/internal/trace"
+)
+
+// readClient reads what concerns users, their addresses and AAA. It is false for
+// an event of another kind.
+func (r *eventReader) readClient(event trace.Event) bool {
+	switch e := event.(type) {
+	case *trace.UserJudged:
+		r.userJudged(e)
+	case *trace.ClientRefused:
+		r.refused(e.Refusal, clientWords(e.User, e.Group))
+	case *trace.XAUTHStatusReceived:
+		if !e.OK {
+			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "by the server"})
+		}
+	case *trace.ClientSession:
+		if e.Begun {
+			r.add(Observation{Kind: ClientIn, Phase: PhaseConfig, Detail: clientWords(e.User, e.Group)})
+		}
+	case *trace.ClientConfigured:
+		r.add(Observation{Kind: ClientIn, Phase: PhaseConfig, Detail: e.Address.String()})
+	default:
+		return false
+	}
+	return true
+}
+
+func (r *eventReader) userJudged(e *trace.UserJudged) {
+	if e.Accepted || e.Challenged {
+		return
+	}
+	r.refused(e.Refusal, clientWords(e.User, e.Group))
+}
+
+// refused is AAA's no to a client, of which Detail says who it is.
+func (r *eventReader) refused(why trace.Refusal, who string) {
+	o := Observation{Phase: PhaseConfig, Detail: who}
+	switch why {
+	case trace.RefusalSilence:
+		o.Kind = AAASilent
+	case trace.RefusalNoList:
+		o.Kind = AAASilent
+		o.Detail += ": the method list does not exist"
+	case trace.RefusalPoolEmpty:
+		o.Kind = PoolEmpty
+	case trace.RefusalNoPool:
+		o.Kind = PoolEmpty
+		o.Detail += ": the group has no pool, or it does not exist"
+	case trace.RefusalGroup:
+		o.Kind = GroupMissing
+	case trace.RefusalMaxLogins, trace.RefusalMaxUsers, trace.RefusalGroupLock:
+		o.Kind = ClientLimited
+		o.Detail += ": " + why.String()
+	default:
+		o.Kind = XauthRejected
+	}
+	r.add(o)
+}
+
+// clientWords names a client.
+func clientWords(user, group string) string {
+	switch {
+	case user != "" && group != "":
+		return "user " + shown(user) + " of group " + shown(group)
+	case user != "":
+		return "user " + shown(user)
+	case group != "":
+		return "group " + shown(group)
+	}
+	return "a client that has named neither"
+}
+
+// shown is a peer's text without what could do something to a terminal.
+func shown(text string) string {
+	out := []byte(text)
+	for i, c := range out {
+		if c < ' ' || c > '~' {
+			out[i] = '.'
+		}
+	}
+	return string(out)
+}
+
+// clientEnded is the end of an SA for reasons of remote access.
+func (r *eventReader) clientEnded(reason trace.Reason) {
+	switch reason {
+	case trace.ReasonUserSilent:
+		r.add(Observation{Kind: XauthUnanswered, Phase: PhaseConfig})
+	case trace.ReasonXAUTHNotAsked:
+		r.add(Observation{Kind: XauthUnexpected, Phase: PhaseConfig, Detail: "the server has agreed to XAUTH and never asks"})
+	case trace.ReasonNoCredentials:
+		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "there is no name or password here for the server"})
+	case trace.ReasonConfigUnanswered:
+		r.add(Observation{Kind: ConfigUnanswered, Phase: PhaseConfig})
+	}
+}
