@@ -66,6 +66,8 @@ var house = []room{
 		whyNo: "tests of every package make their certificates with it, so it must know none"},
 	{path: "internal/pki", pure: true, may: "internal/isakmp",
 		whyNo: "a verdict is a function of bytes and a time: who asks, and where certificates come from, must not matter"},
+	{path: "internal/clientfile", pure: true, may: "internal/secret",
+		whyNo: "a profile is read without a gateway: who uses it must not matter"},
 	{path: "internal/isakmp", pure: true,
 		whyNo: "the codec knows the wire only: no crypto, no policy"},
 	{path: "internal/password", pure: true, may: "internal/secret",
