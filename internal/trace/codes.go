@@ -129,5 +129,18 @@ const (
 	CodeConfigNeeded
 	CodeConfigReplied
 	CodeClientConfigured
+	CodePKIRequestSent
+	CodePKIConnectionOpened
+	CodePKIResponseReceived
+	CodePKIChainIncomplete
+	CodePKICertificateNamed
+	CodePKITransactionCompleted
+	CodePKIAuthorityReceived
+	CodePKISignedAttribute
+	CodePKIStatusReceived
+	CodePKIEnrollmentEnded
+	CodePKIUnanswered
+	CodePKIVerdict
+	CodePKIMessage
 	NumCodes
 )

@@ -28,6 +28,9 @@ func families() map[string][]Record {
 		"system":             systemMessages(),
 		"xauth-server":       client(),
 		"xauth-client":       clientEnd(),
+		"pki-authenticate":   pkiAuthenticate(),
+		"pki-enroll":         pkiEnroll(),
+		"pki-troubles":       pkiTroubles(),
 	}
 }
 

@@ -22,6 +22,10 @@ type IOS struct {
 	ISAKMP bool // debug crypto isakmp
 	IPsec  bool // debug crypto ipsec
 	Engine bool // debug crypto engine
+
+	PKIMessages     bool // debug crypto pki messages
+	PKITransactions bool // debug crypto pki transactions
+	PKIValidation   bool // debug crypto pki validation
 	// Sessions has system messages of tunnels that come up and go down: crypto
 	// logging session.
 	Sessions bool
@@ -37,7 +41,7 @@ type IOS struct {
 }
 
 // debugSet is a set of what makes an event print.
-type debugSet uint8
+type debugSet uint16
 
 const (
 	debugISAKMP debugSet = 1 << iota
@@ -45,6 +49,9 @@ const (
 	debugEngine
 	systemMessage
 	sessionMessage // a system message that is off by default
+	debugPKIMessages
+	debugPKITransactions
+	debugPKIValidation
 )
 
 // owners says which debugs print lines of an event. An event of none is
@@ -172,6 +179,19 @@ var owners = [NumCodes]debugSet{
 	CodeConfigNeeded:             debugISAKMP,
 	CodeConfigReplied:            debugISAKMP,
 	CodeClientConfigured:         0,
+	CodePKIRequestSent:           debugPKITransactions,
+	CodePKIConnectionOpened:      debugPKITransactions,
+	CodePKIResponseReceived:      debugPKITransactions,
+	CodePKIChainIncomplete:       debugPKITransactions,
+	CodePKICertificateNamed:      debugPKITransactions,
+	CodePKITransactionCompleted:  debugPKITransactions,
+	CodePKIAuthorityReceived:     debugPKITransactions,
+	CodePKISignedAttribute:       debugPKITransactions,
+	CodePKIStatusReceived:        debugPKITransactions,
+	CodePKIEnrollmentEnded:       debugPKITransactions | systemMessage,
+	CodePKIUnanswered:            debugPKITransactions | systemMessage,
+	CodePKIVerdict:               debugPKITransactions | debugPKIValidation | systemMessage,
+	CodePKIMessage:               debugPKIMessages,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when
@@ -191,6 +211,15 @@ func (r *IOS) Append(dst []byte, rec *Record) []byte {
 	if show&debugEngine != 0 {
 		w.writeEngine(rec.Event)
 	}
+	if show&debugPKIMessages != 0 {
+		w.writePKIMessages(rec.Event)
+	}
+	if show&debugPKITransactions != 0 {
+		w.writePKITransactions(rec.Event)
+	}
+	if show&debugPKIValidation != 0 {
+		w.writePKIValidation(rec.Event)
+	}
 	if show&(systemMessage|sessionMessage) != 0 {
 		w.writeSystemMessage(rec.Event)
 	}
@@ -207,6 +236,15 @@ func (r *IOS) enabled() debugSet {
 	}
 	if r.Engine {
 		set |= debugEngine
+	}
+	if r.PKIMessages {
+		set |= debugPKIMessages
+	}
+	if r.PKITransactions {
+		set |= debugPKITransactions
+	}
+	if r.PKIValidation {
+		set |= debugPKIValidation
 	}
 	if r.Sessions {
 		set |= sessionMessage

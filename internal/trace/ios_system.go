@@ -26,6 +26,8 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 			e.Destination.Unmap(), e.SPI, e.Source.Unmap())
 	case *MessagesLost: // IOS's mnemonic; the words are ours
 		w.system("%%SYS-3-LOGGER_DROPPED: System dropped %d messages about IKE datagrams", e.Count)
+	case *PKIEnrollmentEnded, *PKIUnanswered, *PKIVerdict:
+		w.pkiMessage(event)
 	case *ISAKMPOnOff:
 		state := "OFF"
 		if e.On {

@@ -88,7 +88,7 @@ func indexOf(lines []string, want string) int {
 }
 
 func TestIOSGolden(t *testing.T) {
-	all := IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true, DebugTime: TimestampsDatetimeMsec,
+	all := IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true, PKIMessages: true, PKITransactions: true, PKIValidation: true, DebugTime: TimestampsDatetimeMsec,
 		LogTime: TimestampsDatetimeMsec, ClockMark: '*'}
 	for name, records := range families() {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func TestIOSGolden(t *testing.T) {
 func TestIOSOwners(t *testing.T) {
 	switches := map[debugSet]*IOS{
 		debugISAKMP: {ISAKMP: true}, debugIPsec: {IPsec: true}, debugEngine: {Engine: true}, systemMessage: {},
-		sessionMessage: {Sessions: true},
+		sessionMessage: {Sessions: true}, debugPKIMessages: {PKIMessages: true}, debugPKITransactions: {PKITransactions: true}, debugPKIValidation: {PKIValidation: true},
 	}
 	printed := [NumCodes]debugSet{}
 	seen := [NumCodes]bool{}

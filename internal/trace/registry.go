@@ -128,6 +128,19 @@ var registry = [NumCodes]struct {
 	CodeConfigNeeded:             {"config_needed", func() Event { return new(ConfigNeeded) }},
 	CodeConfigReplied:            {"config_replied", func() Event { return new(ConfigReplied) }},
 	CodeClientConfigured:         {"client_configured", func() Event { return new(ClientConfigured) }},
+	CodePKIRequestSent:           {"pki_request_sent", func() Event { return new(PKIRequestSent) }},
+	CodePKIConnectionOpened:      {"pki_connection_opened", func() Event { return new(PKIConnectionOpened) }},
+	CodePKIResponseReceived:      {"pki_response_received", func() Event { return new(PKIResponseReceived) }},
+	CodePKIChainIncomplete:       {"pki_chain_incomplete", func() Event { return new(PKIChainIncomplete) }},
+	CodePKICertificateNamed:      {"pki_certificate_named", func() Event { return new(PKICertificateNamed) }},
+	CodePKITransactionCompleted:  {"pki_transaction_completed", func() Event { return new(PKITransactionCompleted) }},
+	CodePKIAuthorityReceived:     {"pki_authority_received", func() Event { return new(PKIAuthorityReceived) }},
+	CodePKISignedAttribute:       {"pki_signed_attribute", func() Event { return new(PKISignedAttribute) }},
+	CodePKIStatusReceived:        {"pki_status_received", func() Event { return new(PKIStatusReceived) }},
+	CodePKIEnrollmentEnded:       {"pki_enrollment_ended", func() Event { return new(PKIEnrollmentEnded) }},
+	CodePKIUnanswered:            {"pki_unanswered", func() Event { return new(PKIUnanswered) }},
+	CodePKIVerdict:               {"pki_verdict", func() Event { return new(PKIVerdict) }},
+	CodePKIMessage:               {"pki_message", func() Event { return new(PKIMessage) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".

@@ -405,6 +405,37 @@ var cryptoOpNames = [...]string{"generate alg parameter", "Dh phase 1", "create 
 // String returns IOS's words.
 func (o CryptoOp) String() string { return name(cryptoOpNames[:], o) }
 
+// PKIStatus is a CA's decision.
+type PKIStatus uint8
+
+// Decisions, in IOS's order.
+const (
+	PKIGranted PKIStatus = iota
+	PKIRejected
+	PKIPending
+)
+
+var pkiStatusNames = [...]string{"certificate is granted", "certificate request is rejected", "certificate request pending"}
+
+// String returns IOS's words; those of a refusal and of waiting are recalled.
+func (s PKIStatus) String() string { return name(pkiStatusNames[:], s) }
+
+// PKIOutcome is how an enrolment has ended.
+type PKIOutcome uint8
+
+// Outcomes.
+const (
+	PKIReceived PKIOutcome = iota
+	PKIRefused
+	PKIWaiting
+	PKIFailed
+)
+
+var pkiOutcomeNames = [...]string{"received", "refused", "waiting", "failed"}
+
+// String names the outcome.
+func (o PKIOutcome) String() string { return name(pkiOutcomeNames[:], o) }
+
 func name[E ~uint8](names []string, e E) string {
 	if int(e) < len(names) {
 		return names[e]

@@ -26,6 +26,8 @@ var vocabularies = map[string]func(uint8) string{
 	"NATTVersion": func(n uint8) string { return NATTVersion(n).String() },
 	"RefKind":     func(n uint8) string { return RefKind(n).String() },
 	"RefUser":     func(n uint8) string { return RefUser(n).String() },
+	"PKIStatus":   func(n uint8) string { return PKIStatus(n).String() },
+	"PKIOutcome":  func(n uint8) string { return PKIOutcome(n).String() },
 	"CryptoOp":    func(n uint8) string { return CryptoOp(n).String() },
 }
 
