@@ -21,8 +21,8 @@ type PKIResponseReceived struct {
 	CAAndRA    bool // the content type says that an RA's certificates came too
 }
 
-// PKIChainIncomplete is that a certificate of the CA's leads to no root among
-// those that came.
+// PKIChainIncomplete is that a certificate that came with the CA's leads to no
+// CA that is trusted yet.
 type PKIChainIncomplete struct {
 	Trustpoint string
 	Name       string

@@ -33,8 +33,11 @@ func (w *iosWriter) writePKITransactions(event Event) {
 	case *PKIStatusReceived:
 		w.module("CRYPTO_PKI: status = %d: %s", pkiStatusNumber+int(e.Status), e.Status)
 	case *PKIEnrollmentEnded:
-		if e.Outcome == PKIReceived {
+		switch e.Outcome {
+		case PKIReceived:
 			w.module("CRYPTO_PKI: All enrollment requests completed.")
+		case PKIRefused, PKIFailed: // our own words
+			w.module("CRYPTO_PKI: enrollment %s: %s", e.Outcome, printable([]byte(e.Problem)))
 		}
 	case *PKIUnanswered: // our own words
 		again := ""
