@@ -23,6 +23,7 @@ type Attempt struct {
 	Over             bool // it was given up or deleted
 	Floated          bool // to UDP 4500
 	NAT              bool // one was found
+	Cut              bool // it is over only because the log ends
 }
 
 // lastAttempt returns the last negotiation that has shown how it goes: it was
@@ -85,6 +86,7 @@ func (a *Attempt) take(o *Observation) {
 		a.Received = max(a.Received, n)
 		a.Repeated[n]++
 	case GaveUp:
+		a.Cut = o.Detail == LogEnds && !a.Over
 		a.Over = true
 	case SADeleted:
 		a.Over = a.Over || !slices.Contains(ownWill, o.Detail)

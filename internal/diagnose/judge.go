@@ -43,6 +43,9 @@ func candidates(c *Case) []Finding {
 			f.Peer, f.Local, f.onPath = f.about.Peer, f.about.Local, true
 		}
 		f.Certainty = min(f.Certainty, r.atMost)
+		if r.weight == inferred && c.Attempt != nil && c.Attempt.Cut {
+			f.Certainty = Possible
+		}
 		all = append(all, *f)
 	}
 	return all

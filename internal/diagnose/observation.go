@@ -167,6 +167,7 @@ const (
 	AttrMode       = "encapsulation"
 	AttrProxy      = "proxy identities"
 	AttrUnknown    = "unknown"
+	AttrGroupName  = "group name" // a client's, which it calls in aggressive mode
 )
 
 // Phase is where in the life of a tunnel something belongs.

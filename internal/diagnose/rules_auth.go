@@ -32,12 +32,16 @@ func noKeyHere(c *Case) *Finding {
 		summary += ", " + d
 	}
 	certainty := Certain
-	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) {
+	byName := on.Last().Offered != ""
+	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) || byName {
 		certainty = Likely
 	}
 	f := find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message))
 	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" {
 		return f.mended("there was no pre-shared key for " + who + " here")
+	}
+	if byName {
+		return f.or("Secrets are looked for by the identities of both ends: one that differs from the secret's, here or at the peer, finds none either.", IdentityMismatch, ConnectionNotMatched)
 	}
 	return f.or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
 }
@@ -85,8 +89,13 @@ func hashDiffers(c *Case) *Finding {
 	session := on.Last().Session
 	identity := c.Phase1.Of(IdentitySeen).where(func(o *Observation) bool { return o.Session == session }).Last()
 	if identity == nil {
-		return find(PSKMismatch, Likely, on, "the peer's hash differs: the pre-shared keys of the two ends differ").in(Phase1, message).
+		f := find(PSKMismatch, Likely, on, "the peer's hash differs: the pre-shared keys of the two ends differ").in(Phase1, message).
 			or(damagedValue, MalformedOrCorrupt, IdentityMismatch)
+		if on.Last().Attr == AttrGroupName {
+			f.Summary = "the gateway's hash differs: the group's pre-shared key is another one there"
+			f.or("A gateway that hides which groups it has answers for an unknown one with a made-up key: see whether the group's name is right.", GroupUnknown)
+		}
+		return f
 	}
 	f := find(MalformedOrCorrupt, Likely, append(Part{identity}, on...),
 		fmt.Sprintf("the peer's hash differs although its identity %s can be read: the keys agree, and something that the hash covers was altered", identity.Offered))
@@ -126,6 +135,14 @@ func toldIdentity(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
+	if on.Last().Attr == AttrGroupName {
+		return find(GroupUnknown, Likely, on, "the peer refuses the group that this end calls: it has none of that name").in(Phase1, 1).
+			or(forged+"Ask for the peer's log: it says what it looked for.", IdentityMismatch, PSKMismatch, Phase1PolicyMismatch)
+	}
+	if c.signed() {
+		return find(IdentityMismatch, Likely, on, "the peer refuses the identity or the certificate that this end presents").in(Phase1, 5).
+			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, CertNotYetValid)
+	}
 	return find(IdentityMismatch, Likely, on, "the peer refuses the identity that this end presents").in(Phase1, 5).
 		or("Ask for the peer's log: it names the identity that it has for this connection. What cannot be decrypted may look like a wrong identity too.", PSKMismatch)
 }
@@ -139,6 +156,10 @@ func toldAuthentication(c *Case) *Finding {
 	}
 	name := on.Last().Detail
 	a := c.Attempt
+	if c.signed() && a != nil && a.Sent >= 5 {
+		return find(IdentityMismatch, Possible, on, "the peer refuses this end's proof ("+name+"): its identity, its certificate or its signature").in(Phase1, 5).
+			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, MalformedOrCorrupt)
+	}
 	if name == "INVALID-KEY-INFORMATION" && a != nil && a.Sent == 3 {
 		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, 3).
 			or(forged+"The peer's log says whether it has found a key. strongSwan says so when no secret fits the two identities.", Phase1PolicyMismatch, MalformedOrCorrupt, PeerQuirk)
@@ -177,6 +198,10 @@ func refusedUnread(c *Case) *Finding {
 	case 3:
 		return find(NoPSKForPeer, Possible, on, "the peer answers the key exchange with a notify, which was not read: it refuses to go on").in(Phase1, 3).
 			or("Ask for the peer's log: it says whether it has a key for this end.", PSKMismatch, Phase1PolicyMismatch, PeerQuirk)
+	}
+	if on.Last().Detail != "" {
+		return find(PSKMismatch, Likely, on, "the peer answers this end's proof with a notify that cannot be decrypted here: the pre-shared keys of the two ends differ").in(Phase1, 5).
+			or("Ask for the peer's log: with a wrong key it cannot decrypt message 5.", IdentityMismatch, PeerQuirk)
 	}
 	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with a notify instead of its own proof: it refuses this end").in(Phase1, 5).
 		or("Ask for the peer's log: with a wrong key it cannot decrypt message 5, with a wrong identity it names the one that it wants.", IdentityMismatch, ConnectionNotMatched)

@@ -17,7 +17,11 @@ func simple(name string, cause Cause, kind Kind, c Certainty, p Phase, summary, 
 		if d := on.Last().Detail; d != "" {
 			text += ": " + d
 		}
-		return find(cause, c, on, text).in(p, on.Last().Message).or(tell, others...)
+		sure := c
+		if on.Last().Attr == AttrUnknown {
+			sure = min(sure, Likely)
+		}
+		return find(cause, sure, on, text).in(p, on.Last().Message).or(tell, others...)
 	}}
 }
 
@@ -59,7 +63,8 @@ func xauthWord(method string) bool { return strings.Contains(strings.ToLower(met
 
 // remoteAccessRules are about users, groups, pools and certificates.
 var remoteAccessRules = []rule{
-	client("xauth-rejected", XauthFailed, XauthRejected, Certain, "the user's name or password was refused", ""),
+	client("xauth-rejected", XauthFailed, XauthRejected, Certain, "the user's name or password was refused",
+		"The other end's log says why.", XauthNotExpected),
 	client("xauth-unanswered", XauthFailed, XauthUnanswered, Likely, "the peer does not answer the question for a user's name and password",
 		"See whether the peer is a client that asks its user, or a gateway that knows nothing of XAUTH.", XauthNotExpected),
 	client("xauth-unexpected", XauthNotExpected, XauthUnexpected, Likely, "one end asks for a user's name, and the other does not expect that",
@@ -69,7 +74,8 @@ var remoteAccessRules = []rule{
 		"`show radius statistics` has the requests without an answer; a wrong key of the server looks the same.", PeerUnreachable),
 	client("client-limited", XauthFailed, ClientLimited, Certain, "AAA does not let the client in", ""),
 	client("no-such-group", GroupUnknown, GroupMissing, Certain, "there is no such group here", ""),
-	client("pool-empty", PoolExhausted, PoolEmpty, Certain, "no address is left in the pool", ""),
+	client("pool-empty", PoolExhausted, PoolEmpty, Certain, "no address is left in the pool",
+		"The other end's log says why it gives none.", XauthFailed),
 	client("config-unanswered", PeerQuirk, ConfigUnanswered, Likely, "the peer does not answer mode config",
 		"See whether the server gives addresses (`client configuration address respond`), and whether the client takes one that it has not asked for.", XauthNotExpected),
 	simple("certificate-expired", CertExpired, CertificateExpired, Likely, Phase1, "the peer's certificate has expired",
@@ -97,11 +103,25 @@ func nameUnknown(c *Case) *Finding {
 		or("Ask the name server of this host for the name.", RoutingMissing)
 }
 
+// unreachable is what the network says while phase 1 is wanted. What it says of
+// an SA that is up is that the peer has just gone.
+func unreachable(c *Case) *Finding {
+	on := c.Phase1.Of(Unreachable)
+	if len(on) == 0 {
+		return nil
+	}
+	summary := "the network says that the peer cannot be reached"
+	if d := on.Last().Detail; d != "" {
+		summary += ": " + d
+	}
+	return find(PeerUnreachable, Likely, on, summary).in(Phase1, on.Last().Message).
+		or("`port unreachable` means that the host is there and no IKE daemon listens.", RoutingMissing, CryptoMapNotApplied)
+}
+
 // platformRules are about the host and what is no IKE.
 var platformRules = []rule{
 	{"name-unknown", PeerUnreachable, []Kind{NameUnknown}, Likely, seen, nameUnknown},
-	simple("unreachable", PeerUnreachable, Unreachable, Likely, Phase1, "the network says that the peer cannot be reached",
-		"`port unreachable` means that the host is there and no IKE daemon listens.", RoutingMissing, CryptoMapNotApplied),
+	{"unreachable", PeerUnreachable, []Kind{Unreachable}, Likely, seen, unreachable},
 	simple("send-refused", LocalFirewall, SendRefused, Likely, Phase1, "this host refuses to send to the peer",
 		"See the host's own packet filter and its route to the peer.", RoutingMissing),
 	simple("platform-limit", HardwareOrMemory, PlatformLimit, Likely, PhaseNone, "the hardware or the memory does not allow it", "", OSSupportMissing),

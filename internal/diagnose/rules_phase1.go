@@ -176,9 +176,13 @@ func notified(c *Case, names ...string) Part {
 const forged = "A notify in clear is authenticated by nobody, and may be forged. "
 
 func toldNoProposal(c *Case) *Finding {
-	on := notified(c, "NO-PROPOSAL-CHOSEN", "ATTRIBUTES-NOT-SUPPORTED", "BAD-PROPOSAL-SYNTAX", "INVALID-TRANSFORM-ID")
+	on := notified(c, "NO-PROPOSAL-CHOSEN", "ATTRIBUTES-NOT-SUPPORTED", "BAD-PROPOSAL-SYNTAX", "INVALID-TRANSFORM-ID", UnnamedError)
 	if len(on) == 0 {
 		return nil
+	}
+	if o := on.Last(); o.Detail == UnnamedError {
+		return find(Phase1PolicyMismatch, Possible, on, "the peer refuses the first message with an error that the log does not name").in(Phase1, 1).
+			or("A log with the packets names it. A gateway may know no such group, want other algorithms, or take no aggressive mode.", GroupUnknown, PSKMismatch, AggressiveVsMain, IdentityMismatch)
 	}
 	return find(Phase1PolicyMismatch, Likely, on, "the peer refuses the offer of phase 1 ("+on.Last().Detail+"), and does not say in what it differs"+c.offered()).in(Phase1, 1).
 		or(forged+"Ask for the peer's log: a responder names the attribute that differs, or says that it has no key or no connection for this address.",
@@ -215,8 +219,12 @@ func otherVersion(c *Case) *Finding {
 	if len(on) > 1 && !c.Phase1.Has(MessageReceived, AllOffersRefused) {
 		certainty = Certain
 	}
-	return find(IKEVersionMismatch, certainty, on, "the peer speaks IKEv2, and this end IKEv1 only").in(Phase1, 1).
-		or("A message of another version may be a scan of a third party, or a peer that tries both. The peer's configuration says which version its connection has.", MalformedOrCorrupt)
+	summary := "the peer speaks IKEv2, and this end IKEv1 only"
+	if o := on.Last(); o.Attr == AttrProtocol {
+		certainty, summary = Likely, o.Detail
+	}
+	return find(IKEVersionMismatch, certainty, on, summary).in(Phase1, 1).
+		or("A message of another version may be a scan of a third party, or a peer that tries both. The peer's configuration says which version its connection has.", MalformedOrCorrupt, ConnectionNotMatched)
 }
 
 func aggressiveMode(c *Case) *Finding {
@@ -228,7 +236,11 @@ func aggressiveMode(c *Case) *Finding {
 	if len(on) > 1 && !c.Phase1.Has(MessageReceived, AllOffersRefused) {
 		certainty = Certain
 	}
-	return find(AggressiveVsMain, certainty, on, "the peer begins in aggressive mode, and `crypto isakmp aggressive-mode disable` refuses it here").in(Phase1, 1).
+	summary := "the peer begins in aggressive mode, and `crypto isakmp aggressive-mode disable` refuses it here"
+	if o := on.Last(); o.Attr == AttrMode {
+		certainty, summary = Likely, "the peer's exchange is not one that is taken here: "+o.Detail
+	}
+	return find(AggressiveVsMain, certainty, on, summary).in(Phase1, 1).
 		or("A single message may be a scan of a third party.", MalformedOrCorrupt)
 }
 

@@ -104,7 +104,11 @@ func nearest(lines Part, pair string) *Observation {
 func noConnection(c *Case) *Finding {
 	on := append(c.Phase1.Of(NoConnection), c.Phase2.Of(NoConnection)...)
 	if len(on) > 0 {
-		return find(ConnectionNotMatched, Likely, on, "no configured connection fits the addresses of the peer's message").in(Phase1, 1).
+		summary := "no configured connection fits the addresses of the peer's message"
+		if d := on.Last().Detail; d != "" {
+			summary += ": " + d
+		}
+		return find(ConnectionNotMatched, Likely, on, summary).in(Phase1, 1).
 			or("A connection that is there and of another IKE version or method looks the same in some logs.", IKEVersionMismatch, Phase1PolicyMismatch, NoPSKForPeer)
 	}
 	on = c.Phase2.Of(ProxyRefused)

@@ -89,6 +89,10 @@ func noMessage6(c *Case) *Finding {
 	}
 	a := c.Attempt
 	summary := "the peer does not answer this end's proof, its first encrypted message"
+	if c.signed() {
+		return find(IdentityMismatch, Possible, a.Part, summary+": it does not accept this end's identity or certificate, or the certificates made the message too large for the way").in(Phase1, 5).
+			or("Ask for the peer's log: it says what it does not accept. If it has not got the message, its fragments are lost.", CAUnknown, CertExpired, FragmentationMTU, PeerUnreachable)
+	}
 	certainty := Possible
 	if a.Repeated[4] > 0 {
 		summary += ", and repeats the message before it: it is there, and takes no notice of the proof. The pre-shared keys differ"
@@ -100,6 +104,11 @@ func noMessage6(c *Case) *Finding {
 	return find(PSKMismatch, certainty, a.Part, summary).in(Phase1, 5).
 		or("Ask for the peer's log: a router says `%CRYPTO-4-IKMP_BAD_MESSAGE` when it cannot decrypt message 5. If it has not got the message, the way between is at fault. "+damagedValue,
 			IdentityMismatch, MalformedOrCorrupt, FragmentationMTU, PeerUnreachable)
+}
+
+// signed says whether the ends prove themselves by signatures.
+func (c *Case) signed() bool {
+	return len(c.Phase1.Of(OfferAccepted).where(func(o *Observation) bool { return o.Attr == AttrAuth && o.Offered == Signatures })) > 0
 }
 
 // noMessage6NAT is the same after the move to UDP 4500, which may be blocked.
@@ -161,6 +170,10 @@ func answer6Lost(c *Case) *Finding {
 	again := c.All.Of(DuplicateSeen).In(Phase1).At(5)
 	if len(again) < 2 || c.TunnelUp || c.All.After(DuplicateSeen).Has(MessageReceived, Phase2Up) {
 		return nil
+	}
+	if unread := c.All.After(Phase1Up).Of(RefusedUnread); len(unread) > 0 {
+		return find(IdentityMismatch, Likely, append(again, unread...), "phase 1 is up here, and the peer answers this end's proof with a notify that comes before it can be read: it refuses this end").in(Phase1, 6).
+			or("Ask for the peer's log: it names the identity that it wants.", ConnectionNotMatched, PeerQuirk)
 	}
 	return find(PeerUnreachable, Possible, again, "phase 1 is up here, and the peer repeats its proof: it lacks this end's, or refuses it").in(Phase1, 6).
 		or("See whether the peer's log has message 6. If it has, it refuses the identity or the hash in it; if it has not, the message is lost on the way.",
