@@ -8,11 +8,22 @@ import (
 	"qmidle/internal/diagnose/read"
 	"qmidle/internal/diagnose/read/asa"
 	"qmidle/internal/diagnose/read/ios"
+	"qmidle/internal/diagnose/read/pluto"
+	"qmidle/internal/diagnose/read/racoon"
+	"qmidle/internal/diagnose/read/strongswan"
+	"qmidle/internal/diagnose/read/vpnc"
 )
 
 // All are the vendors. Where a phrase is of several, the first one has it.
 func All() []*read.Vendor {
-	return []*read.Vendor{ios.Vendor(), asa.Vendor()}
+	return []*read.Vendor{
+		ios.Vendor(),
+		asa.Vendor(),
+		strongswan.Vendor(),
+		pluto.Vendor(),
+		racoon.Vendor(),
+		vpnc.Vendor(),
+	}
 }
 
 // Readers are those of all vendors, compiled once.

@@ -1,0 +1,272 @@
+package strongswan
+
+import (
+	"strings"
+
+	"qmidle/internal/diagnose"
+	"qmidle/internal/diagnose/read"
+)
+
+// phase2 is about quick modes.
+var phase2 = []read.Phrase{
+	{Text: "looking for a child config for {pair} === {remote}", Do: asked},
+	{Text: "no matching CHILD_SA config found for {pair} === {remote}", Do: noChild},
+	{Text: "no matching CHILD_SA config found", Do: noChild},
+	{Text: "no acceptable traffic selectors found", Do: noChild},
+	{Text: "traffic selectors {pair} === {remote} {unacceptable|inacceptable}", Do: noChild},
+	{Text: "peer selected invalid traffic selectors: {rest}", Tell: diagnose.Observation{Kind: diagnose.ProxyRefused, Phase: diagnose.Phase2, Message: 2, Role: diagnose.Initiator}},
+	{Text: "proposing traffic selectors for {who}:", Do: selectors},
+	{Text: "CHILD_SA {name} established with SPIs {spis} and TS {pair} === {remote}", Do: childUp},
+	{Text: "CHILD_SA {name} established with SPIs", Do: childUp},
+	{Text: "connection '{name}' established successfully", Quiet: true},
+	{Text: "establishing connection '{name}' failed", Quiet: true},
+	{Text: "establishing CHILD_SA '{name}' failed", Quiet: true},
+	{Text: "initiate failed: {rest}", Quiet: true},
+	{Text: "initiate completed successfully", Quiet: true},
+	{Text: "{inbound|outbound|inbound and outbound} IPsec SA (SAD) in kernel", Quiet: true},
+	{Text: "unable to install {what}IPsec SA (SAD) in kernel", Do: notInstalled},
+	{Text: "unable to install IPsec policies (SPD) in kernel", Do: policyRefused},
+	{Text: "failed to establish CHILD_SA, keeping IKE_SA", Do: quickFailed},
+	{Text: "{DH|KE} payload missing", Quiet: true},
+	{Text: "creating acquire job for policy {rest}", Do: func(x *read.Context, _ *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.Asked, Phase: diagnose.Phase2})
+	}},
+	{Text: "received {n}s lifetime, configured {m}s", Tell: diagnose.Observation{Kind: diagnose.LifetimeShorter, Phase: diagnose.Phase2}},
+	{Text: "received lifetime {n}s does not match configured lifetime {m}s", Tell: diagnose.Observation{Kind: diagnose.LifetimeShorter, Phase: diagnose.Phase1}},
+	{Text: "received quick mode request for unestablished IKE_SA, ignored", Do: stray},
+	{Text: "ignoring {what} request while phase 1 is incomplete", Do: stray},
+	{Text: "detected rekeying of CHILD_SA {name}", Quiet: true},
+	{Text: "not using transport mode, not host-to-host", Tell: diagnose.Observation{Kind: diagnose.TransformRefused, Phase: diagnose.Phase2, Attr: diagnose.AttrMode}},
+	{Text: "{what} mode requested by responder is unacceptable", Tell: diagnose.Observation{Kind: diagnose.TransformRefused, Phase: diagnose.Phase2, Attr: diagnose.AttrMode, Role: diagnose.Initiator}},
+}
+
+func pairOf(hit *read.Match) string {
+	local, remote := selector(hit.Hole("pair")), selector(hit.Hole("remote"))
+	if local == "" || remote == "" {
+		return ""
+	}
+	return local + " - " + remote
+}
+
+// selector is one end of a pair: what charon prints behind a bar is a protocol
+// that says nothing.
+func selector(s string) string { return strings.TrimSuffix(strings.TrimSpace(s), "|/0") }
+
+func asked(x *read.Context, hit *read.Match) {
+	if s := x.Session; s != nil {
+		stateOf(s).pair = pairOf(hit)
+	}
+}
+
+func noChild(x *read.Context, hit *read.Match) {
+	o := diagnose.Observation{Kind: diagnose.ProxyRefused, Phase: diagnose.Phase2, Message: 1, Pair: pairOf(hit)}
+	if s := x.Session; s != nil {
+		st := stateOf(s)
+		if o.Pair == "" {
+			o.Pair = st.pair
+		}
+		o.Role = diagnose.Responder
+		if st.quickSent {
+			o.Role, o.Message = diagnose.Initiator, 2
+		}
+	}
+	x.Tell(o)
+}
+
+func childUp(x *read.Context, hit *read.Match) {
+	pair := pairOf(hit)
+	if s := x.Session; s != nil {
+		st := stateOf(s)
+		if pair == "" {
+			pair = st.pair
+		}
+		st.pair, st.quick = pair, 3
+	}
+	x.Tell(diagnose.Observation{Kind: diagnose.Phase2Up, Phase: diagnose.Phase2, Pair: pair})
+}
+
+func quickFailed(x *read.Context, _ *read.Match) {
+	o := diagnose.Observation{Kind: diagnose.QuickFailed, Phase: diagnose.Phase2}
+	if s := x.Session; s != nil {
+		o.Pair = stateOf(s).pair
+	}
+	x.Tell(o)
+}
+
+func stray(x *read.Context, _ *read.Match) {
+	x.Tell(diagnose.Observation{Kind: diagnose.StrayQuickMode, Phase: diagnose.PhaseLife})
+}
+
+func notInstalled(x *read.Context, _ *read.Match) {
+	x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses an IPsec SA"})
+}
+
+func policyRefused(x *read.Context, _ *read.Match) {
+	x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses a policy"})
+}
+
+// selectors begins the list of what this end asks for: a network on the next
+// line.
+func selectors(x *read.Context, hit *read.Match) {
+	m := of(x)
+	m.side = hit.Hole("who")
+	x.Block = true
+}
+
+// life is about SAs that were up.
+var life = []read.Phrase{
+	{Text: "received DELETE for IKE_SA {name}", Do: func(x *read.Context, hit *read.Match) {
+		rename(x, hit.Hole("name"))
+		if s := x.Session; s != nil {
+			stateOf(s).deleting = true
+		}
+		x.Tell(diagnose.Observation{Kind: diagnose.DeleteReceived, Phase: diagnose.Phase1})
+	}},
+	{Text: "sending DELETE for IKE_SA {name}", Quiet: true},
+	{Text: "deleting IKE_SA {name} between {local}...{peer}]", Do: deleted},
+	{Text: "received DELETE for {proto} CHILD_SA with SPI {spi}", Quiet: true},
+	{Text: "sending DELETE for {proto} CHILD_SA with SPI {spi}", Quiet: true},
+	{Text: "closing CHILD_SA {name} with SPIs {spis} and TS {pair} === {remote}", Do: func(x *read.Context, hit *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase2, Pair: pairOf(hit)})
+	}},
+	{Text: "sending DPD request", Quiet: true},
+	{Text: "DPD check timed out, enforcing DPD action", Tell: diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}},
+	{Text: "peer did not initiate expected exchange, reestablishing IKE_SA", Quiet: true},
+	{Text: "received INITIAL_CONTACT", Tell: diagnose.Observation{Kind: diagnose.InitialContactSeen, Phase: diagnose.PhaseLife}},
+	{Text: "destroying duplicate IKE_SA for peer {rest}", Tell: diagnose.Observation{Kind: diagnose.InitialContactSeen, Phase: diagnose.PhaseLife}},
+	{Text: "proper IKE_SA delete failed, peer not responding", Quiet: true},
+	{Text: "rekeying IKE_SA failed, peer not responding", Tell: diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}},
+	{Text: "reauthentication failed, trying to reestablish IKE_SA", Quiet: true},
+	{Text: "received unencrypted informational: from {peer} to {local}", Quiet: true},
+	{Text: "CHILD_SA {name} not found for {delete|rekey|update}", Quiet: true},
+	{Text: "ESP decryption or ICV verification failed", Tell: diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "authentication failed", Count: 1}},
+	{Text: "ESP sequence number verification failed", Tell: diagnose.Observation{Kind: diagnose.ReplaySeen, Phase: diagnose.PhaseData, Count: 1}},
+	{Text: "discarding inbound IP packet {rest}", Tell: diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "selector mismatch", Count: 1}},
+}
+
+func deleted(x *read.Context, hit *read.Match) {
+	rename(x, hit.Hole("name"))
+	o := diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase1}
+	peer, _ := ends(hit.Hole("peer"))
+	if s := x.Session; s != nil {
+		x.SetPeer(s, read.Addr(peer), s.Local)
+		if stateOf(s).deleting {
+			o.Detail = diagnose.DeletedByPeer
+		}
+		s.Up = false
+	}
+	x.Tell(o)
+}
+
+// local is about this host.
+var local = []read.Phrase{
+	{Text: "error writing to socket: Network is unreachable", Do: noRoute},
+	{Text: "error writing to socket: No route to host", Tell: diagnose.Observation{Kind: diagnose.Unreachable, Phase: diagnose.Phase1, Detail: "no route to host"}},
+	{Text: "error writing to socket: {Operation not permitted|Permission denied}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "operation not permitted"}},
+	{Text: "error writing to socket: {Connection refused}", Tell: diagnose.Observation{Kind: diagnose.Unreachable, Phase: diagnose.Phase1, Detail: "port unreachable"}},
+	{Text: "error writing to socket: {Invalid argument|Cannot assign requested address}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "the local address does not exist"}},
+	{Text: "unable to add SAD entry with SPI {spi}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses an IPsec SA"}},
+	{Text: "unable to add policy {rest}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses a policy"}},
+	{Text: "algorithm {detail} not supported by kernel!", Do: func(x *read.Context, hit *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel has no " + hit.Hole("detail")})
+	}},
+	{Text: "received netlink error: {Function not implemented|Protocol not supported|Address family not supported by protocol|Protocol not available}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel lacks IPsec or an algorithm"}},
+	{Text: "received netlink error: {rest}", Quiet: true},
+	{Text: "failed to create TUN device", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Detail: "there is no TUN device"}},
+	{Text: "unable to set UDP_ENCAP: {detail}", Do: func(x *read.Context, hit *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.Harmless, Detail: "UDP encapsulation could not be set on a socket, which matters where this host is behind a NAT only"})
+	}},
+	{Text: "failed to add SAD entry: only UDP encapsulation is supported", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "charon's own ESP goes in UDP only"}},
+	{Text: "could not open socket: {rest}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Detail: "a socket could not be opened"}},
+	{Text: "unable to bind socket: {detail}", Do: func(x *read.Context, hit *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "the port is in use: " + hit.Hole("detail")})
+	}},
+	{Text: "no files found matching {rest}", Do: func(x *read.Context, _ *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.Harmless, Detail: "an include that finds no file"})
+	}},
+	{Text: "no config named '{detail}'", Quiet: true},
+	{Text: "no child config named '{detail}'", Quiet: true},
+}
+
+// noRoute is this host's own refusal: it knows no way to the peer.
+func noRoute(x *read.Context, _ *read.Match) {
+	x.Tell(diagnose.Observation{Kind: diagnose.NoRoute, Detail: diagnose.ToPeer(of(x).peer)})
+}
+
+// remoteAccess is about users and addresses.
+var remoteAccess = []read.Phrase{
+	{Text: "XAuth authentication of '{user}' (myself) failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Role: diagnose.Initiator}},
+	{Text: "XAuth authentication of '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Role: diagnose.Responder}},
+	{Text: "XAuth authentication of '{user}' (myself) successful", Quiet: true},
+	{Text: "XAuth authentication of '{user}' successful", Quiet: true},
+	{Text: "destroying IKE_SA after failed XAuth authentication", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "no XAuth {secret|pass|password|PIN} found for {rest}", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "none of {n} found XAuth secrets for {rest}", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "XAuth pam_authenticate for '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "XAuth pam_acct_mgmt for '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "RADIUS authentication of '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "RADIUS {what} timed out after {n} attempts", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Detail: "RADIUS does not answer"}},
+	{Text: "peer did not respond to our XAuth request", Tell: diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig}},
+	{Text: "peer did not respond to our XAuth {what} request", Tell: diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig}},
+	{Text: "configuration payload missing in XAuth {request|response}", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig}},
+	{Text: "no XAuth method found", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "no XAUTH plugin is loaded here"}},
+	{Text: "no XAuth authentication round found", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig}},
+	{Text: "pool '{detail}' is full, unable to assign address", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
+	{Text: "no virtual IP found for {what} requested by {rest}", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
+	{Text: "no available address found in pool {rest}", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
+	{Text: "assigning virtual IP {addr} to peer '{user}'", Quiet: true},
+	{Text: "installing new virtual IP {addr}", Quiet: true},
+}
+
+// certificates are about chains and their revocation.
+var certificates = []read.Phrase{
+	{Text: "{subject|issuer|peer} certificate invalid (valid from {from} to {to})", Do: invalidCertificate},
+	{Text: "no issuer certificate found for {rest}", Tell: diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5}},
+	{Text: "self-signed certificate {rest}", Do: func(x *read.Context, hit *read.Match) {
+		if strings.Contains(hit.Hole("rest"), "is not trusted") {
+			x.Tell(diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5})
+		}
+	}},
+	{Text: "certificate was revoked on {when}, reason: {why}", Tell: diagnose.Observation{Kind: diagnose.CertificateRevoked, Phase: diagnose.Phase1, Message: 5}},
+	{Text: "{crl|ocsp} fetching failed", Quiet: true},
+	{Text: "certificate status is not available", Quiet: true},
+	{Text: "certificate status is good", Quiet: true},
+	{Text: "certificate status is unknown, crl is stale", Quiet: true},
+	{Text: "constraint check failed: {policy|certificate} {rest}", Quiet: true},
+	{Text: "constraint check failed: CERT_VALIDATION {rest}", Quiet: true},
+	{Text: "constraint check failed: RULE_CRL_VALIDATION is {rest}", Do: func(x *read.Context, _ *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.CRLMissing, Phase: diagnose.Phase1, Message: 5})
+	}},
+	{Text: "constraint check failed: RULE_OCSP_VALIDATION is {rest}", Do: func(x *read.Context, _ *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.CRLMissing, Phase: diagnose.Phase1, Message: 5})
+	}},
+	{Text: "signature validation failed, looking for another key", Tell: diagnose.Observation{Kind: diagnose.SignatureInvalid, Phase: diagnose.Phase1, Message: 5}},
+	{Text: "no trusted {RSA|ECDSA|ED25519} public key found for '{offered}'", Do: func(x *read.Context, hit *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5, Attr: diagnose.AttrUnknown})
+	}},
+	{Text: "maximum path length of {n} exceeded", Tell: diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5}},
+}
+
+func invalidCertificate(x *read.Context, hit *read.Match) {
+	o := diagnose.Observation{Kind: diagnose.CertificateExpired, Phase: diagnose.Phase1, Message: 5}
+	if from, now := year(hit.Hole("from")), x.Time(); from > 0 && now.Year() > 1900 && from > now.Year() {
+		o.Kind = diagnose.CertificateEarly
+	}
+	x.Tell(o)
+}
+
+// year finds one in a time such as "Jan 01 00:00:00 2026".
+func year(s string) int {
+	for f := range strings.FieldsSeq(s) {
+		if n := read.Number(f); len(f) == 4 && n > 1900 {
+			return int(n)
+		}
+	}
+	return 0
+}
+
+// quiet is what every healthy log has.
+var quiet = read.Known(
+	"queueing {what} task", "activating new tasks", "reinitiating already active tasks", "nothing to initiate", "scheduling {rekeying|reauthentication} in {n}",
+	"maximum IKE_SA lifetime {n}", "sending keep alive to {addr}",
+)
