@@ -35,9 +35,15 @@ const (
 
 func startCapture(t *testing.T, l *lab) *capture {
 	t.Helper()
+	return startCaptureOf(t, l, "160")
+}
+
+// startCaptureOf keeps so many octets of each packet, all for "0".
+func startCaptureOf(t *testing.T, l *lab, snaplen string) *capture {
+	t.Helper()
 	c := &capture{lab: l, file: filepath.Join(l.dir, "wan.pcap")}
 	c.process = start(t, "tcpdump", l.prefix+"-wan", nil,
-		"tcpdump", "-i", "br0", "--immediate-mode", "-Z", "root", "-U", "-s", "160", "-B", "16384", "-w", c.file)
+		"tcpdump", "-i", "br0", "--immediate-mode", "-Z", "root", "-U", "-s", snaplen, "-B", "16384", "-w", c.file)
 	eventually(t, "tcpdump", 10*time.Second, func() (bool, string) {
 		return strings.Contains(c.output.String(), "listening on"), c.output.String()
 	})

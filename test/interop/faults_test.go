@@ -27,6 +27,8 @@ type faulty struct {
 	truth        []string // the causes that are right; none where nothing is wrong
 	certain      bool     // that we can know it for certain
 	behind       bool     // that we cannot tell it from others: it may stand behind one
+	offWire      bool     // that nothing of it need show between the two
+	wire         string   // a cause that is right too, seen from between the two
 	within       time.Duration
 }
 
@@ -101,7 +103,12 @@ type explained struct {
 	Findings []struct {
 		Cause, Certainty, Summary string
 		Alternatives              []string
+		Evidence                  []struct {
+			Line int
+			Text string
+		}
 	}
+	Sources []struct{ Lines, Understood int } // of files
 }
 
 // verdict says what is wrong with an answer; "" for nothing.
@@ -152,6 +159,7 @@ func (f *faulty) try(t *testing.T) {
 		x.suite = usual.suite
 	}
 	r := &rig{lab: newLab(t)}
+	wire := startCaptureOf(t, r.lab, "0")
 	r.c = newCharon(t, r.lab, r.spoke, x.daemon)
 	r.c.loadText(t, edited(t, r.c.config(x), f.theirs))
 	r.q = newQmidle(t, r.lab, r.hub, qmidlePath)
@@ -196,6 +204,27 @@ func (f *faulty) try(t *testing.T) {
 		t.Errorf("explain: %s", found)
 	}
 	r.q.stop(t, syscall.SIGTERM)
+	wire.end(t)
+	f.explainCapture(t, wire.file, config)
+}
+
+// explainCapture asks for the same fault, from what passed between the two.
+func (f *faulty) explainCapture(t *testing.T, file, config string) {
+	t.Helper()
+	e, text := explainFile(t, file)
+	t.Logf("explain says of the capture:\n%s", text)
+	g := *f
+	g.behind, g.certain = true, false
+	if f.wire != "" {
+		g.truth = append(slices.Clone(f.truth), f.wire)
+	}
+	if why := g.verdict(e); why != "" && (!f.offWire || strings.HasPrefix(why, "certain")) {
+		t.Errorf("from the capture: %s", why)
+	}
+	for _, found := range leak.Find(text, leak.Keys(config)) {
+		t.Errorf("explain: %s", found)
+	}
+	compareWithTshark(t, file, e)
 }
 
 func nothing(*testing.T, *rig) {}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"qmidle/internal/diagnose"
 	"qmidle/internal/isakmp"
@@ -65,7 +66,7 @@ func (r *reader) phase1(s *session, m *message) {
 		r.decryptPhase1(s, m)
 	}
 	e := s.event(sentFirst, m, n)
-	e.text = fmt.Sprintf("%s, %s, message %d: %s", m.where(s.c), m.header.Exchange, n, m.list())
+	e.text = m.title(s.c, n) + ": " + m.list()
 	e.at = r.at
 	s.note(e)
 	if m.err != nil && !m.cut && !m.header.Encrypted() {
@@ -87,14 +88,22 @@ func (r *reader) again(s *session, m *message, n int) {
 		return
 	}
 	before.times++
+	if len(s.events) == maxEvents {
+		return
+	}
 	e := s.event(sentAgain, m, n)
 	e.at = r.at
-	e.text = fmt.Sprintf("%s, %s, message %d again", m.where(s.c), m.header.Exchange, n)
+	e.text = m.title(s.c, n) + " again"
 	if m.digest != before.digest {
 		e.text += ", with another content"
 	}
 	s.note(e)
 	s.moved(m, n, r.at)
+}
+
+// title is which message of phase 1 between whom it is.
+func (m *message) title(c *conversation, n int) string {
+	return m.where(c) + ", " + m.header.Exchange.String() + ", message " + strconv.Itoa(n)
 }
 
 func (s *session) event(k eventKind, m *message, n int) event {
@@ -156,26 +165,43 @@ func (r *reader) payloads(s *session, m *message, n int) {
 
 // sa reads the offer of a first message, or the choice of a second.
 func (r *reader) sa(s *session, m *message, n int, p isakmp.Payload) {
-	sa, err := isakmp.ParseSA(p)
-	if err != nil {
+	if n > 2 {
 		return
 	}
 	if n == 1 && r.wantsProof(s) {
 		s.proof.sa = bytes.Clone(p.Body)
 	}
+	list := r.offers(p, n)
+	switch {
+	case n == 1 && s.offers == nil:
+		s.offers = list
+	case n == 2 && s.chosen == nil && len(list) > 0:
+		s.chosen = list[0].attributes
+		s.keys.agree(s.chosen)
+		r.choice(s, m, list[0])
+	}
+}
+
+// offers reads the transforms of an SA payload. The same peers send the same ones
+// again and again: the last ones of each message are remembered.
+func (r *reader) offers(p isakmp.Payload, n int) []offer {
+	last := &r.lastSA[n-1]
+	if bytes.Equal(last.body, p.Body) {
+		return last.offers
+	}
+	sa, err := isakmp.ParseSA(p)
+	if err != nil {
+		return nil
+	}
+	last.body, last.offers = append(last.body[:0], p.Body...), nil
 	for _, proposal := range sa.Proposals {
 		for _, t := range proposal.Transforms {
-			o := offer{suite: diagnose.SuiteOf(isakmp.AppendAttributeList(nil, t.Attributes)), attributes: cloneAttributes(t.Attributes)}
-			switch {
-			case n == 1 && len(s.offers) < maxOffers:
-				s.offers = append(s.offers, o)
-			case n == 2 && s.chosen == nil:
-				s.chosen = o.attributes
-				s.keys.agree(o.attributes)
-				r.choice(s, m, o)
+			if len(last.offers) < maxOffers {
+				last.offers = append(last.offers, offer{diagnose.SuiteOf(isakmp.AppendAttributeList(nil, t.Attributes)), cloneAttributes(t.Attributes)})
 			}
 		}
 	}
+	return last.offers
 }
 
 func cloneAttributes(list []isakmp.Attribute) []isakmp.Attribute {

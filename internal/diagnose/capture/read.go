@@ -73,10 +73,14 @@ type reader struct {
 	pairs     map[pairKey]*conversation
 	order     []*conversation
 	flows     map[flowKey]*flow
-	live      []*session // every session that is not told yet, the oldest first
-	told      int        // observations that are kept of all pairs
-	sessions  uint64     // numbers given to negotiations
-	budget    int        // of the keys that are tried without a cookie
+	lastSA    [2]struct { // of messages 1 and 2
+		body   []byte
+		offers []offer
+	}
+	live     []*session // every session that is not told yet, the oldest first
+	told     int        // observations that are kept of all pairs
+	sessions uint64     // numbers given to negotiations
+	budget   int        // of the keys that are tried without a cookie
 
 	// What was passed over, counted.
 	strangeLinks map[uint32]uint64

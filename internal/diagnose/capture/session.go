@@ -233,7 +233,10 @@ func (r *reader) sessionOf(c *conversation, m *message) *session {
 
 // where is the two ends of a message, as evidence names them.
 func (m *message) where(c *conversation) string {
-	return fmt.Sprintf("%s > %s", netip.AddrPortFrom(c.addr[m.from], m.srcPort), netip.AddrPortFrom(c.addr[1-m.from], m.dstPort))
+	b := make([]byte, 0, 96)
+	b = netip.AddrPortFrom(c.addr[m.from], m.srcPort).AppendTo(b)
+	b = append(b, " > "...)
+	return string(netip.AddrPortFrom(c.addr[1-m.from], m.dstPort).AppendTo(b))
 }
 
 // list names the payloads of a message.
