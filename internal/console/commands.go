@@ -43,6 +43,7 @@ var commands = []*node{
 		{Text: "terminal", Help: "Configure from the terminal", Do: inSession(func(s *Session, _ config.Args) (View, error) { return configure(s) })},
 	}},
 	{Text: "copy", Help: "Copy from one file to another", Next: []*node{
+		{Text: "isakmp-keys", Help: "Copy the encryption keys of the ISAKMP SAs, to decrypt a capture", Next: copyKeysNodes},
 		{Text: "running-config", Help: "Copy from current system configuration", Next: []*node{
 			{Text: "startup-config", Help: "Copy to startup configuration", Do: do(write)},
 		}},

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -289,5 +290,47 @@ func TestReplacedPoliciesAreSetOnlyWhenTheyChange(t *testing.T) {
 	one.do(t, "show version")
 	if &one.plane.policies[0] != &same[0] {
 		t.Error("a change of the name replaced the policies, at which waiting packets are dropped")
+	}
+}
+
+func TestKeysAreWrittenToANewFileOfTheOwners(t *testing.T) {
+	wantNoLeak(t)
+	one, two := twoSites(t, "")
+	file := filepath.Join(t.TempDir(), "keys")
+	if out := one.do(t, "copy isakmp-keys "+file+" reveal"); !strings.Contains(out, "nothing was written") {
+		t.Errorf("without an SA: %q", out)
+	}
+	one.acquire()
+	waitFor(t, "SAs at one", up(one))
+	waitFor(t, "SAs at two", up(two))
+	if p, err := Ask(one.socket, Request{Line: "copy isakmp-keys keys reveal"}); err != nil || p.OK || !strings.Contains(p.Error, "needs its whole path") {
+		t.Errorf("%+v, %v", p, err)
+	}
+	out := one.do(t, "copy isakmp-keys "+file+" reveal")
+	if !strings.HasPrefix(out, "Wrote the encryption keys of 1 ISAKMP SAs to "+file) {
+		t.Errorf("it says %q", out)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	table, err := os.ReadFile(file)
+	if err != nil || !regexp.MustCompile(`^[0-9a-f]{16},([0-9a-f]{32}|[0-9a-f]{48}|[0-9a-f]{64})\n$`).Match(table) {
+		t.Errorf("%d octets, %v", len(table), err)
+	}
+	waitFor(t, "a line in the log", func() bool { return strings.Contains(one.log.String(), "keys of 1 ISAKMP SAs were written to "+file) })
+	_, key, _ := strings.Cut(strings.TrimSpace(string(table)), ",")
+	if strings.Contains(out+one.log.String()+one.do(t, "show logging"), key) {
+		t.Error("the key is shown")
+	}
+	other := filepath.Join(t.TempDir(), "keys")
+	two.do(t, "copy isakmp-keys "+other+" reveal")
+	if same, err := os.ReadFile(other); err != nil || string(same) != string(table) {
+		t.Errorf("the two ends have different keys: %v", err)
+	}
+	for what, bad := range map[string]string{"a file that is there": file, "no folder": filepath.Join(file, "x")} {
+		if p, err := Ask(one.socket, Request{Line: "copy isakmp-keys " + bad + " reveal"}); err != nil || p.OK || !strings.Contains(p.Error, "the keys were not written") {
+			t.Errorf("%s: %+v, %v", what, p, err)
+		}
 	}
 }

@@ -2,8 +2,10 @@ package lab
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"qmidle/internal/diagnose"
@@ -161,3 +163,29 @@ var blindAtResponder = append([]string{
 	"changes/the responder's interface is shut",
 	"changes/the responder was restarted and is cut off",
 }, blindAtInitiator...)
+
+// TestCaptureWithTheGatewaysKeys reads a capture with the keys that the gateway
+// gives away on command: what was asked for, and what the answer was.
+func TestCaptureWithTheGatewaysKeys(t *testing.T) {
+	i := slices.IndexFunc(faultSuite, func(f fault) bool {
+		return f.family == "phase 2" && f.name == "another remote network at the responder"
+	})
+	w := &watcher{files: map[string]*pcap.File{"spoke": pcap.New(pcap.Raw, 0)}}
+	l := faultSuite[i].run(t, w)
+	var table strings.Builder
+	for _, k := range l.host("spoke").router.EncryptionKeys() {
+		fmt.Fprintf(&table, "%s,%x\n", k.Initiator, k.Key.Reveal())
+	}
+	keys, err := capture.ReadKeys(strings.NewReader(table.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := capture.Read(bytes.NewReader(w.files["spoke"].Bytes()), capture.Options{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := diagnose.Judge(r.Observations)
+	if r.Decrypted < 4 || len(r.Remarks) > 0 || len(report.Findings) == 0 || !strings.Contains(report.Findings[0].Summary, "192.168.3.0/24 - 192.168.2.0/24") {
+		t.Errorf("%d decrypted, remarks %q:\n%s", r.Decrypted, r.Remarks, report.Text())
+	}
+}

@@ -29,6 +29,10 @@ func (r *Router) Started() time.Time { return r.started }
 // ISAKMPSAs lists the ISAKMP SAs.
 func (r *Router) ISAKMPSAs() []ike.ISAKMPSA { return r.engine.ISAKMPSAs() }
 
+// EncryptionKeys are those of phase 1. They are for whoever asks for them by
+// command, and for nothing else.
+func (r *Router) EncryptionKeys() []ike.EncryptionKey { return r.engine.EncryptionKeys() }
+
 // IPsecSAs lists the pairs of IPsec SAs.
 func (r *Router) IPsecSAs() []ike.IPsecSA { return r.engine.IPsecSAs() }
 
