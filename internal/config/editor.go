@@ -53,6 +53,7 @@ type Editor struct {
 	profile *ISAKMPProfile
 
 	group       *ClientGroup
+	easyVPN     *EasyVPN
 	server      *RADIUSServer
 	serverGroup *ServerGroup
 

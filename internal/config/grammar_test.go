@@ -23,6 +23,7 @@ var entered = map[*mode]string{
 	&keyringMode:        "crypto keyring K",
 	&profileMode:        "crypto isakmp profile P",
 	&transformSetMode:   "crypto ipsec transform-set T esp-aes esp-sha-hmac",
+	&easyVPNMode:        "crypto ipsec client ezvpn V",
 	&cryptoMapMode:      "crypto map M 1 ipsec-isakmp",
 	&interfaceMode:      "interface GigabitEthernet0/0",
 	&extendedMode:       "ip access-list extended L",

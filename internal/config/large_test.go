@@ -82,6 +82,8 @@ var largeFiles = map[string]struct {
 	"lists of methods":       {"", "aaa authentication login L%[1]d local\n"},
 	"servers":                {"", "radius-server host %[2]s key secret\n"},
 	"servers of a group":     {"aaa group server radius G\n", " server %[2]s\nradius-server host %[2]s\naaa group server radius G\n"},
+	"easy VPN clients":       {"", "crypto ipsec client ezvpn v%[1]d\n group g key k\n peer %[2]s\n"},
+	"servers of a client":    {"crypto ipsec client ezvpn v\n", " peer %[2]s\n"},
 	"banners of groups":      {"", "crypto isakmp client configuration group g%[1]d\n banner #\n%[1]d\n#\n"},
 	"banners":                {"", "banner motd ^C\n%[1]d\n^C\n"},
 

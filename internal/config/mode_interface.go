@@ -14,8 +14,12 @@ var interfaceMode = mode{name: "Interface", prompt: "config-if", open: true, nod
 			}},
 		}},
 		{Text: "engine", Help: "Crypto engine", Unsupported: "choosing a crypto engine"},
-		{Text: "ipsec", Help: "IPsec settings of the interface", Unsupported: "IPsec settings of an interface"},
-		{Text: "ezvpn", Help: "Easy VPN", Unsupported: "the Easy VPN client", Scope: ScopeAlways},
+		{Text: "ipsec", Help: "IPsec settings of the interface", Next: []*node{
+			{Text: "client", Help: "Configure a client", Next: interfaceEasyVPNNodes},
+			{Text: "df-bit", Help: "Handling of encapsulated DF bit", Unsupported: "IPsec settings of an interface"},
+			{Text: "fragmentation", Help: "Handling of fragmentation", Unsupported: "IPsec settings of an interface"},
+			{Text: "security-association", Help: "Security association parameters", Unsupported: "IPsec settings of an interface"},
+		}},
 	}},
 	{Text: "description", Help: "Interface specific description", Do: noDescription, No: noDescription, Next: []*node{
 		{Kind: Rest, Text: "LINE", Arg: "description", Help: "Up to 240 characters describing this interface", Do: setDescription},

@@ -8,6 +8,7 @@ import (
 
 // ipsecNodes follow `crypto ipsec`.
 var ipsecNodes = []*node{
+	{Text: "client", Help: "Configure a client", Next: easyVPNNodes},
 	{Text: "df-bit", Help: "Handling of encapsulated DF bit", No: setDFBit, Next: []*node{
 		{Text: "clear", Arg: "df", Lo: uint64(DFClear), Help: "Clear DF bit of encapsulated packets", Do: setDFBit},
 		{Text: "copy", Arg: "df", Lo: uint64(DFCopy), Help: "Copy DF bit of the packet inside", Do: setDFBit},

@@ -25,6 +25,7 @@ type Config struct {
 	ISAKMP          ISAKMP
 	IPsec           IPsec
 	ClientGroups    []*ClientGroup      // in the order of their first line
+	EasyVPNs        []*EasyVPN          // in the order of their first line
 	Pools           []*Pool             // in the order of their first line
 	Keyrings        []*Keyring          // in the order of their first line
 	Profiles        []*ISAKMPProfile    // in the order of their first line
@@ -345,14 +346,18 @@ type ICMPMatch struct {
 
 // Interface is one `interface` block.
 type Interface struct {
-	Name        string         // long name, GigabitEthernet0/1; a Linux name is itself
-	Short       string         // Gi0/1; the same as Name for a Linux name
-	Addresses   []netip.Prefix // the primary address first, then the secondary ones
-	Learned     AddressSource
-	CryptoMap   string // "" when none is applied
-	AdjustMSS   uint16 // `ip tcp adjust-mss`, octets; 0: as it is
-	Shutdown    bool
-	Description string
+	Name      string         // long name, GigabitEthernet0/1; a Linux name is itself
+	Short     string         // Gi0/1; the same as Name for a Linux name
+	Addresses []netip.Prefix // the primary address first, then the secondary ones
+	Learned   AddressSource
+	CryptoMap string // "" when none is applied
+	// EasyVPN is the Easy VPN client that goes out here, or whose network is
+	// inside; "" for none.
+	EasyVPN       string
+	EasyVPNInside bool
+	AdjustMSS     uint16 // `ip tcp adjust-mss`, octets; 0: as it is
+	Shutdown      bool
+	Description   string
 }
 
 // Linux says whether Name is a Linux interface's own name. Any other is bound

@@ -32,12 +32,32 @@ func drawClients(t *rapid.T, c *Config) {
 	if len(c.Pools) > 0 {
 		c.ISAKMP.AddressPool = c.Pools[0].Name
 	}
+	c.EasyVPNs = distinct(t, "easy VPN clients", drawEasyVPN, func(v *EasyVPN) string { return v.Name })
 	if rapid.Bool().Draw(t, "clients") {
 		m := &CryptoMap{Name: "clients-of-nobody", Client: drawClient(t)}
 		if m.Client != (Client{}) {
 			c.CryptoMaps = append(c.CryptoMaps, m)
 		}
 	}
+}
+
+// drawEasyVPN draws a client that is on no interface.
+func drawEasyVPN(t *rapid.T) *EasyVPN {
+	v := &EasyVPN{Name: name(t, "client"), Connect: EasyVPNConnect(rapid.IntRange(0, 2).Draw(t, "connect")), Mode: EasyVPNMode(rapid.IntRange(0, 1).Draw(t, "mode")),
+		Idle: rapid.SampledFrom([]int{0, 60, 86400}).Draw(t, "idle"), Stored: rapid.Bool().Draw(t, "stored")}
+	if v.Connect == ConnectACL {
+		v.ACL = name(t, "list")
+	}
+	if rapid.Bool().Draw(t, "group") {
+		v.Group, v.Key = rapid.StringMatching(`[!-~]{1,64}`).Draw(t, "group name"), secret.FromString(rapid.StringMatching(`[!-~]{1,40}`).Draw(t, "group key"))
+	}
+	if rapid.Bool().Draw(t, "user") {
+		v.User, v.Password = rapid.StringMatching(`[!-~]{1,64}`).Draw(t, "user name"), secret.FromString(rapid.StringMatching(`[!-~]{1,40}`).Draw(t, "password"))
+	}
+	if rapid.Bool().Draw(t, "server") {
+		v.Peers = []Peer{{Addr: netip.MustParseAddr("192.0.2.1"), Default: rapid.Bool().Draw(t, "default")}, {Host: "vpn.example.com"}}
+	}
+	return v
 }
 
 func drawClient(t *rapid.T) Client {

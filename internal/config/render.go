@@ -289,6 +289,10 @@ func (c *Config) writeIPsec(w *writer) {
 		}
 	}
 	w.line("!")
+	for _, v := range c.EasyVPNs {
+		v.write(w)
+		w.line("!")
+	}
 }
 
 func kilobytes(v uint32) string {
@@ -446,6 +450,11 @@ func (i *Interface) write(w *writer) {
 	}
 	if i.CryptoMap != "" {
 		w.line(" crypto map %s", i.CryptoMap)
+	}
+	if i.EasyVPN != "" && i.EasyVPNInside {
+		w.line(" crypto ipsec client ezvpn %s inside", i.EasyVPN)
+	} else if i.EasyVPN != "" {
+		w.line(" crypto ipsec client ezvpn %s", i.EasyVPN)
 	}
 	w.line("!")
 }

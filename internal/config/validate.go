@@ -24,6 +24,7 @@ func (e *Editor) Check() Diagnostics {
 	e.checkInterfaces()
 	e.checkMaps()
 	e.checkAAA()
+	e.checkEasyVPNs()
 	e.diags.sort()
 	return e.diags
 }

@@ -24,6 +24,8 @@ var written = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)^\s*(?:no )?pre-shared-key .* key (?:[06] )?(\S+)`),
 	regexp.MustCompile(`(?m)^\s*username \S+ .*(?:password|secret) (?:[0-9] )?(\S+)`),
 	regexp.MustCompile(`(?m)^ key (?:[067] )?(\S+)`),
+	regexp.MustCompile(`(?m)^ group \S+ key (?:[06] )?(\S+)`),
+	regexp.MustCompile(`(?m)^\s*(?:IPSec secret|Xauth password|GroupPwd=|UserPassword=) ?(\S+)`),
 	regexp.MustCompile(`(?m)^\s*radius-server (?:host .* )?key (?:[067] )?(\S+)`),
 	regexp.MustCompile(`(?m)^\s*(?:enable )?(?:password|secret) (?:[057] )?(\S+)`),
 	regexp.MustCompile(`(?m)\bsecret\s*=\s*"?([^"\s]+)`),

@@ -62,6 +62,8 @@ var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`((?:password|secret) [0-9] )\S+`),
 	regexp.MustCompile(`((?:secret|PSK|Pre-Shared Key)\W+)\S+`),
 	regexp.MustCompile(`(?m)^( key (?:[067] )?)\S+`),
+	regexp.MustCompile(`(?m)^( group \S+ key (?:[06] )?)\S+`),
+	regexp.MustCompile(`(?m)^(\s*username \S+ password (?:0 )?)\S+`),
 	regexp.MustCompile(`(radius-server (?:host .* )?key (?:[067] )?)\S+`),
 }
 

@@ -1,0 +1,46 @@
+package config
+
+import "qmidle/internal/secret"
+
+// EasyVPN is a `crypto ipsec client ezvpn`: this gateway as a client of an Easy VPN
+// server.
+type EasyVPN struct {
+	Name     string
+	Connect  EasyVPNConnect
+	ACL      string // of ConnectACL
+	Group    string
+	Key      secret.Secret
+	Mode     EasyVPNMode
+	Peers    []Peer // in the order of preference
+	User     string // "" asks the operator
+	Password secret.Secret
+	Local    string // `local-address`: the interface whose address is the local endpoint; "": the outside one
+	Idle     int    // seconds; 0: none
+	// Stored says that the user and the password are those of the configuration
+	// (`xauth userid mode local`), else the operator is asked.
+	Stored bool
+}
+
+// EasyVPNConnect is what brings the tunnel up.
+type EasyVPNConnect uint8
+
+// Ways to connect.
+const (
+	ConnectAuto   EasyVPNConnect = iota
+	ConnectManual                // `crypto ipsec client ezvpn connect`
+	ConnectACL                   // traffic that an access list permits
+)
+
+// EasyVPNMode is whose addresses the server sees.
+type EasyVPNMode uint8
+
+// Modes.
+const (
+	ModeClient           EasyVPNMode = iota // the one that it gives
+	ModeNetworkExtension                    // those of the networks inside
+)
+
+// EasyVPNFor returns the Easy VPN client of a name; nil for none.
+func (c *Config) EasyVPNFor(name string) *EasyVPN {
+	return find(c.EasyVPNs, func(v *EasyVPN) bool { return v.Name == name })
+}
