@@ -14,7 +14,16 @@ import (
 type foundKey struct {
 	ring string
 	key  config.PresharedKey
+	peer *config.ISAKMPPeer // whose password it is; nil for none
 	ok   bool
+}
+
+// keyQuote is the line of a key.
+func (g *Gateway) keyQuote(k foundKey) Quote {
+	if k.peer != nil {
+		return g.File.quote(g.File.source.PeerPassword(k.peer), "")
+	}
+	return g.File.quote(g.File.source.Key(k.ring, k.key), "")
 }
 
 // key finds an end's key for the other: in the keyrings of a profile, or in all.
@@ -52,9 +61,7 @@ func (p *Pair) compareKeys(m *meeting) {
 		return
 	}
 	for end := range 2 {
-		use := [2]foundKey{}
-		use[end] = m.key(end, keyringsOf(m.demanded(end)))
-		use[1-end] = m.key(1-end, nil)
+		use := m.usedKeys(end)
 		for who, k := range use {
 			if !k.ok {
 				p.keyMissing(m, who, end)
@@ -75,6 +82,9 @@ func (p *Pair) keyMissing(m *meeting, who, begins int) {
 	e, g := m.entries[who], p.Ends[who]
 	peer := m.seen(1 - who)
 	where, lines := "", []Quote{}
+	if who != begins && m.aggressive(begins) != nil {
+		where = fmt.Sprintf(", nor for %s, as which it presents itself in aggressive mode", m.presented(begins, m.demanded(begins), true))
+	}
 	if profile := m.demanded(who); who == begins && profile != nil {
 		where = " in the keyrings of profile " + profile.Name
 		lines = append(lines, g.File.quote(g.File.source.Profile(profile.Name), ""))
@@ -128,13 +138,18 @@ func (p *Pair) keysDiffer(m *meeting, use [2]foundKey, begins int) {
 		Summary: fmt.Sprintf("the pre-shared keys of %s and %s for each other differ", p.Ends[0].Name, p.Ends[1].Name)}
 	for end, k := range use {
 		g := p.Ends[end]
-		f.Lines = append(f.Lines, g.File.quote(g.File.source.Key(k.ring, k.key), ""))
+		f.Lines = append(f.Lines, g.keyQuote(k))
 		f.Fix = append(f.Fix, Fix{g.Name, "the KEY that " + p.Ends[1-end].Name + " has", g.replaceKey(k)})
 	}
 	p.add(f, m.tunnels...)
 }
 
 func (g *Gateway) replaceKey(k foundKey) []string {
+	if x := k.peer; x != nil && x.Host != "" {
+		return []string{"crypto isakmp peer hostname " + x.Host, " set aggressive-mode password KEY"}
+	} else if x != nil {
+		return []string{"crypto isakmp peer address " + x.Addr.String(), " set aggressive-mode password KEY"}
+	}
 	peer := "address " + k.key.Addr.String()
 	switch {
 	case k.key.Hostname != "":
@@ -148,10 +163,14 @@ func (g *Gateway) replaceKey(k foundKey) []string {
 	return []string{"crypto keyring " + k.ring, "  no pre-shared-key " + peer, "  pre-shared-key " + peer + " key KEY"}
 }
 
-// presented is what an end says that it is under a profile.
-func (m *meeting) presented(end int, profile *ike.Profile) policy.Identity {
+// presented is what an end says that it is under a profile, when it begins or when it
+// answers.
+func (m *meeting) presented(end int, profile *ike.Profile, begins bool) policy.Identity {
 	e := m.entries[end]
 	id := e.gateway.plan.Identity
+	if how := m.aggressive(end); begins && how != nil && how.Identity.Type != 0 {
+		return how.Identity
+	}
 	if profile != nil && profile.Identity != nil {
 		id = *profile.Identity
 	}
@@ -170,14 +189,14 @@ func (p *Pair) compareIdentities(m *meeting, begins int) {
 	}
 	answers := 1 - begins
 	asked := m.demanded(begins)
-	who := m.presented(begins, asked)
+	who := m.presented(begins, asked, true)
 	a := m.entries[answers]
 	found := ike.ProfileFor(a.gateway.plan.Profiles, a.conn.Local, who)
 	p.compareProfileKey(m, answers, begins, found)
 	if want := a.profile(); want != "" && want != profileName(found) {
 		p.identityRefused(m, answers, begins, a.gateway.profileNamed(want), found, who, asked)
 	}
-	back := m.presented(answers, found)
+	back := m.presented(answers, found, false)
 	b := m.entries[begins]
 	if asked != nil {
 		if _, ok := asked.Matches(b.conn.Local, back); !ok {
@@ -198,8 +217,8 @@ func profileName(p *ike.Profile) string {
 // compareProfileKey looks for the key of the exchange in the keyrings of the
 // profile that an identity led to.
 func (p *Pair) compareProfileKey(m *meeting, who, begins int, profile *ike.Profile) {
-	if profile == nil || p.Ends[0].keysUnknown || p.Ends[1].keysUnknown {
-		return
+	if profile == nil || p.Ends[0].keysUnknown || p.Ends[1].keysUnknown || m.aggressive(begins) != nil {
+		return // in aggressive mode the identity comes before the key
 	}
 	var used foundKey
 	if who == begins {
@@ -214,7 +233,7 @@ func (p *Pair) compareProfileKey(m *meeting, who, begins int, profile *ike.Profi
 	g := p.Ends[who]
 	f := Finding{Cause: diagnose.IdentityMismatch, Stops: begunBy(begins), order: orderIdentity,
 		Summary: fmt.Sprintf("the identity of %s leads %s to profile %s, whose keyrings do not have the key that proves it", p.Ends[1-who].Name, g.Name, profile.Name),
-		Lines: []Quote{g.File.quote(g.File.source.Profile(profile.Name), ""), g.File.quote(g.File.source.Key(used.ring, used.key), ""),
+		Lines: []Quote{g.File.quote(g.File.source.Profile(profile.Name), ""), g.keyQuote(used),
 			p.identityQuote(m, 1-who, nil)},
 		Fix: []Fix{{g.Name, "", []string{"crypto isakmp profile " + profile.Name, "   keyring " + used.ring}}}}
 	p.add(f, m.tunnels...)

@@ -25,7 +25,6 @@ func (p *Pair) luckOfMeeting(m *meeting) {
 		p.luckOfNAT(m, end)
 		p.luckOfAddress(m, end)
 		p.luckOfDFBit(m, end)
-		p.luckOfAggressive(m, end)
 	}
 	if a, b := m.entries[0], m.entries[1]; a.dynamic() != b.dynamic() {
 		asks, answers := 0, 1
@@ -180,27 +179,6 @@ func (p *Pair) luckOfDFBit(m *meeting, end int) {
 		"%s sets the DF bit of every packet that it encrypts: where the path is narrower and ICMP does not come back, large packets vanish", g.Name)
 }
 
-// luckOfAggressive tells of an end that begins in aggressive mode.
-func (p *Pair) luckOfAggressive(m *meeting, end int) {
-	g, other := p.Ends[end], p.Ends[1-end]
-	for _, u := range g.File.unsupported("aggressive mode", "an ISAKMP peer") {
-		lines := []Quote{g.File.quote(u.Line, "")}
-		if !other.cfg.ISAKMP.AggressiveMode {
-			p.add(Finding{Cause: diagnose.AggressiveVsMain, order: orderPolicy, Lines: append(lines, other.File.quote(other.File.source.AggressiveMode(), "")),
-				Summary: fmt.Sprintf("%s begins in aggressive mode, which %s refuses; the lab begins in main mode", g.Name, other.Name),
-				Fix:     []Fix{{g.Name, "", []string{"no " + u.Line.Text}}, {other.Name, "", []string{"no crypto isakmp aggressive-mode disable"}}}}, m.tunnels...)
-			for _, t := range m.tunnels {
-				if t.Ways[end] != nil {
-					t.Ways[end].Known = false
-				}
-			}
-			continue
-		}
-		p.luck(diagnose.AggressiveVsMain, lines, m.tunnels,
-			"%s may begin in aggressive mode by this line, which qmidle does not speak; in aggressive mode anybody on the path can search for the key", g.Name)
-	}
-}
-
 // luckOfPeers tells of peers that are tried before the right one.
 func (p *Pair) luckOfPeers(m *meeting, end int, want netip.Addr) {
 	e := m.entries[end]
@@ -218,7 +196,7 @@ func (p *Pair) luckOfPeers(m *meeting, end int, want netip.Addr) {
 // luckOfKey tells of a key that more than one peer may use.
 func (p *Pair) luckOfKey(m *meeting, end int, k foundKey) {
 	g := p.Ends[end]
-	if !k.ok || k.key.Hostname != "" || k.key.Mask == 32 {
+	if !k.ok || k.peer != nil || k.key.Hostname != "" || k.key.Mask == 32 {
 		return
 	}
 	who := "any address"

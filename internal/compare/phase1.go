@@ -23,6 +23,7 @@ func (p *Pair) compare(m *meeting) {
 	p.compareKeys(m)
 	for end := range 2 {
 		p.compareIdentities(m, end)
+		p.compareAggressive(m, end)
 	}
 	p.compareVersions(m)
 	for end := range 2 {

@@ -34,7 +34,7 @@ func (p *Pair) compareTunnel(t *Tunnel) {
 func (p *Pair) answer(t *Tunnel, end int) (*entry, bool) {
 	m, l := t.meeting, t.lines[end]
 	a := m.entries[1-end]
-	found := ike.ProfileFor(a.gateway.plan.Profiles, a.conn.Local, m.presented(end, m.demanded(end)))
+	found := ike.ProfileFor(a.gateway.plan.Profiles, a.conn.Local, m.presented(end, m.demanded(end), true))
 	for _, e := range a.gateway.entries {
 		if e.conn.Tag == 0 || e.conn.Local != a.conn.Local || !e.admits(m.seen(end)) || !e.allows(l.acl.Remote, l.acl.Local) {
 			continue

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var allModes = []*mode{&globalMode, &policyMode, &groupMode, &serverGroupMode, &radiusMode, &trustpointMode, &certificateMapMode, &chainMode, &keyringMode, &profileMode, &transformSetMode, &easyVPNMode, &cryptoMapMode, &interfaceMode, &extendedMode}
+var allModes = []*mode{&globalMode, &policyMode, &groupMode, &serverGroupMode, &radiusMode, &trustpointMode, &certificateMapMode, &chainMode, &keyringMode, &profileMode, &peerMode, &transformSetMode, &easyVPNMode, &cryptoMapMode, &interfaceMode, &extendedMode}
 
 // TestDocumentation keeps docs/configuration.md as the tables are.
 func TestDocumentation(t *testing.T) {
@@ -78,6 +78,20 @@ Users, groups and pools are for clients of remote access:
 - A banner ends where its first character comes again, be it lines below.
 `
 
+// docsAggressive stands below the ISAKMP peer mode.
+const docsAggressive = `
+Phase 1 with such a peer begins in aggressive mode, under the identity of ` + "`client-endpoint`" + `; so it does for an ISAKMP
+profile with ` + "`initiate mode aggressive`" + `, under the profile's identity. Without ` + "`password`" + ` the key is the one that main mode
+takes. A gateway answers in aggressive mode unless ` + "`crypto isakmp aggressive-mode disable`" + ` forbids both. It finds the key
+by the identity that comes: of a key ID that of ` + "`crypto isakmp client configuration group`" + `, of a name that of
+` + "`crypto isakmp key KEY hostname NAME`" + ` or of a keyring's ` + "`pre-shared-key hostname`" + `, else the one for the peer's address. A
+profile that matches the identity limits the search to its keyrings.
+
+Aggressive mode sends the proof of the key in clear, before the peer has proven anything: who hears one exchange, or begins
+one, can try keys at leisure, and nothing shows it. Main mode hides the proof, and gives away only what an active attacker
+in the place of the peer asks for. Where aggressive mode has to be, the key is to be long and random.
+`
+
 func documentation() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -87,11 +101,13 @@ func documentation() string {
 			b.WriteString(line + "\n")
 		}
 		b.WriteString("```\n")
-		if m == &groupMode {
+		switch m {
+		case &groupMode:
 			b.WriteString(docsGroup)
-		}
-		if m == &cryptoMapMode {
+		case &cryptoMapMode:
 			b.WriteString(docsDynamic)
+		case &peerMode:
+			b.WriteString(docsAggressive)
 		}
 	}
 	b.WriteString(docsParts())

@@ -51,6 +51,7 @@ type Editor struct {
 
 	keyring *Keyring
 	profile *ISAKMPProfile
+	peer    *ISAKMPPeer
 
 	group       *ClientGroup
 	easyVPN     *EasyVPN

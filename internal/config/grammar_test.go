@@ -28,6 +28,7 @@ var entered = map[*mode]string{
 	&interfaceMode:      "interface GigabitEthernet0/0",
 	&extendedMode:       "ip access-list extended L",
 	&standardMode:       "ip access-list standard S",
+	&peerMode:           "crypto isakmp peer address 10.0.0.2",
 }
 
 // TestEveryCommand types every path through every table, so that each command

@@ -50,7 +50,7 @@ var isakmpNodes = []*node{
 			{Kind: Number, Lo: 5, Hi: 3600, Arg: "interval", Help: "Seconds between keepalives", Do: setNATKeepalive},
 		}},
 	}},
-	{Text: "peer", Help: "Set peer policy", Unsupported: "an ISAKMP peer", Block: true},
+	{Text: "peer", Help: "Set peer policy", Next: peerNodes},
 	{Text: "policy", Help: "Set policy for an ISAKMP protection suite", No: noPolicies, Next: []*node{
 		{Kind: Number, Lo: 1, Hi: 10000, Arg: "priority", Help: "Priority of protection suite", Do: enterPolicy, No: noPolicy},
 	}},

@@ -21,7 +21,7 @@ var profileMode = mode{name: "ISAKMP profile", prompt: "conf-isa-prof", nodes: [
 	}},
 	{Text: "initiate", Help: "Initiator property", Next: []*node{
 		{Text: "mode", Help: "Mode of the exchange", Next: []*node{
-			{Text: "aggressive", Help: "Initiate Aggressive Mode exchange", Unsupported: "aggressive mode", Scope: ScopeProfile},
+			{Text: "aggressive", Help: "Initiate Aggressive Mode exchange", Do: setProfileAggressive(true), No: setProfileAggressive(false)},
 		}},
 	}},
 	{Text: "isakmp", Help: "ISAKMP Authorization command", Next: networkNodes(setProfileClient)},
@@ -65,7 +65,9 @@ var matchIdentityNodes = []*node{
 			{Kind: Netmask, Text: "A.B.C.D", Arg: "mask", Help: "Specify mask", Do: addMatch(MatchAddress), No: noMatch(MatchAddress), Next: matchVRF},
 		}, matchVRF)},
 	}},
-	{Text: "group", Help: "Match a Unity client group", Unsupported: "matching of a client group"},
+	{Text: "group", Help: "Match a Unity client group", Next: []*node{
+		{Kind: Word, Text: "WORD", Arg: "identity", Help: "Group name", Do: addMatch(MatchGroup), No: noMatch(MatchGroup)},
+	}},
 	{Text: "host", Help: "Match a hostname/domain", Next: []*node{
 		{Text: "domain", Help: "Match a domain", Next: []*node{
 			{Kind: Host, Text: "WORD", Arg: "identity", Help: "Domain name", Do: addMatch(MatchHostDomain), No: noMatch(MatchHostDomain)},
@@ -116,6 +118,14 @@ func setProfileDescription(e *Editor, a Args) *Problem {
 func noProfileDescription(e *Editor, _ Args) *Problem {
 	e.profile.Description = ""
 	return nil
+}
+
+func setProfileAggressive(on bool) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		e.profile.Aggressive = on
+		e.remember(profileMark(e.profile.Name)+" aggressive", a, "")
+		return nil
+	}
 }
 
 func setProfileKeepalive(e *Editor, a Args) *Problem {

@@ -107,6 +107,7 @@ type ISAKMP struct {
 	Retransmission Retransmission
 	XauthTimeout   time.Duration // `crypto isakmp xauth timeout`
 	AddressPool    string        // `client configuration address-pool local`, for groups without a pool; ""
+	Peers          []*ISAKMPPeer // in the order of their first line
 }
 
 // defaultXauthTimeout is IOS's.

@@ -28,6 +28,7 @@ type ISAKMPProfile struct {
 	Keepalive    *Keepalive      // nil: Config.ISAKMP's; Periodic is not set
 	Local        LocalEndpoint
 	Client       Client
+	Aggressive   bool // `initiate mode aggressive`
 }
 
 // LocalEndpoint is one of the gateway's own addresses, written down or that of
@@ -65,6 +66,7 @@ const (
 	MatchHostDomain                  // every host name of a domain
 	MatchUser                        // a user FQDN, user@host
 	MatchUserDomain                  // every user FQDN of a domain
+	MatchGroup                       // a group of clients
 )
 
 // IdentityMatch is one `match identity`. Prefix counts with MatchAddress, Name

@@ -113,6 +113,7 @@ func drawISAKMP(t *rapid.T) ISAKMP {
 		// The last policy can always be used, or Load would refuse the model.
 		Policies: append(distinct(t, "policies", drawPolicy, func(p Policy) string { return fmt.Sprint(p.Priority) }), usablePolicy()),
 	}
+	k.Peers = distinct(t, "isakmp peers", drawISAKMPPeer, (*ISAKMPPeer).name)
 	slices.SortFunc(k.Policies, func(a, b Policy) int { return a.Priority - b.Priority })
 	if rapid.Bool().Draw(t, "keepalive") {
 		k.Keepalive = &Keepalive{
@@ -122,6 +123,27 @@ func drawISAKMP(t *rapid.T) ISAKMP {
 		}
 	}
 	return k
+}
+
+func drawISAKMPPeer(t *rapid.T) *ISAKMPPeer {
+	p := &ISAKMPPeer{Description: rapid.SampledFrom([]string{"", "The other end"}).Draw(t, "description")}
+	if rapid.Bool().Draw(t, "by name") {
+		p.Host = name(t, "peer")
+	} else {
+		p.Addr = address(t, "peer")
+	}
+	if rapid.Bool().Draw(t, "password") {
+		p.Password = secret.FromString(rapid.OneOf(rapid.StringMatching(`[!-~é]{1,40}`), rapid.Just("0"), rapid.Just("6")).Draw(t, "password"))
+	}
+	switch p.Endpoint.Type = rapid.SampledFrom([]isakmp.IDType{0, isakmp.IDIPv4Addr, isakmp.IDFQDN, isakmp.IDUserFQDN}).Draw(t, "endpoint"); p.Endpoint.Type {
+	case isakmp.IDIPv4Addr:
+		p.Endpoint.Addr = address(t, "endpoint")
+	case isakmp.IDFQDN:
+		p.Endpoint.Name = name(t, "endpoint")
+	case isakmp.IDUserFQDN:
+		p.Endpoint.Name = "ops@" + name(t, "endpoint")
+	}
+	return p
 }
 
 func usablePolicy() Policy {
@@ -404,7 +426,7 @@ func drawProfile(t *rapid.T, c *Config) *ISAKMPProfile {
 		p.SelfIdentity.Name = "user@" + host.Draw(t, "self")
 	}
 	p.Match = distinct(t, "matches", func(t *rapid.T) IdentityMatch {
-		m := IdentityMatch{Kind: MatchKind(rapid.IntRange(0, 4).Draw(t, "kind")), Name: host.Draw(t, "host")}
+		m := IdentityMatch{Kind: MatchKind(rapid.IntRange(0, 5).Draw(t, "kind")), Name: host.Draw(t, "host")}
 		switch m.Kind {
 		case MatchAddress:
 			m.Name, m.Prefix = "", netip.PrefixFrom(address(t, "peer"), rapid.IntRange(0, 32).Draw(t, "bits")).Masked()
@@ -413,6 +435,7 @@ func drawProfile(t *rapid.T, c *Config) *ISAKMPProfile {
 		}
 		return m
 	}, IdentityMatch.String)
+	p.Aggressive = rapid.Bool().Draw(t, "aggressive")
 	if rapid.Bool().Draw(t, "keepalive") {
 		p.Keepalive = &Keepalive{Interval: time.Duration(rapid.IntRange(10, 3600).Draw(t, "interval")) * time.Second,
 			Retry: time.Duration(rapid.IntRange(2, 60).Draw(t, "retry")) * time.Second}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/secret"
 )
 
 // writer collects the lines of a running configuration.
@@ -138,6 +139,10 @@ func (c *Config) writeISAKMP(w *writer) {
 		w.line("!")
 		g.write(w)
 	}
+	for _, p := range k.Peers {
+		w.line("!")
+		p.write(w)
+	}
 	for _, p := range c.Profiles {
 		p.write(w)
 	}
@@ -250,7 +255,11 @@ func (k PresharedKey) command() string {
 // word is the key, in clear. One that would be read as the kind of key has its
 // kind before it.
 func (k PresharedKey) word() string {
-	key := string(k.Key.Reveal())
+	return keyWordOf(k.Key)
+}
+
+func keyWordOf(s secret.Secret) string {
+	key := string(s.Reveal())
 	if key == "0" || key == "6" {
 		return "0 " + key
 	}

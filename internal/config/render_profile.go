@@ -59,6 +59,9 @@ func (p *ISAKMPProfile) write(w *writer) {
 	if k := p.Keepalive; k != nil {
 		w.line("   keepalive %d retry %d", inSeconds(k.Interval), inSeconds(k.Retry))
 	}
+	if p.Aggressive {
+		w.line("   initiate mode aggressive")
+	}
 	if p.Local != (LocalEndpoint{}) {
 		w.line("   local-address %s", p.Local)
 	}
@@ -93,6 +96,8 @@ func (m IdentityMatch) String() string {
 		return "user " + m.Name
 	case MatchUserDomain:
 		return "user domain " + m.Name
+	case MatchGroup:
+		return "group " + m.Name
 	}
 	if m.Prefix.Bits() == 0 {
 		return "address " + m.Prefix.Addr().String() + " "

@@ -97,6 +97,16 @@ func (s *Source) ProfileMatch(name string, m IdentityMatch) Line {
 	return s.first(matchMark(name, m))
 }
 
+// ProfileAggressive is the line by which a profile begins in aggressive mode, Peer
+// that by which an ISAKMP peer does, PeerPassword that of its key.
+func (s *Source) ProfileAggressive(name string) Line {
+	return s.first(profileMark(name) + " aggressive")
+}
+func (s *Source) Peer(p *ISAKMPPeer) Line { return s.first(peerMark(p)+" endpoint", peerMark(p)) }
+func (s *Source) PeerPassword(p *ISAKMPPeer) Line {
+	return s.first(peerMark(p)+" password", peerMark(p))
+}
+
 // TransformSet is the line of a set, or of its "mode".
 func (s *Source) TransformSet(name, part string) Line {
 	return s.first(setMark(name)+" "+part, setMark(name))

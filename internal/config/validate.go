@@ -20,6 +20,7 @@ func (e *Editor) Check() Diagnostics {
 	e.checkKeyrings()
 	e.checkProfiles()
 	e.checkPKI()
+	e.checkAggressive()
 	e.checkTransformSets()
 	e.checkInterfaces()
 	e.checkMaps()

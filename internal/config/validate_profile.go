@@ -110,10 +110,13 @@ func (e *Editor) profileInUse(name string) bool {
 	})
 }
 
-// hasKey says whether a pre-shared key may serve a peer of an entry: one of its
-// profile's keyrings, or of any where it has no profile. A host name may resolve
+// hasKey says whether a pre-shared key may serve a peer of an entry: the password of
+// aggressive mode, or one of its profile's keyrings, or of any where it has no profile. A host name may resolve
 // to any address.
 func (e *Editor) hasKey(p Peer, profile string) bool {
+	if x := e.cfg.ISAKMP.Peer(p.Addr, p.Host); x != nil && x.Endpoint.Type != 0 && !x.Password.IsZero() && e.cfg.ISAKMP.AggressiveMode {
+		return true
+	}
 	for _, keys := range e.cfg.keysFor(profile) {
 		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.serves(p) }) {
 			return true

@@ -75,7 +75,7 @@ func isakmpSA(sa ike.ISAKMPSA) ISAKMPSA {
 		row.Src, row.Dst = row.Dst, row.Src
 	}
 	if sa.Dead {
-		row.State, row.DeadReason = deadState(sa.Show).String(), sa.DeadReason.String()
+		row.State, row.DeadReason = deadState(sa).String(), sa.DeadReason.String()
 	}
 	if sa.Policy != (policy.IKE{}) {
 		row.Suite = ikeSuite(sa.Policy)
@@ -84,9 +84,9 @@ func isakmpSA(sa ike.ISAKMPSA) ISAKMPSA {
 }
 
 // deadState is the state that IOS shows of a deleted SA.
-func deadState(s trace.ShowState) trace.ShowState {
-	switch s {
-	case trace.AGNoState, trace.AGInitExch, trace.AGAuth:
+func deadState(sa ike.ISAKMPSA) trace.ShowState {
+	switch {
+	case sa.Aggressive, sa.Show == trace.AGNoState, sa.Show == trace.AGInitExch, sa.Show == trace.AGAuth:
 		return trace.AGNoState
 	}
 	return trace.MMNoState

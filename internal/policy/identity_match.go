@@ -9,7 +9,7 @@ import (
 
 // IdentityMatch says which phase 1 identities are wanted of a peer.
 type IdentityMatch struct {
-	Type   isakmp.IDType // IDIPv4Addr, IDFQDN or IDUserFQDN
+	Type   isakmp.IDType // IDIPv4Addr, IDFQDN, IDUserFQDN or IDKeyID
 	Prefix netip.Prefix  // of an address
 	Name   string        // of the others
 	Domain bool          // Name is a domain, and what is below it matches
@@ -29,6 +29,8 @@ func (m IdentityMatch) Matches(i Identity) (near int, ok bool) {
 	case m.Type == isakmp.IDIPv4Addr:
 		a, valid := netip.AddrFromSlice([]byte(i.Data))
 		return m.Prefix.Bits(), valid && m.Prefix.Contains(a)
+	case m.Type == isakmp.IDKeyID:
+		return exactly, i.Data == m.Name
 	case !m.Domain:
 		return exactly, sameName(i.Data, m.Name)
 	}

@@ -2,6 +2,7 @@ package router
 
 import (
 	"cmp"
+	"net/netip"
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
@@ -14,7 +15,8 @@ type Blueprint struct {
 	Connections []*ike.Connection // as the router numbers them
 	Policies    []policy.IKE
 	Profiles    []*ike.Profile
-	Identity    policy.Identity // zero: the local address
+	Identity    policy.Identity                // zero: the local address
+	Aggressive  map[netip.Addr]*ike.Aggressive // the peers with whom phase 1 begins so
 
 	cfg  *config.Config
 	keys keyrings
@@ -28,7 +30,7 @@ func NewBlueprint(c *config.Config) (*Blueprint, error) {
 		return nil, err
 	}
 	p := newPeering(c, ConfiguredAddress, known)
-	return &Blueprint{Connections: conns, Policies: IKEPolicies(c), Profiles: p.profiles, Identity: identity(c), cfg: c, keys: p.keys}, nil
+	return &Blueprint{Connections: conns, Policies: IKEPolicies(c), Profiles: p.profiles, Identity: identity(c), Aggressive: p.aggressive, cfg: c, keys: p.keys}, nil
 }
 
 // Key is the key that proves a peer, as a router finds it, and the name of its

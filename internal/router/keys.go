@@ -6,6 +6,8 @@ import (
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
 )
 
 // keyring is the keys of one name, for one address of ours or for all.
@@ -28,7 +30,26 @@ func (k *keyring) covers(key config.PresharedKey, remote netip.Addr) int {
 	return -1
 }
 
-// keyrings finds keys by the peer's address: the `crypto isakmp key` lines and
+// isNamed says whether a key is for the host name that a peer presents.
+func isNamed(key config.PresharedKey, who policy.Identity) bool {
+	_, is := policy.IdentityMatch{Type: isakmp.IDFQDN, Name: key.Hostname}.Matches(who)
+	return is && key.Hostname != ""
+}
+
+// coversPeer is covers for the address that a peer has, or the one that it presents:
+// a NAT may have changed it.
+func (k *keyring) coversPeer(key config.PresharedKey, q ike.KeyQuery) int {
+	if isNamed(key, q.Identity) {
+		return q.Remote.BitLen() + 1
+	}
+	bits := k.covers(key, q.Remote)
+	if a, ok := netip.AddrFromSlice([]byte(q.Identity.Data)); ok && q.Identity.Type == isakmp.IDIPv4Addr {
+		bits = max(bits, k.covers(key, a))
+	}
+	return bits
+}
+
+// keyrings finds keys by the peer's address, or by the name that it presents: the `crypto isakmp key` lines and
 // the keyrings, in the order of the configuration.
 type keyrings []keyring
 
@@ -41,12 +62,12 @@ func (r keyrings) PresharedKey(q ike.KeyQuery) (ike.Key, bool) {
 	if ring == config.DefaultKeyring {
 		ring = ""
 	}
-	return ike.Key{Secret: key.Key, Keyring: ring}, true
+	return ike.Key{Secret: key.Key, Keyring: ring, Named: isNamed(key, q.Identity), NoXAuth: key.NoXauth}, true
 }
 
-// find returns the key for a peer and the name of its keyring. The longest mask
-// that covers the peer wins; of equal ones a keyring for this very address of
-// ours, then the first.
+// find returns the key for a peer and the name of its keyring. A key for the name
+// that the peer presents wins, then the longest mask that covers its address; of equal
+// ones a keyring for this very address of ours, then the first.
 func (r keyrings) find(q ike.KeyQuery) (name string, found config.PresharedKey, ok bool) {
 	best, bound := -1, false
 	for _, ring := range r {
@@ -54,7 +75,7 @@ func (r keyrings) find(q ike.KeyQuery) (name string, found config.PresharedKey, 
 			continue
 		}
 		for _, key := range ring.keys {
-			bits := ring.covers(key, q.Remote)
+			bits := ring.coversPeer(key, q)
 			if bits > best || bits >= 0 && bits == best && ring.local.IsValid() && !bound {
 				best, bound = bits, ring.local.IsValid()
 				name, found = ring.name, key

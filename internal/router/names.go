@@ -107,7 +107,8 @@ func (n *names) known(h *hostName) *hostName {
 	return nil
 }
 
-// hostNames are those of peers of crypto maps that are applied, and of keys.
+// hostNames are those of peers of crypto maps that are applied, of ISAKMP peers and of
+// keys.
 func hostNames(c *config.Config) (all []string) {
 	for _, i := range c.Interfaces {
 		m := c.CryptoMap(i.CryptoMap)
@@ -119,6 +120,9 @@ func hostNames(c *config.Config) (all []string) {
 		}
 		for _, k := range c.ISAKMP.Keys {
 			all = append(all, k.Hostname)
+		}
+		for _, p := range c.ISAKMP.Peers {
+			all = append(all, p.Host)
 		}
 		for _, ring := range c.Keyrings {
 			for _, k := range ring.Keys {

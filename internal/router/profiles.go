@@ -1,6 +1,7 @@
 package router
 
 import (
+	"net/netip"
 	"reflect"
 	"slices"
 
@@ -8,19 +9,22 @@ import (
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
+	"qmidle/internal/trace"
 )
 
 // peering is how a configuration tells peers apart and proves them, with the
 // addresses of its interfaces put in.
 type peering struct {
-	keys     keyrings
-	profiles []*ike.Profile
+	keys       keyrings
+	profiles   []*ike.Profile
+	aggressive map[netip.Addr]*ike.Aggressive // with whom phase 1 begins so
 }
 
 func newPeering(c *config.Config, local LocalAddress, known *names) peering {
-	p := peering{keys: newKeyrings(c, local, known)}
+	p := peering{keys: newKeyrings(c, local, known), aggressive: aggressivePeers(c, known)}
 	for _, x := range c.Profiles {
-		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity)}
+		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity),
+			Aggressive: x.Aggressive}
 		for _, m := range x.Match {
 			profile.Match = append(profile.Match, identityMatch(m))
 		}
@@ -41,6 +45,8 @@ func identityMatch(m config.IdentityMatch) policy.IdentityMatch {
 		x.Type = isakmp.IDFQDN
 	case config.MatchUser, config.MatchUserDomain:
 		x.Type = isakmp.IDUserFQDN
+	case config.MatchGroup:
+		x.Type = isakmp.IDKeyID
 	}
 	x.Domain = m.Kind == config.MatchHostDomain || m.Kind == config.MatchUserDomain
 	return x
@@ -67,6 +73,14 @@ func selfIdentity(c *config.Config, s config.SelfIdentity) *policy.Identity {
 // keyOf is the key of an ISAKMP SA's peer.
 func (p *peering) keyOf(sa ike.ISAKMPSA) (ike.Key, bool) {
 	q := ike.KeyQuery{Local: sa.Local.Addr(), Remote: sa.Remote.Addr()}
+	if sa.Aggressive && sa.Role == trace.RoleInitiator {
+		if how := p.aggressive[sa.Remote.Addr()]; how != nil && !how.Secret.IsZero() {
+			return ike.Key{Secret: how.Secret}, true
+		}
+	}
+	if sa.Aggressive && sa.Role == trace.RoleResponder {
+		q.Identity = sa.PeerIdentity
+	}
 	if x := p.profile(sa.Profile); x != nil {
 		q.Keyrings = x.Keyrings
 	}

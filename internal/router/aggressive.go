@@ -1,0 +1,39 @@
+package router
+
+import (
+	"net/netip"
+
+	"qmidle/internal/config"
+	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
+)
+
+// aggressivePeers are the addresses of the ISAKMP peers with which phase 1 begins in
+// aggressive mode. A host name is for all that it has now.
+func aggressivePeers(c *config.Config, known *names) map[netip.Addr]*ike.Aggressive {
+	all := make(map[netip.Addr]*ike.Aggressive)
+	for _, p := range c.ISAKMP.Peers {
+		if p.Endpoint.Type == 0 {
+			continue
+		}
+		how := &ike.Aggressive{Identity: endpointIdentity(p.Endpoint), Secret: p.Password}
+		if p.Host == "" {
+			all[p.Addr] = how
+			continue
+		}
+		for _, a := range known.addresses(p.Host) {
+			if all[a] == nil {
+				all[a] = how
+			}
+		}
+	}
+	return all
+}
+
+func endpointIdentity(e config.ClientEndpoint) policy.Identity {
+	if e.Type == isakmp.IDIPv4Addr {
+		return policy.AddressIdentity(e.Addr)
+	}
+	return policy.Identity{Type: e.Type, Data: e.Name}
+}
