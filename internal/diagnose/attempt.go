@@ -24,6 +24,7 @@ type Attempt struct {
 	Floated          bool // to UDP 4500
 	NAT              bool // one was found
 	Cut              bool // it is over only because the log ends
+	Aggressive       bool
 }
 
 // lastAttempt returns the last negotiation that has shown how it goes: it was
@@ -73,7 +74,8 @@ func (a *Attempt) take(o *Observation) {
 	if o.Role != RoleUnknown {
 		a.Role = o.Role
 	}
-	n := min(o.Message, maxMessage)
+	a.Aggressive = a.Aggressive || o.Aggressive
+	n := max(0, min(o.Message, maxMessage))
 	switch o.Kind {
 	case MessageSent:
 		a.Sent = max(a.Sent, n)
@@ -119,6 +121,18 @@ func (a *Attempt) reached(o *Observation) {
 		sent, received = 4, 3
 	case "MM_WAIT_MSG6":
 		sent, received = 5, 4
+	case "AG_NO_STATE":
+		a.Aggressive = true
+		sent, received = 1, 0
+		if o.Role == Responder {
+			sent, received = 0, 1
+		}
+	case "AG_INIT_EXCH":
+		a.Aggressive = true
+		sent, received = 1, 2
+		if o.Role == Responder {
+			sent, received = 2, 1
+		}
 	case "MM_SA_SETUP":
 		sent, received = 3, 2
 		if o.Role == Responder {

@@ -27,13 +27,15 @@ type eventReader struct {
 
 // session is what the reader remembers of an ISAKMP SA.
 type session struct {
-	offered  string // the suite under comparison
-	proven   bool   // message 5 or 6 is being read, and its identity was
-	up       bool
-	gaveUp   bool // retransmissions are over
-	nodes    map[uint32]*quick
-	made     string // the pair of the SAs made last
-	refusals int    // index+1 of the refusal that waits for its pair
+	offered    string // the suite under comparison
+	name       string // that the peer presents in aggressive mode, without a key
+	aggressive bool
+	proven     bool // message 5 or 6 is being read, and its identity was
+	up         bool
+	gaveUp     bool // retransmissions are over
+	nodes      map[uint32]*quick
+	made       string // the pair of the SAs made last
+	refusals   int    // index+1 of the refusal that waits for its pair
 }
 
 // quick is a quick mode under a message ID.
@@ -65,11 +67,21 @@ func (r *eventReader) add(o Observation) {
 	rec := r.rec
 	o.Peer, o.Local = rec.Remote.Addr().Unmap(), rec.Local.Addr().Unmap()
 	o.Time, o.Session = rec.Time, uint64(rec.SA)
+	o.Aggressive = o.Phase == Phase1 && r.aggressive()
 	if o.Role == RoleUnknown {
 		o.Role = roleOf(rec.Role)
 	}
 	o.Evidence = Evidence{Time: rec.Time, Text: r.words()}
 	r.out = append(r.out, o)
+}
+
+// aggressive says whether the record's SA is made in aggressive mode.
+func (r *eventReader) aggressive() bool {
+	switch r.rec.State {
+	case trace.AGNoState, trace.AGInitExch, trace.AGAuth:
+		r.session().aggressive = true
+	}
+	return r.rec.SA != 0 && r.session().aggressive
 }
 
 func roleOf(r trace.Role) Role {
@@ -177,6 +189,7 @@ var phase1Steps = map[trace.State]struct {
 	trace.StateIMM4: {MessageReceived, 4}, trace.StateIMM5: {MessageSent, 5}, trace.StateIMM6: {MessageReceived, 6},
 	trace.StateRMM1: {MessageReceived, 1}, trace.StateRMM2: {MessageSent, 2}, trace.StateRMM3: {MessageReceived, 3},
 	trace.StateRMM4: {MessageSent, 4},
+	trace.StateIAM1: {MessageSent, 1}, trace.StateRAM2: {MessageSent, 2},
 }
 
 func (r *eventReader) transition(e *trace.Transition) {
@@ -186,6 +199,9 @@ func (r *eventReader) transition(e *trace.Transition) {
 	if e.Node != 0 {
 		r.quickStep(e)
 		return
+	}
+	if e.To == trace.StateRAM2 {
+		r.add(Observation{Kind: MessageReceived, Phase: Phase1, Message: 1})
 	}
 	if step, ok := phase1Steps[e.To]; ok {
 		r.add(Observation{Kind: step.kind, Phase: Phase1, Message: step.message})
@@ -241,10 +257,17 @@ func (r *eventReader) retransmitting(e *trace.Retransmitting) {
 func (r *eventReader) lastSent() int {
 	initiator := r.rec.Role == trace.RoleInitiator
 	switch r.rec.State {
-	case trace.MMNoState:
+	case trace.MMNoState, trace.AGNoState:
 		if initiator {
 			return 1
 		}
+		return 2
+	case trace.AGInitExch:
+		if initiator {
+			return 1
+		}
+		return 2
+	case trace.AGAuth:
 		return 2
 	case trace.MMSASetup:
 		if initiator {
@@ -271,8 +294,13 @@ func (r *eventReader) duplicate(e *trace.DuplicateReceived) {
 		r.add(Observation{Kind: DuplicateSeen, Phase: Phase2, Message: message, Role: n.role(), Pair: n.pair})
 		return
 	}
-	message := r.lastSent() - 1
-	if r.rec.State == trace.QMIdle {
+	message := max(r.lastSent()-1, 0)
+	if r.rec.State == trace.QMIdle && r.aggressive() {
+		message = 3
+		if r.rec.Role == trace.RoleInitiator {
+			message = 2
+		}
+	} else if r.rec.State == trace.QMIdle {
 		message = 5
 		if r.rec.Role == trace.RoleInitiator {
 			message = 6

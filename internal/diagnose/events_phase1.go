@@ -24,8 +24,10 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 		r.add(Observation{Kind: AllOffersRefused, Phase: Phase1, Message: 1})
 	case *trace.KeyLookup:
 		if !e.Found {
-			r.add(Observation{Kind: KeyMissing, Phase: Phase1})
+			r.add(Observation{Kind: KeyMissing, Phase: Phase1, Detail: r.session().name})
 		}
+	case *trace.NamedKeyLookup:
+		r.namedKey(e)
 	case *trace.RequestFailed:
 		if e.Reason == trace.ReasonPolicyNotAccepted {
 			r.add(Observation{Kind: NoUsablePolicy, Phase: Phase1})
@@ -50,6 +52,18 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 		return false
 	}
 	return true
+}
+
+// namedKey is the search for the key of a group, or of a name, which goes on with the
+// address.
+func (r *eventReader) namedKey(e *trace.NamedKeyLookup) {
+	switch {
+	case e.Found:
+	case e.ID == isakmp.IDKeyID:
+		r.add(Observation{Kind: GroupMissing, Phase: Phase1, Message: 1, Detail: unquoted(fmt.Sprintf("%q", e.Name))})
+	default:
+		r.session().name = fmt.Sprintf("nor for the name %q that it presents", e.Name)
+	}
 }
 
 func (r *eventReader) nat(e *trace.NATDetected) {
@@ -128,7 +142,7 @@ func (r *eventReader) garbage(detail string) {
 		r.add(Observation{Kind: Malformed, Phase: Phase1, Message: 1, Detail: detail})
 	case r.session().up:
 		r.add(Observation{Kind: Malformed, Phase: Phase2, Detail: detail})
-	case next == 5 || next == 6:
+	case next == 5 || next == 6, next == 3 && r.aggressive():
 		r.add(Observation{Kind: Undecryptable, Phase: Phase1, Message: next, Detail: detail})
 	default:
 		r.add(Observation{Kind: Malformed, Phase: Phase1, Message: next, Detail: detail})
@@ -151,7 +165,7 @@ func (r *eventReader) dropped(e *trace.PacketDropped) {
 			r.garbage(detail)
 		}
 	case trace.DropBadHash:
-		if e.Exchange != isakmp.ExchangeIdentity {
+		if e.Exchange != isakmp.ExchangeIdentity && e.Exchange != isakmp.ExchangeAggressive {
 			r.add(Observation{Kind: Malformed, Phase: Phase2, Detail: detail})
 		}
 	case trace.DropPublicValue, trace.DropNonce:
@@ -236,7 +250,7 @@ func (r *eventReader) outOfTurn(e *trace.PacketDropped) {
 		r.add(Observation{Kind: Differs, Phase: Phase1, Message: 5})
 	case e.Exchange == isakmp.ExchangeInformational && !r.session().up && r.lastSent() == 5:
 		r.add(Observation{Kind: RefusedUnread, Phase: Phase1, Message: 5})
-	case e.Exchange == isakmp.ExchangeQuick && !r.session().up:
+	case e.Exchange == isakmp.ExchangeQuick && !r.session().up && !r.aggressive():
 		r.add(Observation{Kind: StrayQuickMode, Phase: PhaseLife})
 	}
 }

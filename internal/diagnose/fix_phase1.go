@@ -64,6 +64,10 @@ func (s suite) asa() []string {
 
 // fixKey never shows a key's value: KEY stands for it.
 func fixKey(x *fixer) {
+	if x.o.Aggressive {
+		fixAggressiveKey(x)
+		return
+	}
 	here := "crypto isakmp key KEY address " + x.peer
 	text := "the same KEY as at the peer"
 	if x.f.Cause == NoPSKForPeer && x.f.weight == seen {
@@ -85,7 +89,10 @@ func fixIdentity(x *fixer) {
 }
 
 func fixMode(x *fixer) {
-	x.everywhere([]string{"crypto map NAME 10 ipsec-isakmp", " no set aggressive-mode client-endpoint"},
+	if x.o.Kind == AggressiveMode {
+		x.ios("take aggressive mode, with all that it gives away of the key", "no crypto isakmp aggressive-mode disable")
+	}
+	x.everywhere([]string{"crypto isakmp peer address " + x.here, " no set aggressive-mode client-endpoint"},
 		[]string{"crypto map NAME 10 set ikev1 phase1-mode main"},
 		[]string{"aggressive = no"}, []string{"aggressive=no"})
 }

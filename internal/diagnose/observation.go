@@ -200,13 +200,14 @@ const (
 
 // Observation is one thing that one end saw.
 type Observation struct {
-	Kind    Kind
-	Peer    netip.Addr // the other end; invalid when the source does not say
-	Local   netip.Addr // likewise
-	Time    time.Time  // zero when the source does not say
-	Session uint64     // one attempt at phase 1; 0 when the source does not say
-	Role    Role
-	Phase   Phase
+	Kind       Kind
+	Peer       netip.Addr // the other end; invalid when the source does not say
+	Local      netip.Addr // likewise
+	Time       time.Time  // zero when the source does not say
+	Session    uint64     // one attempt at phase 1; 0 when the source does not say
+	Role       Role
+	Phase      Phase
+	Aggressive bool // phase 1 is aggressive mode
 	// Message is its number in main or aggressive mode (from 1) or quick mode
 	// (from 1); 0 when it does not matter or is not known.
 	Message   int

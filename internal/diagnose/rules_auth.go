@@ -37,6 +37,9 @@ func noKeyHere(c *Case) *Finding {
 		certainty = Likely
 	}
 	f := find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message))
+	if on.Last().Aggressive {
+		f.about = on.Last()
+	}
 	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" {
 		return f.mended("there was no pre-shared key for " + who + " here")
 	}
@@ -56,7 +59,7 @@ const damagedValue = "A public value that was damaged on its way makes the keys 
 // unreadableProof is a responder that cannot read message 5. The keys are made
 // of the pre-shared key and of what was exchanged before: one of them differs.
 func unreadableProof(c *Case) *Finding {
-	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role != Initiator })
+	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role != Initiator && !o.Aggressive })
 	if len(on) == 0 {
 		return nil
 	}
@@ -78,7 +81,7 @@ func unreadableAnswer(c *Case) *Finding {
 // hashDiffers tells a wrong key, after which not even the identity can be read,
 // from a message that was altered before encryption began.
 func hashDiffers(c *Case) *Finding {
-	on := c.Phase1.Of(HashMismatch)
+	on := c.Phase1.Of(HashMismatch).where(func(o *Observation) bool { return !o.Aggressive })
 	if len(on) == 0 {
 		return nil
 	}
@@ -132,7 +135,7 @@ func identityRefused(c *Case) *Finding {
 
 func toldIdentity(c *Case) *Finding {
 	on := notified(c, "INVALID-ID-INFORMATION")
-	if len(on) == 0 {
+	if len(on) == 0 || on.Last().Aggressive {
 		return nil
 	}
 	if on.Last().Attr == AttrGroupName {
@@ -151,7 +154,7 @@ func toldIdentity(c *Case) *Finding {
 func toldAuthentication(c *Case) *Finding {
 	on := notified(c, "AUTHENTICATION-FAILED", "INVALID-HASH-INFORMATION", "PAYLOAD-MALFORMED", "INVALID-PAYLOAD-TYPE", "UNEQUAL-PAYLOAD-LENGTHS",
 		"INVALID-KEY-INFORMATION", "INVALID-SIGNATURE")
-	if len(on) == 0 {
+	if len(on) == 0 || on.Last().Aggressive {
 		return nil
 	}
 	name := on.Last().Detail

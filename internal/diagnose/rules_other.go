@@ -73,7 +73,7 @@ var remoteAccessRules = []rule{
 	client("aaa-silent", XauthFailed, AAASilent, Likely, "AAA does not answer: the user cannot be authenticated, or his group looked up",
 		"`show radius statistics` has the requests without an answer; a wrong key of the server looks the same.", PeerUnreachable),
 	client("client-limited", XauthFailed, ClientLimited, Certain, "AAA does not let the client in", ""),
-	client("no-such-group", GroupUnknown, GroupMissing, Certain, "there is no such group here", ""),
+	{"no-such-group", GroupUnknown, []Kind{GroupMissing}, Certain, seen, noSuchGroup},
 	client("pool-empty", PoolExhausted, PoolEmpty, Certain, "no address is left in the pool",
 		"The other end's log says why it gives none.", XauthFailed),
 	client("config-unanswered", PeerQuirk, ConfigUnanswered, Likely, "the peer does not answer mode config",
@@ -89,6 +89,21 @@ var remoteAccessRules = []rule{
 	simple("signature-invalid", MalformedOrCorrupt, SignatureInvalid, Likely, Phase1, "the peer's signature does not verify",
 		"See whether the peer's private key belongs to its certificate.", IdentityMismatch, PeerQuirk),
 	simple("enrolment-failed", SCEPFailed, EnrolmentFailed, Certain, PhaseNone, "the enrolment with the certificate authority failed", ""),
+}
+
+// noSuchGroup is a client of a group that has no key here, or that AAA does not know.
+func noSuchGroup(c *Case) *Finding {
+	on := c.All.After(Phase2Up).Of(GroupMissing)
+	if len(on) == 0 || c.All.After(GroupMissing).Has(ClientIn) {
+		return nil
+	}
+	text := "there is no such group here"
+	if d := on.Last().Detail; d != "" {
+		text += ": " + d
+	}
+	f := find(GroupUnknown, Certain, on, text).in(on.Last().Phase, on.Last().Message).or("")
+	f.about = on.Last()
+	return f
 }
 
 // nameUnknown is a peer whose name has no address now.

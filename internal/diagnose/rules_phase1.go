@@ -240,8 +240,10 @@ func aggressiveMode(c *Case) *Finding {
 	if o := on.Last(); o.Attr == AttrMode {
 		certainty, summary = Likely, "the peer's exchange is not one that is taken here: "+o.Detail
 	}
-	return find(AggressiveVsMain, certainty, on, summary).in(Phase1, 1).
+	f := find(AggressiveVsMain, certainty, on, summary).in(Phase1, 1).
 		or("A single message may be a scan of a third party.", MalformedOrCorrupt)
+	f.about = on.Last()
+	return f
 }
 
 // malformedInClear is a broken payload of the messages 1 to 4.

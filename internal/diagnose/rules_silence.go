@@ -25,7 +25,7 @@ const atOnce = 10 * time.Second
 // these messages sent and received.
 func (c *Case) stopped(r Role, sent, received int) bool {
 	a := c.Attempt
-	return a != nil && (a.Role == r || a.Role == RoleUnknown && r == Initiator) && a.Sent == sent && a.Received == received
+	return a != nil && !a.Aggressive && (a.Role == r || a.Role == RoleUnknown && r == Initiator) && a.Sent == sent && a.Received == received
 }
 
 // tooLate is an answer to what this end repeats no more.
