@@ -128,12 +128,13 @@ func (s *sa) mayResend() bool {
 }
 
 // remind sends message 2 once more to an initiator whose message 3 is missing: it
-// has gone on with the next exchange, under our cookie.
+// has gone on with the next exchange, under our cookie. Right after the answer to
+// message 1 the two may but have changed their places.
 func (s *sa) remind() {
-	if s.state != trace.StateRAM2 || s.dead || s.handshake.busy || s.handshake.reminded {
+	if s.state != trace.StateRAM2 || s.dead || s.handshake.busy || s.replays >= maxReplays || s.skips(0, s.sentAt) {
 		return
 	}
-	s.handshake.reminded = true
+	s.replays++
 	s.repeatPhase1()
 }
 

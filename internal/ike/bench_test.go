@@ -29,6 +29,43 @@ func BenchmarkMainQuick(b *testing.B) {
 	}
 }
 
+// BenchmarkAggressiveQuick is the same in aggressive mode with the key of a group: what
+// a remote client costs, but for its user.
+func BenchmarkAggressiveQuick(b *testing.B) {
+	for _, g := range []isakmp.Group{isakmp.GroupMODP1024, isakmp.GroupMODP2048} {
+		b.Run(fmt.Sprint("group ", uint16(g)), func(b *testing.B) {
+			for b.Loop() {
+				p := newPair(b, func(hub, spoke *Config) {
+					withGroup(hub, spoke)
+					phase1(isakmp.EncrAESCBC, 128, isakmp.HashSHA1, g)(hub, spoke)
+				})
+				p.silence()
+				p.connect()
+				if len(p.hub.sas) != 2 {
+					b.Fatal("no tunnel")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkForgedAggressiveMessage is what a spoofed first message of aggressive mode
+// costs that an answer is made for.
+func BenchmarkForgedAggressiveMessage(b *testing.B) {
+	p := newPair(b, withGroup)
+	p.silence()
+	data := firstAggressive(b, withGroup)
+	var fx Effects
+	number := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		number++
+		binary.BigEndian.PutUint64(data, number)
+		fx.Reset()
+		p.hub.engine.Datagram(p.now, netip.AddrPortFrom(hubAddr, 500), netip.AddrPortFrom(spokeAddr, 500), slices.Clone(data), &fx)
+	}
+}
+
 // silence takes the events of both ends away.
 func (p *pair) silence() { p.hub.engine.cfg.Events, p.spoke.engine.cfg.Events = nil, nil }
 

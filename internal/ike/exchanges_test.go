@@ -99,8 +99,10 @@ func (s *side) dropsAll() (n uint64) {
 }
 
 // frozen is a pair after n datagrams of its tunnel.
-func frozen(t testing.TB, n int) *pair {
-	p := newPair(t, withPFS)
+func frozen(t testing.TB, n int) *pair { return frozenIn(t, withPFS, n) }
+
+func frozenIn(t testing.TB, change func(hub, spoke *Config), n int) *pair {
+	p := newPair(t, change)
 	p.lose = func(i int, _ Datagram) bool { return i > n }
 	p.connect()
 	p.lose = nil
@@ -108,9 +110,11 @@ func frozen(t testing.TB, n int) *pair {
 }
 
 // capture is the datagrams of one tunnel.
-func capture(t testing.TB) []Datagram {
+func capture(t testing.TB) []Datagram { return captureOf(t, withPFS) }
+
+func captureOf(t testing.TB, change func(hub, spoke *Config)) []Datagram {
 	var all []Datagram
-	p := newPair(t, withPFS)
+	p := newPair(t, change)
 	p.spoke = newSide("spoke", p.spoke.engine.cfg, 99)
 	p.lose = func(_ int, d Datagram) bool {
 		all = append(all, copied(d))
@@ -126,9 +130,16 @@ var everyExchange = []isakmp.ExchangeType{isakmp.ExchangeNone, isakmp.ExchangeBa
 // In every state of both roles, every message of every exchange that no row
 // expects is dropped, counted once, and changes nothing.
 func TestWhatNoRowExpectsIsDropped(t *testing.T) {
-	foreign := capture(t)
-	for n := 0; n <= tunnelDatagrams; n++ {
-		p := frozen(t, n)
+	whatNoRowExpects(t, withPFS, capture(t), tunnelDatagrams)
+}
+
+func TestWhatNoRowOfAggressiveModeExpectsIsDropped(t *testing.T) {
+	whatNoRowExpects(t, aggressivePFS, capture(t), aggressiveDatagrams)
+}
+
+func whatNoRowExpects(t *testing.T, change func(hub, spoke *Config), foreign []Datagram, datagrams int) {
+	for n := 0; n <= datagrams; n++ {
+		p := frozenIn(t, change, n)
 		for _, s := range []*side{p.hub, p.spoke} {
 			if len(s.engine.sorted()) == 0 {
 				continue
@@ -160,8 +171,11 @@ func (p *pair) offer(s *side, after int, d Datagram, x isakmp.ExchangeType, encr
 	}
 	binary.BigEndian.PutUint32(data[20:], id)
 	expected := rowFor(x, sa.role, sa.suite.Auth, sa.state)
-	if expected != nil && expected.encrypted.allows(false) && !encrypted && id == 0 {
+	if expected != nil && id == 0 && (expected.encrypted == eitherWay || expected.encrypted == plain && !encrypted) {
 		return
+	}
+	if sa.cookieR.IsZero() && x == isakmp.ExchangeIdentity && !encrypted && id == 0 {
+		return // it opens an SA of its own
 	}
 	before, drops, out := s.engine.fingerprint(), s.dropsAll(), s.engine.Statistics().DatagramsOut
 	p.do(s, func(e *Engine, fx *Effects) { e.Datagram(p.now, sa.local, sa.remote, data, fx) })

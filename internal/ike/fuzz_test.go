@@ -11,14 +11,22 @@ import (
 // fuzzStates are after how many datagrams of a tunnel, and at which end, the
 // datagram of FuzzDatagram comes.
 var fuzzStates = []struct {
-	after int
-	hub   bool
-}{{0, true}, {1, true}, {3, true}, {5, true}, {7, true}, {9, true}, {0, false}, {2, false}, {4, false}, {6, false}, {8, false}}
+	after      int
+	hub        bool
+	aggressive bool
+}{{0, true, false}, {1, true, false}, {3, true, false}, {5, true, false}, {7, true, false}, {9, true, false},
+	{0, false, false}, {2, false, false}, {4, false, false}, {6, false, false}, {8, false, false},
+	{1, true, true}, {3, true, true}, {6, true, true}, {0, false, true}, {2, false, true}, {4, false, true}}
 
 // FuzzDatagram hands an engine in some state a datagram: as it is, with the
 // cookies of the SA, or as what its peer might have encrypted.
 func FuzzDatagram(f *testing.F) {
 	for i, d := range capture(f) {
+		for state := range fuzzStates {
+			f.Add(byte(state), byte(i%3), d.Data)
+		}
+	}
+	for i, d := range captureOf(f, aggressivePFS) {
 		for state := range fuzzStates {
 			f.Add(byte(state), byte(i%3), d.Data)
 		}
@@ -35,7 +43,10 @@ func FuzzDatagram(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, state, how byte, data []byte) {
 		x := fuzzStates[int(state)%len(fuzzStates)]
-		p := frozen(t, x.after)
+		p, whole := frozen(t, x.after), tunnelDatagrams
+		if x.aggressive {
+			p, whole = frozenIn(t, aggressivePFS, x.after), aggressiveDatagrams
+		}
 		s := p.spoke
 		if x.hub {
 			s = p.hub
@@ -46,7 +57,7 @@ func FuzzDatagram(f *testing.F) {
 		if got := after.Exponentiation - before.Exponentiation; got > 1 {
 			t.Errorf("%d exponentiations for one datagram", got)
 		}
-		if how%3 < 2 && x.after == tunnelDatagrams {
+		if how%3 < 2 && x.after == whole {
 			p.checkUp() // whoever has no keys disturbs nothing
 		}
 		p.wire = nil

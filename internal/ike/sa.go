@@ -104,7 +104,6 @@ type handshake struct {
 	proof    []byte          // responder: HASH_I as it has to be
 	decoy    bool            // responder: key is nobody's
 	resends  int             // responder: how often message 2 may go unasked
-	reminded bool            // responder: it went again, for message 3 is missing
 
 	expectsProof bool // the HMAC context for the peer's HASH was told
 }

@@ -1,0 +1,199 @@
+package ike
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// The three messages of aggressive mode and the three of quick mode.
+const aggressiveDatagrams = 6
+
+func aggressivePFS(hub, spoke *Config) {
+	withAggressive(hub, spoke)
+	withPFS(hub, spoke)
+}
+
+func TestLossInAggressiveModeIsMended(t *testing.T) {
+	for lost := 1; lost <= aggressiveDatagrams; lost++ {
+		t.Run(fmt.Sprint("message ", lost), func(t *testing.T) {
+			p := newPair(t, aggressivePFS)
+			p.lose = func(n int, _ Datagram) bool { return n == lost }
+			p.connect()
+			p.advance(upAfter)
+			p.checkUp()
+			p.advance(10 * time.Minute)
+			p.checkUp()
+		})
+	}
+}
+
+func TestDuplicationInAggressiveModeChangesNothing(t *testing.T) {
+	for twice := 1; twice <= aggressiveDatagrams; twice++ {
+		t.Run(fmt.Sprint("message ", twice), func(t *testing.T) {
+			p := newPair(t, aggressivePFS)
+			p.lose = func(n int, d Datagram) bool {
+				if n == twice {
+					p.wire = append(p.wire, copied(d), copied(d))
+				}
+				return false
+			}
+			p.connect()
+			p.checkUp()
+			p.advance(5 * time.Minute)
+			p.checkUp()
+		})
+	}
+}
+
+// Every message comes twice at once: no end sends more for it.
+func TestDuplicatesAtOnceInAggressiveMode(t *testing.T) {
+	p := newPair(t, aggressivePFS)
+	p.lose = func(_ int, d Datagram) bool {
+		p.hand(d, d.Data)
+		return false
+	}
+	p.connect()
+	p.checkUp()
+	if n := p.hub.engine.Statistics().DatagramsOut + p.spoke.engine.Statistics().DatagramsOut; n != aggressiveDatagrams {
+		t.Errorf("%d datagrams for a tunnel, want %d", n, aggressiveDatagrams)
+	}
+}
+
+func TestLateArrivalInAggressiveModeChangesNothing(t *testing.T) {
+	for late := 1; late <= aggressiveDatagrams; late++ {
+		t.Run(fmt.Sprint("message ", late), func(t *testing.T) {
+			p := newPair(t, aggressivePFS)
+			var held []Datagram
+			p.lose = func(n int, d Datagram) bool {
+				if n == late {
+					held = append(held, copied(d))
+					return true
+				}
+				return false
+			}
+			p.connect()
+			p.advance(upAfter)
+			p.checkUp()
+			for _, wait := range []time.Duration{0, time.Minute, 10 * time.Minute} {
+				p.advance(wait)
+				p.wire = append(p.wire, copied(held[0]))
+				p.settle()
+				p.checkUp()
+			}
+		})
+	}
+}
+
+// The next message overtakes each one.
+func TestReorderingInAggressiveModeIsMended(t *testing.T) {
+	for early := 1; early < aggressiveDatagrams; early++ {
+		t.Run(fmt.Sprint("message ", early), func(t *testing.T) {
+			p := newPair(t, aggressivePFS)
+			var held *Datagram
+			p.lose = func(n int, d Datagram) bool {
+				if n == early {
+					d = copied(d)
+					held = &d
+					return true
+				}
+				if held != nil {
+					p.hand(d, d.Data)
+					p.wire = append(p.wire, *held)
+					held = nil
+					return true
+				}
+				return false
+			}
+			p.connect()
+			if held != nil {
+				p.wire = append(p.wire, *held)
+				p.settle()
+			}
+			p.advance(2 * upAfter)
+			p.checkUp()
+		})
+	}
+}
+
+func TestLossOfEverythingInAggressiveModeEnds(t *testing.T) {
+	for last := 1; last <= aggressiveDatagrams; last++ {
+		t.Run(fmt.Sprint("from message ", last), func(t *testing.T) {
+			p := newPair(t, aggressivePFS)
+			p.lose = func(n int, _ Datagram) bool { return n >= last }
+			p.connect()
+			p.advance(5 * time.Minute)
+			if n := len(p.hub.sas); n != 0 {
+				t.Errorf("the hub has %d IPsec SAs of a quick mode that did not end", n)
+			}
+			p.advance(25 * time.Hour)
+			p.hub.engine.checkQuiet(t)
+			p.spoke.engine.checkQuiet(t)
+			if last < aggressiveDatagrams && len(p.spoke.failed) != 1 {
+				t.Errorf("the spoke's request failed %d times, want once", len(p.spoke.failed))
+			}
+		})
+	}
+}
+
+// What a responder sends unasked to whom has sent it one message stays within three
+// times that message.
+func TestMessage2IsNoAmplifier(t *testing.T) {
+	p := newPair(t, withAggressive)
+	in, out := 0, 0
+	p.lose = func(n int, d Datagram) bool {
+		if d.Local.Addr() == hubAddr {
+			out += len(d.Data)
+			return true
+		}
+		in += len(d.Data)
+		return n > 1
+	}
+	p.connect()
+	p.advance(0)
+	p.spoke = newSide("nobody", configFor(spokeAddr, hubAddr, spokeNet, hubNet), 9)
+	p.advance(3 * time.Minute)
+	if out > 3*in || out == 0 {
+		t.Errorf("%d octets for %d", out, in)
+	}
+	p.hub.engine.checkQuiet(t)
+}
+
+func TestRandomTroubleInAggressiveMode(t *testing.T) {
+	for seed := range uint64(60) {
+		p := newPair(t, withAggressive)
+		r := rand.New(rand.NewPCG(seed, 2))
+		var held []Datagram
+		p.lose = func(_ int, d Datagram) bool {
+			switch x := r.IntN(10); {
+			case x < 3:
+				return true
+			case x == 3:
+				p.wire = append(p.wire, copied(d))
+			case x == 4:
+				held = append(held, copied(d))
+				return true
+			case x == 5 && len(held) > 0:
+				p.wire = append(p.wire, held...)
+				held = nil
+			}
+			return false
+		}
+		for round := range 10 {
+			if r.IntN(5) == 0 {
+				p.restartSpoke(uint16(seed)<<4 + uint16(round) + 100)
+			}
+			p.do(p.spoke, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
+			p.advance(time.Duration(r.IntN(30)) * time.Second)
+		}
+		p.lose = nil
+		p.advance(3 * time.Minute)
+		p.connect()
+		p.advance(3 * time.Minute)
+		p.checkAgree(seed)
+		if t.Failed() {
+			return
+		}
+	}
+}
