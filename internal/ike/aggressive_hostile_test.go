@@ -116,6 +116,32 @@ func TestSharedKeyPairs(t *testing.T) {
 	}
 }
 
+// An initiator sends its quick mode right behind message 3, whose keys take a while: it
+// need not come again.
+func TestQuickModeBehindMessage3(t *testing.T) {
+	p := newPair(t, withAggressive)
+	p.hub.engine.cfg.DeferDH = true
+	var open []Question
+	p.hold = func(s *side, q Question) bool {
+		if s == p.hub {
+			open = append(open, q)
+		}
+		return s == p.hub
+	}
+	p.connect()
+	for len(open) > 0 {
+		q := open[0]
+		open = open[1:]
+		r := q.Run()
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.Answer(p.now, q.ID, r, fx) })
+		p.settle()
+	}
+	p.checkUp()
+	if n := p.spoke.engine.Statistics().Retransmits; n != 0 {
+		t.Errorf("%d retransmissions", n)
+	}
+}
+
 // One thing bent in one message: no panic, no SA that was up is lost, one
 // exponentiation at most, and all of it is gone in the end.
 func TestOneThingBentInAggressiveMode(t *testing.T) {

@@ -159,6 +159,19 @@ func (m *message) awaitSecret() {
 	s.e.dh(s.suite.Group, s.handshake.keys, s.handshake.peerPublic, func(r DHResult) { held.aggressive3Resume(r) })
 }
 
+// maxHeld bounds a message that waits for message 3.
+const maxHeld = 4096
+
+// holds keeps the message that an initiator sends right behind message 3, until the
+// keys of that are made: it would come again after seconds only.
+func (s *sa) holds(m *message) bool {
+	if s.state != trace.StateRAM2 || s.dead || !s.handshake.busy || s.cipher != nil || !m.header.Encrypted() || len(m.raw) > maxHeld {
+		return false
+	}
+	s.handshake.held = &message{e: m.e, raw: bytes.Clone(m.raw), header: m.header, local: m.local, remote: m.remote}
+	return true
+}
+
 // aggressive3Resume goes on with message 3 once there are keys. They are made once:
 // another message 3 needs no exponentiation.
 func (m *message) aggressive3Resume(r DHResult) {
@@ -180,6 +193,9 @@ func (m *message) aggressive3Resume(r DHResult) {
 	}
 	h.base = nil
 	m.run(rowFor(isakmp.ExchangeAggressive, s.role, s.suite.Auth, s.state))
+	if held := h.held; held != nil && !s.dead {
+		held.route()
+	}
 }
 
 // aggressive3 authenticates the initiator. It may come in clear, as RFC 2409

@@ -124,6 +124,9 @@ func (m *message) route() {
 		m.fragment(s)
 		return
 	}
+	if h.Exchange != s.exchange() && s.holds(m) {
+		return
+	}
 	switch h.Exchange {
 	case isakmp.ExchangeIdentity, isakmp.ExchangeAggressive:
 		m.phase1()

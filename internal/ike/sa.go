@@ -104,6 +104,7 @@ type handshake struct {
 	proof    []byte          // responder: HASH_I as it has to be
 	decoy    bool            // responder: key is nobody's
 	resends  int             // responder: how often message 2 may go unasked
+	held     *message        // responder: what came behind message 3, while its keys are made
 
 	expectsProof bool // the HMAC context for the peer's HASH was told
 }
