@@ -37,5 +37,10 @@ func (e *Editor) aggressiveKeys() (mark, what string) {
 			return profileMark(p.Name) + " aggressive", "`initiate mode aggressive` of profile " + p.Name
 		}
 	}
+	for _, g := range e.cfg.ClientGroups {
+		if !g.Key.IsZero() {
+			return groupMark(g.Name) + " key", "the key of group " + g.Name
+		}
+	}
 	return "", ""
 }

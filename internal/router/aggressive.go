@@ -7,6 +7,7 @@ import (
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
+	"qmidle/internal/secret"
 )
 
 // aggressivePeers are the addresses of the ISAKMP peers with which phase 1 begins in
@@ -29,6 +30,17 @@ func aggressivePeers(c *config.Config, known *names) map[netip.Addr]*ike.Aggress
 		}
 	}
 	return all
+}
+
+// groupKeys are the keys of the client groups that have one, by name.
+func groupKeys(c *config.Config) map[string]secret.Secret {
+	keys := make(map[string]secret.Secret)
+	for _, g := range c.ClientGroups {
+		if !g.Key.IsZero() {
+			keys[g.Name] = g.Key
+		}
+	}
+	return keys
 }
 
 func endpointIdentity(e config.ClientEndpoint) policy.Identity {

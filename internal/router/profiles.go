@@ -9,6 +9,7 @@ import (
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
+	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
 
@@ -18,10 +19,11 @@ type peering struct {
 	keys       keyrings
 	profiles   []*ike.Profile
 	aggressive map[netip.Addr]*ike.Aggressive // with whom phase 1 begins so
+	groups     map[string]secret.Secret       // keys of client groups, by name
 }
 
 func newPeering(c *config.Config, local LocalAddress, known *names) peering {
-	p := peering{keys: newKeyrings(c, local, known), aggressive: aggressivePeers(c, known)}
+	p := peering{keys: newKeyrings(c, local, known), aggressive: aggressivePeers(c, known), groups: groupKeys(c)}
 	for _, x := range c.Profiles {
 		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity),
 			Aggressive: x.Aggressive}
@@ -80,6 +82,13 @@ func (p *peering) keyOf(sa ike.ISAKMPSA) (ike.Key, bool) {
 	}
 	if sa.Aggressive && sa.Role == trace.RoleResponder {
 		q.Identity = sa.PeerIdentity
+		if q.Identity.Type == isakmp.IDKeyID {
+			key, ok := p.groups[q.Identity.Data]
+			if !ok {
+				key, ok = p.groups["default"]
+			}
+			return ike.Key{Secret: key}, ok
+		}
 	}
 	if x := p.profile(sa.Profile); x != nil {
 		q.Keyrings = x.Keyrings
