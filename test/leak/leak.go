@@ -22,6 +22,7 @@ import (
 var written = []*regexp.Regexp{
 	regexp.MustCompile(`(?m)^\s*(?:no )?crypto isakmp key (?:[06] )?(\S+) (?:address|hostname)`),
 	regexp.MustCompile(`(?m)^\s*(?:no )?pre-shared-key .* key (?:[06] )?(\S+)`),
+	regexp.MustCompile(`(?m)^\s*(?:no )?set aggressive-mode password (?:[06] )?(\S+)`),
 	regexp.MustCompile(`(?m)^\s*username \S+ .*(?:password|secret) (?:[0-9] )?(\S+)`),
 	regexp.MustCompile(`(?m)^ key (?:[067] )?(\S+)`),
 	regexp.MustCompile(`(?m)^ group \S+ key (?:[06] )?(\S+)`),

@@ -59,6 +59,7 @@ func texts(t *testing.T) (files map[string]string, keys []string) {
 var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`(crypto isakmp key (?:[06] )?)\S+`),
 	regexp.MustCompile(`(pre-shared-key \S.* key (?:[06] )?)\S+`),
+	regexp.MustCompile(`(aggressive-mode password (?:[06] )?)\S+`),
 	regexp.MustCompile(`((?:password|secret) [0-9] )\S+`),
 	regexp.MustCompile(`((?:secret|PSK|Pre-Shared Key)\W+)\S+`),
 	regexp.MustCompile(`(?m)^( key (?:[067] )?)\S+`),
