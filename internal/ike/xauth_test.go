@@ -37,7 +37,7 @@ func TestPhase1AgreesOnXAUTH(t *testing.T) {
 				}
 			})
 			p.connect()
-			if up := p.hub.upSAs() == 1 && p.spoke.upSAs() == 1; up != c.up {
+			if up := p.hub.engine.Statistics().Phase1Up == 1 && p.spoke.engine.Statistics().Phase1Up == 1; up != c.up {
 				t.Fatalf("up: %v, want %v", up, c.up)
 			}
 			if !c.up {
