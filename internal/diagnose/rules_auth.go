@@ -40,7 +40,8 @@ func noKeyHere(c *Case) *Finding {
 	if on.Last().Aggressive {
 		f.about = on.Last()
 	}
-	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" {
+	byName := slices.ContainsFunc(c.All.Of(KeyUnused), func(o *Observation) bool { return o.Attr == attrByName })
+	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" && !byName {
 		return f.mended("there was no pre-shared key for " + who + " here")
 	}
 	if byName {

@@ -246,10 +246,16 @@ func (r *situationReader) way(c *ike.Connection, peer netip.Addr) {
 		Evidence: quoteShow("show ip route: %s by %s; %s is on %s", peer, by, placeOf(c), c.Interface)})
 }
 
+// attrByName is a key that finds its peer by the name alone that it presents.
+const attrByName = "name"
+
 // unusedKeys are keys for single addresses that no entry names: one of the two
-// may be mistyped.
+// may be mistyped. So may a name be, which aggressive mode finds a key by.
 func (r *situationReader) unusedKeys() {
 	for _, k := range r.s.Config.ISAKMP.Keys {
+		if k.Hostname != "" && r.s.Config.ISAKMP.AggressiveMode {
+			r.add(Observation{Kind: KeyUnused, Detail: k.Hostname, Attr: attrByName, Evidence: quoteShow("show crypto isakmp key: one for the name %s, which only aggressive mode tells", k.Hostname)})
+		}
 		if k.Mask != 32 || !k.Addr.IsValid() || slices.ContainsFunc(r.s.Connections, func(c *ike.Connection) bool { return slices.Contains(c.Peers, k.Addr) }) {
 			continue
 		}

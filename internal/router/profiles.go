@@ -96,6 +96,17 @@ func (p *peering) keyOf(sa ike.ISAKMPSA) (ike.Key, bool) {
 	return p.keys.PresharedKey(q)
 }
 
+// mayProve says whether aggressive mode may have a key for a peer that its address does
+// not find: a password for it, or one for a name, which may be the peer's.
+func (p *peering) mayProve(remote netip.Addr) bool {
+	if how := p.aggressive[remote]; how != nil && !how.Secret.IsZero() {
+		return true
+	}
+	return slices.ContainsFunc(p.keys, func(r keyring) bool {
+		return slices.ContainsFunc(r.keys, func(k config.PresharedKey) bool { return k.Hostname != "" })
+	})
+}
+
 func (p *peering) profile(name string) *ike.Profile {
 	for _, x := range p.profiles {
 		if x.Name == name {

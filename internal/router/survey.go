@@ -10,7 +10,7 @@ import (
 // HasKey implements console.Surveyor, of which a driver adds what it alone
 // knows.
 func (r *Router) HasKey(local, remote netip.Addr) bool {
-	if how := r.peers.aggressive[remote]; how != nil && !how.Secret.IsZero() && r.cfg.ISAKMP.AggressiveMode {
+	if r.cfg.ISAKMP.AggressiveMode && r.peers.mayProve(remote) {
 		return true
 	}
 	_, ok := r.peers.keys.PresharedKey(ike.KeyQuery{Local: local, Remote: remote})
