@@ -46,6 +46,9 @@ type IKEOffer struct {
 	// by one that contradicts another of its type. Type 0 is reserved, and
 	// stands here as AttrReserved.
 	Unknown isakmp.AttributeType
+	// LengthLast says that the key length stands behind the hash, as Cisco's VPN
+	// Client has it: IOS compares the attributes as they come.
+	LengthLast bool
 }
 
 // AttrReserved stands for the attribute type 0 where 0 means none.
@@ -90,6 +93,7 @@ func ParseIKEOffer(t isakmp.Transform) IKEOffer {
 			good = set(&o.Group, v)
 		case isakmp.AttrKeyLength:
 			good = set(&o.KeyBits, v)
+			o.LengthLast = o.Hash != 0
 		case isakmp.AttrLifeType:
 			life = isakmp.LifeType(v)
 			good = life == isakmp.LifeSeconds || life == isakmp.LifeKilobytes
@@ -126,7 +130,7 @@ type IKERefusal struct {
 }
 
 // Match compares o with p in IOS's order: encryption, key length, hash, group,
-// authentication. A lifetime never refuses: the shorter one is used. ok says
+// authentication; or the key length last, where it comes behind the hash. A lifetime never refuses: the shorter one is used. ok says
 // that all are equal.
 func (p IKE) Match(o IKEOffer) (r IKERefusal, ok bool) {
 	pairs := [...]struct {
@@ -138,6 +142,11 @@ func (p IKE) Match(o IKEOffer) (r IKERefusal, ok bool) {
 		{trace.IKEAttrHash, uint16(o.Hash), uint16(p.Hash)},
 		{trace.IKEAttrGroup, uint16(o.Group), uint16(p.Group)},
 		{trace.IKEAttrAuth, uint16(o.Auth), uint16(p.Auth)},
+	}
+	if o.LengthLast {
+		length := pairs[1]
+		copy(pairs[1:], pairs[2:])
+		pairs[len(pairs)-1] = length
 	}
 	for _, c := range pairs {
 		if c.offered != c.wanted {

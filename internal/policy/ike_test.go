@@ -82,6 +82,7 @@ func TestIKEAttributeForms(t *testing.T) {
 		variable(isakmp.AttrGroup, 0, 0, 0, 2), basic(isakmp.AttrLifeType, 1), variable(isakmp.AttrLifeDuration, 0, 1, 0x51, 0x80),
 		variable(isakmp.AttrAuthMethod, 1), basic(isakmp.AttrHash, 2), variable(isakmp.AttrEncryption, 0, 7), basic(isakmp.AttrKeyLength, 128),
 		basic(isakmp.AttrGroupType, 1)}})
+	want.LengthLast = true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("differs (-want +got):\n%s", diff)
 	}
@@ -152,5 +153,31 @@ func TestAESWithoutKeyLength(t *testing.T) {
 	tr.Attributes = append(tr.Attributes[:1:1], tr.Attributes[2:]...)
 	if _, ok := aes.Match(ParseIKEOffer(tr)); !ok {
 		t.Error("it does not match 128 bits")
+	}
+}
+
+// Cisco's VPN Client puts the key length last, and IOS names what comes before it first.
+func TestMatchComparesAsTheAttributesCome(t *testing.T) {
+	p := IKE{Encryption: isakmp.EncrAESCBC, KeyBits: 128, Hash: isakmp.HashMD5, Auth: isakmp.AuthPSK, Group: isakmp.GroupMODP1024}
+	offer := func(bits, hash uint16, last bool) IKEOffer {
+		length := isakmp.BasicAttribute(isakmp.AttrKeyLength, bits)
+		attrs := []isakmp.Attribute{isakmp.BasicAttribute(isakmp.AttrEncryption, 7)}
+		if !last {
+			attrs = append(attrs, length)
+		}
+		attrs = append(attrs, isakmp.BasicAttribute(isakmp.AttrHash, hash), isakmp.BasicAttribute(isakmp.AttrGroup, 2), isakmp.BasicAttribute(isakmp.AttrAuthMethod, 1))
+		if last {
+			attrs = append(attrs, length)
+		}
+		return ParseIKEOffer(isakmp.Transform{Attributes: attrs})
+	}
+	for _, c := range []struct {
+		bits, hash uint16
+		last       bool
+		want       trace.IKEAttr
+	}{{256, 2, true, trace.IKEAttrHash}, {256, 2, false, trace.IKEAttrKeyLength}, {256, 1, true, trace.IKEAttrKeyLength}, {128, 1, true, trace.IKEAttrNone}} {
+		if r, _ := p.Match(offer(c.bits, c.hash, c.last)); r.Attr != c.want {
+			t.Errorf("%+v: %s differs first", c, r.Attr)
+		}
 	}
 }
