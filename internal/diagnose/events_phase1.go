@@ -248,8 +248,8 @@ func (r *eventReader) outOfTurn(e *trace.PacketDropped) {
 		r.add(Observation{Kind: Differs, Phase: Phase1, Message: 1})
 	case e.Exchange == isakmp.ExchangeIdentity && r.session().up && r.rec.Role == trace.RoleResponder:
 		r.add(Observation{Kind: Differs, Phase: Phase1, Message: 5})
-	case e.Exchange == isakmp.ExchangeInformational && !r.session().up && r.lastSent() == 5:
-		r.add(Observation{Kind: RefusedUnread, Phase: Phase1, Message: 5})
+	case e.Exchange == isakmp.ExchangeInformational && !r.session().up && (r.lastSent() == 5 || r.lastSent() == 2 && r.aggressive()):
+		r.add(Observation{Kind: RefusedUnread, Phase: Phase1, Message: r.lastSent()})
 	case e.Exchange == isakmp.ExchangeQuick && !r.session().up && !r.aggressive():
 		r.add(Observation{Kind: StrayQuickMode, Phase: PhaseLife})
 	}

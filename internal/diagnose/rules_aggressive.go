@@ -8,6 +8,7 @@ var aggressiveRules = []rule{
 	{"aggressive-proof-2", PSKMismatch, []Kind{HashMismatch}, Likely, seen, aggressiveProof2},
 	{"aggressive-proof-3", PSKMismatch, []Kind{HashMismatch, Undecryptable}, Likely, seen, aggressiveProof3},
 	{"aggressive-told", PSKMismatch, []Kind{NotifyReceived}, Likely, told, aggressiveTold},
+	{"aggressive-refused-unread", PSKMismatch, []Kind{RefusedUnread}, Likely, told, aggressiveRefusedUnread},
 	{"aggressive-no-answer", PeerUnreachable, []Kind{MessageSent, Retransmitted, GaveUp, StateSeen}, Likely, inferred, aggressiveNoAnswer},
 	{"aggressive-no-message-3", PSKMismatch, []Kind{MessageReceived, DuplicateSeen, StateSeen}, Likely, inferred, aggressiveNoMessage3},
 }
@@ -60,6 +61,19 @@ func aggressiveTold(c *Case) *Finding {
 	f := find(PSKMismatch, Likely, on, "the peer refuses this end's proof in aggressive mode ("+o.Detail+"): the pre-shared keys of the two ends differ").in(Phase1, 2).
 		or(forged+"The peer's log says what it does not like.", IdentityMismatch, MalformedOrCorrupt)
 	f.about = o
+	return f
+}
+
+// aggressiveRefusedUnread is an encrypted notify in answer to message 2: the initiator
+// has made keys, with which this end cannot read it yet.
+func aggressiveRefusedUnread(c *Case) *Finding {
+	on := c.Phase1.Of(RefusedUnread).aggressively()
+	if len(on) == 0 {
+		return nil
+	}
+	f := find(PSKMismatch, Likely, on, "the peer answers this end's proof in aggressive mode with an encrypted notify instead of its own proof: as a rule the pre-shared keys of the two ends differ").in(Phase1, 2).
+		or("The peer's log says what it does not like: a hash, or the identity of this end.", IdentityMismatch, MalformedOrCorrupt)
+	f.about = on.Last()
 	return f
 }
 

@@ -40,8 +40,8 @@ func noKeyHere(c *Case) *Finding {
 	if on.Last().Aggressive {
 		f.about = on.Last()
 	}
-	byName := slices.ContainsFunc(c.All.Of(KeyUnused), func(o *Observation) bool { return o.Attr == attrByName })
-	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" && !byName {
+	forNames := slices.ContainsFunc(c.All.Of(KeyUnused), func(o *Observation) bool { return o.Attr == attrByName })
+	if c.Surveyed && c.named() && !on.standing() && on.Last().Detail == "" && !forNames {
 		return f.mended("there was no pre-shared key for " + who + " here")
 	}
 	if byName {
@@ -187,7 +187,7 @@ func toldAuthentication(c *Case) *Finding {
 // refusedUnread is a notify in answer to one of our messages. What it says is not
 // known: phase 1 is not up.
 func refusedUnread(c *Case) *Finding {
-	on := c.Phase1.Of(RefusedUnread)
+	on := c.Phase1.Of(RefusedUnread).where(func(o *Observation) bool { return !o.Aggressive })
 	if len(on) == 0 {
 		return nil
 	}
