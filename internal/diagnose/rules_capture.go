@@ -201,7 +201,7 @@ func aggressiveUnconfirmed(c *Case) *Finding {
 	}
 	a := c.Attempt
 	return find(PSKMismatch, Possible, append(slices.Clone(a.Part), c.Phase1.Of(NotifyReceived, RefusedUnread)...), "the initiator does not confirm after the responder's proof, or does not get it: it refuses the hash, so that the pre-shared keys differ, or the identity").in(Phase1, 2).
-		or("The log of the initiator says what it refuses. With `--psk-file` the hash is checked against a key.", IdentityMismatch, PeerUnreachable, FragmentationMTU, MalformedOrCorrupt)
+		or("The log of the initiator says what it refuses. With `--psk-file` the hash is checked against a key. A responder without a key for the identity may answer just so: its log says.", IdentityMismatch, NoPSKForPeer, GroupUnknown, PeerUnreachable, FragmentationMTU, MalformedOrCorrupt)
 }
 
 // aggressive says whether the negotiation is in aggressive mode.

@@ -142,6 +142,8 @@ var blindAtInitiator = []string{
 	"messages/quick mode never arrives",
 	// Three first messages within a tenth of a second are one to a capture.
 	"other/aggressive mode is spoken at the responder",
+	// A responder does not let on that it has no such group.
+	"aggressive/a client's group is unknown",
 }
 
 // blindAtResponder are further ones of which nothing comes to the responder.
@@ -162,6 +164,7 @@ var blindAtResponder = append([]string{
 	"changes/UDP 4500 is blocked under the tunnel",
 	"changes/the responder's interface is shut",
 	"changes/the responder was restarted and is cut off",
+	"aggressive/nobody answers",
 }, blindAtInitiator...)
 
 // TestCaptureWithTheGatewaysKeys reads a capture with the keys that the gateway
