@@ -54,7 +54,7 @@ func Capture(name string, in io.Reader, secrets *Secrets) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{Name: name, Observations: r.Observations, Lines: bounded(r.Packets), Understood: bounded(r.IKE + r.ESP), Remarks: r.Remarks}
+	s := &Source{Name: name, Observations: r.Observations, Lines: bounded(r.Packets), Understood: bounded(r.IKE + r.ESP), Remarks: r.Remarks, Capture: true}
 	if s.Understood > 0 {
 		s.Formats = []string{"a capture"}
 	}

@@ -22,6 +22,7 @@ type Source struct {
 	Lines        int      // or packets
 	Understood   int      // of them
 	Formats      []string // that were found in it
+	Capture      bool     // of packets, rather than a log
 	// Remarks are sentences about what could not be read, for the reader.
 	Remarks []string
 }

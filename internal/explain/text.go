@@ -39,7 +39,11 @@ func (e *Explanation) Text(o Options) string {
 	b.WriteString(r.Text())
 	if len(r.Findings) > 0 && len(e.Sources) == 1 {
 		b.WriteByte('\n')
-		diagnose.Wrap(&b, "", "This is one end's view. With the other end's log of the same time, `qmidle explain FILE OTHER` compares the two.")
+		more := "This is one end's view. With the other end's log of the same time, `qmidle explain FILE OTHER` compares the two."
+		if e.Sources[0].Capture {
+			more = "This is what passed one place on the way. A capture of the same time at the other end shows what is lost between the two; the keys of phase 1 (`--keys FILE`), or a log of either end, say what is in the encrypted messages."
+		}
+		diagnose.Wrap(&b, "", more)
 	}
 	return b.String()
 }

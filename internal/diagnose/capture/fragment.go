@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -20,18 +21,19 @@ type partialKey struct {
 	id       uint32
 }
 
-// piece is a fragment's place.
-type piece struct{ from, to int }
+// piece is a fragment.
+type piece struct {
+	from int
+	data []byte
+}
 
 // partial is a UDP datagram of which pieces have come.
 type partial struct {
 	key    partialKey
 	first  place // of the first piece that was seen
-	data   []byte
 	pieces []piece
-	length int // 0 until the last fragment has come
-	ports  bool
-	head   udp // where the first fragment has come: its ports
+	length int  // 0 until the last fragment has come
+	ports  bool // the first fragment has come, with the ports
 	cut    bool
 	loud   bool // it is too odd to be kept
 }
@@ -97,17 +99,25 @@ func (p *partial) take(d *datagram) {
 		return
 	}
 	if d.offset == 0 {
-		p.ports = parseUDP(d.payload, true, &p.head)
+		var head udp
+		p.ports = parseUDP(d.payload, true, &head)
 	}
 	if !d.more {
 		p.length = end
 	}
 	p.cut = p.cut || d.cut
-	if len(p.data) < end {
-		p.data = append(p.data, make([]byte, end-len(p.data))...)
+	p.pieces = append(p.pieces, piece{d.offset, bytes.Clone(d.payload)})
+}
+
+// whole is the datagram, of which no piece is missing.
+func (p *partial) whole() []byte {
+	all := make([]byte, p.length)
+	for _, x := range p.pieces {
+		if x.from < p.length {
+			copy(all[x.from:], x.data)
+		}
 	}
-	copy(p.data[d.offset:], d.payload)
-	p.pieces = append(p.pieces, piece{d.offset, end})
+	return all
 }
 
 // complete says whether there is no hole.
@@ -121,7 +131,7 @@ func (p *partial) complete() bool {
 		if x.from > end {
 			return false
 		}
-		end = max(end, x.to)
+		end = max(end, x.from+len(x.data))
 	}
 	return end >= p.length
 }

@@ -3,6 +3,7 @@ package capture
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,9 @@ func FuzzRead(f *testing.F) {
 		ng.On(1, start.Add(time.Duration(i)*time.Second), append(append([]byte{8, 0}, make([]byte, 18)...), p...))
 	}
 	f.Add(ng.Bytes())
+	if real, err := os.ReadFile("testdata/networks-differ.pcap"); err == nil {
+		f.Add(real)
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		keys, err := ReadKeys(strings.NewReader("0102030405060708,000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f\n"))
 		if err != nil {

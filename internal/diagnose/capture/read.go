@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"qmidle/internal/diagnose"
@@ -205,8 +207,7 @@ func (r *reader) fragment(d *datagram) {
 		return
 	}
 	var u udp
-	if parseUDP(whole.data[:whole.length], whole.cut, &u) {
-		d.payload, d.cut = whole.data[:whole.length], whole.cut
+	if d.payload, d.cut = whole.whole(), whole.cut; parseUDP(d.payload, d.cut, &u) {
 		r.udp(d, &u)
 	}
 }
@@ -229,8 +230,8 @@ func (r *reader) remark(format string, args ...any) {
 }
 
 func (r *reader) remarks() {
-	for link, n := range r.strangeLinks {
-		r.remark("%d packets have a link layer (type %d) that is not read here", n, link)
+	for _, link := range slices.Sorted(maps.Keys(r.strangeLinks)) {
+		r.remark("%d packets have a link layer (type %d) that is not read here", r.strangeLinks[link], link)
 	}
 	if r.truncatedIKE > 0 {
 		r.remark("%d IKE messages were cut when they were captured, and read as far as they go: capture with `-s 0`", r.truncatedIKE)
@@ -247,7 +248,10 @@ func (r *reader) remarks() {
 	if r.dropped > 0 {
 		r.remark("%d things that were seen are not told, for there are too many", r.dropped)
 	}
-	if r.result.IKE == 0 && r.result.ESP == 0 {
+	switch {
+	case r.result.Packets == 0:
+		r.remark("it has no packets")
+	case r.result.IKE == 0 && r.result.ESP == 0:
 		r.remark("none of the %d packets is IKE, ESP or AH: see whether the capture's filter and interface are right", r.result.Packets)
 	}
 	r.keyRemarks()
