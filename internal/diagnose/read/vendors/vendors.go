@@ -7,6 +7,8 @@ import (
 
 	"qmidle/internal/diagnose/read"
 	"qmidle/internal/diagnose/read/asa"
+	"qmidle/internal/diagnose/read/fortigate"
+	"qmidle/internal/diagnose/read/gateways"
 	"qmidle/internal/diagnose/read/ios"
 	"qmidle/internal/diagnose/read/pluto"
 	"qmidle/internal/diagnose/read/racoon"
@@ -16,14 +18,15 @@ import (
 
 // All are the vendors. Where a phrase is of several, the first one has it.
 func All() []*read.Vendor {
-	return []*read.Vendor{
+	return append([]*read.Vendor{
 		ios.Vendor(),
 		asa.Vendor(),
 		strongswan.Vendor(),
 		pluto.Vendor(),
 		racoon.Vendor(),
 		vpnc.Vendor(),
-	}
+		fortigate.Vendor(),
+	}, gateways.Vendors()...)
 }
 
 // Readers are those of all vendors, compiled once.
