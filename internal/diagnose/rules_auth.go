@@ -173,6 +173,10 @@ func toldAuthentication(c *Case) *Finding {
 			return find(MalformedOrCorrupt, Possible, on, "the peer cannot use a message of this end ("+name+")").in(Phase1, 0).
 				or(forged+"The peer's log says what it cannot read.", Phase1PolicyMismatch, PSKMismatch, PeerQuirk)
 		}
+		if on.Last().Attr == AttrGroupName {
+			return find(GroupUnknown, Possible, on, "the peer refuses the group that this end calls").in(Phase1, 1).
+				or(forged+"The peer's log says why: it may have no such group, or take no aggressive mode.", AggressiveVsMain, IdentityMismatch, PSKMismatch)
+		}
 		return find(ConnectionNotMatched, Possible, on, "the peer refuses to authenticate this end").in(Phase1, 0).
 			or(forged+"The peer's log says why.", PSKMismatch, IdentityMismatch, AggressiveVsMain)
 	}
@@ -220,6 +224,9 @@ func deletedAtOnce(c *Case) *Finding {
 	if c.Up || c.TunnelUp {
 		return nil
 	}
+	if c.Phase2.Has(TransformRefused, Phase2OfferRefused, ProxyRefused, PFSRefused) {
+		return nil // that is why
+	}
 	var on Part
 	for _, up := range c.All.After(Phase2Up).Of(Phase1Up) {
 		for _, o := range c.All.Of(DeleteReceived, SADeleted) {
@@ -229,9 +236,9 @@ func deletedAtOnce(c *Case) *Finding {
 			}
 		}
 	}
-	if on.Of(Phase1Up).sessions() < 2 {
+	if on.Of(Phase1Up).sessions() < 2 && (len(on) == 0 || c.All.Has(Phase2Up) || len(c.All.In(Phase2)) > 0 || !on.Of(Phase1Up).First().Evidence.Log) {
 		return nil
 	}
-	return find(IdentityMismatch, Possible, on, "the peer deletes phase 1 as soon as it is up, at every attempt").in(Phase1, 6).
+	return find(IdentityMismatch, Possible, on, "the peer deletes phase 1 as soon as it is up").in(Phase1, 6).
 		or("The peer's log says why it deletes.", ConnectionNotMatched, PeerQuirk, XauthNotExpected)
 }

@@ -196,13 +196,16 @@ func keyProved(c *Case) *Finding {
 // aggressiveUnconfirmed is an aggressive mode that ends with the responder's
 // proof.
 func aggressiveUnconfirmed(c *Case) *Finding {
-	if !c.stopped(Responder, 2, 1) || !c.Attempt.aggressive() || len(c.Attempt.onPath()) == 0 {
+	if !c.stopped(Responder, 2, 1) || !c.Attempt.aggressive() || len(c.Attempt.onPath()) == 0 && !c.Attempt.logged() {
 		return nil
 	}
 	a := c.Attempt
 	return find(PSKMismatch, Possible, append(slices.Clone(a.Part), c.Phase1.Of(NotifyReceived, RefusedUnread)...), "the initiator does not confirm after the responder's proof, or does not get it: it refuses the hash, so that the pre-shared keys differ, or the identity").in(Phase1, 2).
 		or("The log of the initiator says what it refuses. With `--psk-file` the hash is checked against a key. A responder without a key for the identity may answer just so: its log says.", IdentityMismatch, NoPSKForPeer, GroupUnknown, PeerUnreachable, FragmentationMTU, MalformedOrCorrupt)
 }
+
+// logged says whether the negotiation is known from a log.
+func (a *Attempt) logged() bool { return a.First() != nil && a.First().Evidence.Log }
 
 // aggressive says whether the negotiation is in aggressive mode.
 func (a *Attempt) aggressive() bool {

@@ -76,6 +76,11 @@ func noMessage4(c *Case) *Finding {
 			or("See whether the peer's log has message 3. If it has, the peer refuses it and says why; if it has not, something drops it on the way.",
 				PeerUnreachable, FragmentationMTU, HardwareOrMemory)
 	}
+	if c.Attempt.aggressive() {
+		return find(PeerUnreachable, Possible, c.Attempt.Part, "aggressive mode went through here, and the peer does not go on").in(Phase1, 3).
+			or("See whether the peer's log has message 3. If it has, the peer refuses this end's proof in it; if it has not, it is lost on the way.",
+				NATT4500Blocked, PSKMismatch, IdentityMismatch, XauthNotExpected)
+	}
 	return find(FragmentationMTU, Possible, c.Attempt.Part,
 		"the peer accepted the offer and does not answer the key exchange, which is the first large message").in(Phase1, 3).
 		or("See whether the peer's log has message 3. If it has not, it is lost on the way by its size, or the way broke just then; if it has, the peer refuses it or cannot compute its answer.",

@@ -140,6 +140,9 @@ func reach(x *read.Context, name string) {
 		st.aggressive = to.aggressive
 	}
 	o := diagnose.Observation{Phase: diagnose.Phase1}
+	if to.aggressive {
+		o.Detail = diagnose.InAggressiveMode
+	}
 	if s.Received < to.received {
 		s.Received = to.received
 		o.Kind, o.Message = diagnose.MessageReceived, to.received

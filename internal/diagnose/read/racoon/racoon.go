@@ -119,12 +119,21 @@ func step(x *read.Context, sent, received int) {
 	}
 	if s.Received < received {
 		s.Received = received
-		tell(x, p1(diagnose.MessageReceived, received))
+		tell(x, message(s, diagnose.MessageReceived, received))
 	}
 	if s.Sent < sent {
 		s.Sent = sent
-		tell(x, p1(diagnose.MessageSent, sent))
+		tell(x, message(s, diagnose.MessageSent, sent))
 	}
+}
+
+// message is one of phase 1, with its mode.
+func message(s *read.Session, kind diagnose.Kind, number int) diagnose.Observation {
+	o := p1(kind, number)
+	if stateOf(s).aggressive {
+		o.Detail = diagnose.InAggressiveMode
+	}
+	return o
 }
 
 // end tells what was held back.

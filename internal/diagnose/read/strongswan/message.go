@@ -116,6 +116,9 @@ func (m message) takePhase1(x *read.Context) {
 	}
 	st.last = x.Quote()
 	o := diagnose.Observation{Kind: diagnose.MessageReceived, Phase: diagnose.Phase1, Message: number}
+	if st.aggressive {
+		o.Detail = diagnose.InAggressiveMode
+	}
 	if m.sent {
 		o.Kind = diagnose.MessageSent
 		s.Sent = max(s.Sent, number)

@@ -61,13 +61,13 @@ func step(x *read.Context, sent, received int) {
 	if s.Received < received {
 		s.Received = received
 		o := p1(diagnose.MessageReceived, received)
-		o.Attr = ""
+		o.Attr, o.Detail = "", diagnose.InAggressiveMode
 		x.Tell(o)
 	}
 	if s.Sent < sent {
 		s.Sent = sent
 		o := p1(diagnose.MessageSent, sent)
-		o.Attr = ""
+		o.Attr, o.Detail = "", diagnose.InAggressiveMode
 		x.Tell(o)
 	}
 }
@@ -95,8 +95,10 @@ func silent(x *read.Context, _ *read.Match) {
 		o.Phase, o.Message = diagnose.Phase2, 1
 	case s.Sent >= 3 && m.nat:
 		// the first messages on UDP 4500 are those behind aggressive mode
-		s.Sent, s.Received = 3, 2
-		step(x, 5, 4)
+		for _, o := range []diagnose.Observation{p1(diagnose.MessageReceived, 4), p1(diagnose.MessageSent, 5)} {
+			o.Attr = ""
+			x.Tell(o)
+		}
 		x.Tell(diagnose.Observation{Kind: diagnose.PortsFloated, Phase: diagnose.Phase1})
 		o.Message = 5
 	default:
@@ -159,14 +161,21 @@ func refused(phase diagnose.Phase) func(*read.Context, *read.Match) {
 			x.Tell(diagnose.Observation{Kind: diagnose.XauthRejected, Phase: phase, Attr: diagnose.AttrUnknown, Detail: "the gateway answers " + n})
 			return
 		}
-		of(x).quick = true
+		m := of(x)
+		m.quick = true
+		if m.done {
+			return // a notice has said why
+		}
+		if m.done = true; n == "INVALID-MESSAGE-ID" || n == "INVALID-EXCHANGE-TYPE" {
+			n = "NO-PROPOSAL-CHOSEN" // vpnc's own word for an answer that is a notify
+		}
 		x.Tell(diagnose.Observation{Kind: diagnose.NotifyReceived, Phase: phase, Detail: n, Authentic: true})
 	}
 }
 
 // notice is an error that ends the run, at whatever stage.
 func notice(x *read.Context, hit *read.Match) {
-	if of(x).quick {
+	if of(x).quick || x.Session.Up {
 		refused(diagnose.Phase2)(x, hit)
 		return
 	}
