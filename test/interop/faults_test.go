@@ -5,7 +5,9 @@ package interop
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,6 +32,8 @@ type faulty struct {
 	offWire      bool     // that nothing of it need show between the two
 	wire         string   // a cause that is right too, seen from between the two
 	within       time.Duration
+	unseen       bool     // charon's own log shows nothing of it
+	there        []string // other causes that are right from charon's end
 }
 
 // rig is a fault that is being tried.
@@ -203,6 +207,7 @@ func (f *faulty) try(t *testing.T) {
 	for _, found := range leak.Find(said, leak.Keys(config)) {
 		t.Errorf("explain: %s", found)
 	}
+	f.fromTheirLog(t, r.c.log(t))
 	r.q.stop(t, syscall.SIGTERM)
 	wire.end(t)
 	f.explainCapture(t, wire.file, config)
@@ -225,6 +230,35 @@ func (f *faulty) explainCapture(t *testing.T, file, config string) {
 		t.Errorf("explain: %s", found)
 	}
 	compareWithTshark(t, file, e)
+}
+
+// fromTheirLog explains the fault from charon's log alone. It shows less than our
+// recorder, so that the cause may stand among others; what it is certain of must
+// be right.
+func (f *faulty) fromTheirLog(t *testing.T, log string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "charon.log")
+	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	path, err := qmidlePath()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := exec.Command(path, "explain", "--json", file).Output() // the status says whether there is a fault
+	var e explained
+	if err := json.Unmarshal(out, &e); err != nil {
+		t.Fatalf("explain %s: %v\n%s", file, err, out)
+	}
+	there := *f
+	there.truth = append(slices.Clone(f.truth), f.there...)
+	there.certain, there.behind = false, true
+	if f.unseen {
+		there.truth = nil
+	}
+	if why := there.verdict(e); why != "" {
+		t.Errorf("from charon's log: %s\n%s\n%s", why, out, log)
+	}
 }
 
 func nothing(*testing.T, *rig) {}
