@@ -10,6 +10,7 @@ import (
 // sort out themselves what is over and what is not.
 type Case struct {
 	Peer netip.Addr
+	Name string // the peer's, where its address is not known
 	All  Part
 	Now  time.Time // of the last observation; zero when the source does not say
 
@@ -116,17 +117,23 @@ func (p Part) sessions() int {
 	return len(seen)
 }
 
-// caseKey is whom a case is about: a peer, or both ends of a path.
-type caseKey struct{ peer, other netip.Addr }
+// caseKey is whom a case is about: a peer, by its address or else its name, or
+// both ends of a path.
+type caseKey struct {
+	peer, other netip.Addr
+	name        string
+}
 
 func (o *Observation) caseKey() caseKey {
 	switch {
+	case !o.OnPath && !o.Peer.IsValid():
+		return caseKey{name: o.Name}
 	case !o.OnPath:
 		return caseKey{peer: o.Peer}
 	case o.Peer.Less(o.Local):
-		return caseKey{o.Peer, o.Local}
+		return caseKey{peer: o.Peer, other: o.Local}
 	}
-	return caseKey{o.Local, o.Peer}
+	return caseKey{peer: o.Local, other: o.Peer}
 }
 
 // Cases sorts observations by peer, in the order in which the peers were first
@@ -137,7 +144,7 @@ func Cases(all []Observation) []*Case {
 	of := make(map[caseKey][]int)
 	for i := range all {
 		k := all[i].caseKey()
-		if _, known := of[k]; !known && k.peer.IsValid() {
+		if _, known := of[k]; !known && k != (caseKey{}) {
 			keys = append(keys, k)
 		}
 		of[k] = append(of[k], i)
@@ -156,6 +163,7 @@ func Cases(all []Observation) []*Case {
 			peer = part.onPath().Last().Peer
 		}
 		cases[i] = newCase(peer, part)
+		cases[i].Name = k.name
 	}
 	return cases
 }

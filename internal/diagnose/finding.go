@@ -28,6 +28,7 @@ type Finding struct {
 	Phase     Phase
 	Message   int // of the phase's exchange, at which it showed; 0: none
 	Peer      netip.Addr
+	Name      string     // the peer's, where its address is not known
 	Local     netip.Addr // the end that saw it; invalid when not known
 	Time      time.Time  // when it last showed; zero when the source does not say
 	// Summary is one sentence of plain English with the values at fault.

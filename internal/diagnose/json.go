@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 )
@@ -64,7 +65,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 
 func jsonOf(f *Finding) findingJSON {
 	out := findingJSON{Cause: f.Cause, Certainty: f.Certainty.String(), Phase: f.Phase.String(), Message: f.Message,
-		Peer: addrText(f.Peer), Local: addrText(f.Local), Summary: f.Summary, Evidence: evidenceOf(f.Evidence),
+		Peer: cmp.Or(addrText(f.Peer), f.Name), Local: addrText(f.Local), Summary: f.Summary, Evidence: evidenceOf(f.Evidence),
 		Alternatives: append([]Cause{}, f.Alternatives...), Tell: f.Tell, Fix: []fixJSON{}}
 	if dated(f.Time) {
 		out.Time = f.Time.UTC().Format(timeJSON)

@@ -38,7 +38,7 @@ func candidates(c *Case) []Finding {
 		if f == nil {
 			continue
 		}
-		f.rule, f.weight, f.Peer, f.Local, f.idle = r.name, r.weight, c.Peer, c.local(), !c.Dealings
+		f.rule, f.weight, f.Peer, f.Name, f.Local, f.idle = r.name, r.weight, c.Peer, c.Name, c.local(), !c.Dealings
 		if c.OnPath && f.about != nil && f.about.Peer.IsValid() {
 			f.Peer, f.Local, f.onPath = f.about.Peer, f.about.Local, true
 		}

@@ -202,6 +202,7 @@ const (
 type Observation struct {
 	Kind       Kind
 	Peer       netip.Addr // the other end; invalid when the source does not say
+	Name       string     // of the peer or its connection, where the source has no address for it
 	Local      netip.Addr // likewise
 	Time       time.Time  // zero when the source does not say
 	Session    uint64     // one attempt at phase 1; 0 when the source does not say

@@ -34,7 +34,7 @@ func writeFinding(b *strings.Builder, number int, f *Finding) {
 	if f.onPath {
 		of = " of " + f.Local.String()
 	}
-	fmt.Fprintf(b, "%d. %s (%s)%s%s%s\n", number, f.Cause, f.Certainty, withPeer(f.Peer), of, where(f))
+	fmt.Fprintf(b, "%d. %s (%s)%s%s%s\n", number, f.Cause, f.Certainty, f.Who(), of, where(f))
 	Wrap(b, "  ", sentence(f.Summary))
 	writeEvidence(b, f.Evidence)
 	if len(f.Alternatives) > 0 {
@@ -57,6 +57,14 @@ func withPeer(a netip.Addr) string {
 		return ""
 	}
 	return ", peer " + a.String()
+}
+
+// Who is the peer in a heading, by its address or its name; "" for none.
+func (f *Finding) Who() string {
+	if !f.Peer.IsValid() && f.Name != "" {
+		return ", connection " + f.Name
+	}
+	return withPeer(f.Peer)
 }
 
 func where(f *Finding) string {

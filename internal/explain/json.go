@@ -41,7 +41,7 @@ func (e *Explanation) MarshalJSON() ([]byte, error) {
 		sources = append(sources, sourceJSON{s.Name, s.Lines, s.Understood, append([]string{}, s.Formats...), append([]string{}, s.Remarks...)})
 	}
 	for _, p := range e.Peers {
-		addr := ""
+		addr := p.Name
 		if p.Addr.IsValid() {
 			addr = p.Addr.String()
 		}

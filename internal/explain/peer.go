@@ -10,6 +10,7 @@ import (
 type Peer struct {
 	Source string // the file's name
 	Addr   netip.Addr
+	Name   string // where the address is not known
 	Phase1 string // "up", "fails", "was up" or "" for nothing seen
 	Phase2 string
 }
@@ -20,7 +21,7 @@ func peersOf(s *Source) []Peer {
 		if !c.Peer.IsValid() && len(c.All) == 0 {
 			continue
 		}
-		all = append(all, Peer{Source: s.Name, Addr: c.Peer, Phase1: phase1Of(c), Phase2: phase2Of(c)})
+		all = append(all, Peer{Source: s.Name, Addr: c.Peer, Name: c.Name, Phase1: phase1Of(c), Phase2: phase2Of(c)})
 	}
 	return all
 }

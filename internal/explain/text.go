@@ -21,7 +21,7 @@ func (e *Explanation) Text(o Options) string {
 	if o.Quiet {
 		for i := range e.Findings {
 			f := &e.Findings[i]
-			fmt.Fprintf(&b, "%s (%s)%s\n", f.Cause, f.Certainty, with(f.Peer.IsValid(), f.Peer.String()))
+			fmt.Fprintf(&b, "%s (%s)%s\n", f.Cause, f.Certainty, f.Who())
 		}
 		return b.String()
 	}
@@ -46,13 +46,6 @@ func (e *Explanation) Text(o Options) string {
 		diagnose.Wrap(&b, "", more)
 	}
 	return b.String()
-}
-
-func with(yes bool, peer string) string {
-	if !yes {
-		return ""
-	}
-	return ", peer " + peer
 }
 
 func writeSource(b *strings.Builder, s *Source) {

@@ -8,6 +8,8 @@
 package fortigate
 
 import (
+	"bytes"
+	"net/netip"
 	"strings"
 
 	"qmidle/internal/diagnose"
@@ -20,14 +22,16 @@ func Vendor() *read.Vendor {
 		Name:    "FortiGate",
 		Marks:   []string{"ike 0:", "ike V=root", "ike shrank", "logdesc=\"IPsec", "ike Negotiate", "sent IKE msg"},
 		Phrases: read.Join(packets, verdicts, offers, events),
-		New:     func() any { return &memory{} },
+		New:     func() any { return &memory{names: make(map[string]netip.Addr)} },
 		Begin:   begin,
 	}
 }
 
 // memory is what is remembered of a log.
 type memory struct {
-	mine       bool // the proposals that follow are this end's
+	gateway    string                // that the line names
+	names      map[string]netip.Addr // peers of gateways
+	mine       bool                  // the proposals that follow are this end's
 	phase2     bool
 	open       offer
 	peers, own []offer
@@ -58,10 +62,30 @@ func says(text string, o diagnose.Observation) read.Phrase {
 
 // begin finds the peer in a line of the event log.
 func begin(x *read.Context) {
+	m := of(x)
+	if m.gateway = gateway(x.Text); m.gateway != "" && m.names[m.gateway].IsValid() {
+		x.With(m.names[m.gateway])
+	}
 	if peer := read.After(x.Text, "remip=", "remoteip=", "rem_ip=", "remote_ip="); peer.IsValid() {
 		x.With(peer)
 	}
 }
+
+// gateway is the name in "ike 0:name:12: ..."; "" where cookies stand there.
+func gateway(text []byte) string {
+	_, rest, ok := bytes.Cut(text, []byte("ike 0:"))
+	if !ok {
+		return ""
+	}
+	name, _, ok := bytes.Cut(rest, []byte(":"))
+	if !ok || len(name) == 0 || len(name) > 40 || bytes.ContainsAny(name, " /") {
+		return ""
+	}
+	return string(name)
+}
+
+// maxNames bounds what is remembered of gateways.
+const maxNames = 512
 
 // packets are the lines of the sockets and of the exchanges.
 var packets = []read.Phrase{
@@ -113,6 +137,9 @@ func sent(x *read.Context, hit *read.Match) {
 		return
 	}
 	x.SetPeer(s, peer, hit.Addr("local"))
+	if m := of(x); m.gateway != "" && len(m.names) < maxNames {
+		m.names[m.gateway] = peer
+	}
 	what := hit.Hole("what")
 	switch {
 	case what == "P1_RETRANSMIT", what == "retransmit" && !s.Up:

@@ -394,7 +394,7 @@ func sent(x *read.Context, hit *read.Match) {
 		peer := hit.Addr("addr")
 		x.SetPeer(s, peer, s.Local)
 		if m := of(x); m.name != "" && peer.IsValid() && m.now != nil {
-			m.learn(m.name, peer)
+			m.learn(x, m.name, peer)
 		}
 	}
 }

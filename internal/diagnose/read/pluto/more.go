@@ -178,7 +178,7 @@ func connection(x *read.Context, _ *read.Match) {
 	_ = left
 	m := of(x)
 	if peer := read.Addr(host(right)); peer.IsValid() && m.name != "" {
-		m.learn(m.name, peer)
+		m.learn(x, m.name, peer)
 	}
 }
 

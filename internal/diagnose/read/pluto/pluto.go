@@ -93,7 +93,7 @@ func begin(x *read.Context) {
 		x.Session = s
 		x.SetPeer(s, p.addr, netip.Addr{})
 		if p.name != "" && s.Peer.IsValid() {
-			m.learn(p.name, s.Peer)
+			m.learn(x, p.name, s.Peer)
 		}
 	case p.packet:
 		m.from = p.addr
@@ -105,9 +105,15 @@ func begin(x *read.Context) {
 }
 
 // learn keeps the address of a connection's peer.
-func (m *memory) learn(name string, peer netip.Addr) {
-	if len(m.peers) < maxStates {
-		m.peers[name] = peer
+func (m *memory) learn(x *read.Context, name string, peer netip.Addr) {
+	if m.peers[name] == peer || len(m.peers) >= maxStates {
+		return
+	}
+	m.peers[name] = peer
+	for _, st := range m.states {
+		if st.name == name {
+			x.SetPeer(x.Known(st.session), peer, netip.Addr{})
+		}
 	}
 }
 
@@ -261,11 +267,17 @@ func (m *memory) peer(x *read.Context, o *diagnose.Observation) {
 func tell(x *read.Context, o diagnose.Observation) {
 	m := of(x)
 	m.peer(x, &o)
+	if o.Name = m.name; m.now != nil && m.now.name != "" {
+		o.Name = m.now.name
+	}
 	if st := m.now; st != nil {
 		st.last = x.Quote()
 		if o.Phase == diagnose.Phase2 && o.Pair == "" {
 			o.Pair = st.pair
 		}
+	}
+	if o.Peer.IsValid() || x.Session != nil && x.Session.Peer.IsValid() {
+		o.Name = ""
 	}
 	x.Tell(o)
 }
@@ -296,7 +308,7 @@ func end(x *read.Context) {
 		if s == nil || s.Up || s.Sent+s.Received < 2 {
 			continue
 		}
-		x.Session = s
-		x.Tell(diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: s.Sent, Detail: diagnose.LogEnds, Evidence: st.last})
+		x.Session, m.now = s, st
+		tell(x, diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: s.Sent, Detail: diagnose.LogEnds, Evidence: st.last})
 	}
 }
