@@ -22,7 +22,7 @@ var charonFaults = []faulty{
 
 	{name: "IKEv2, charon calls", theirs: []string{"version = 1", "version = 2"}, theyCall: true, truth: []string{"ikev1-vs-ikev2-mismatch"}},
 	{name: "IKEv2, we call", theirs: []string{"version = 1", "version = 2"}, truth: []string{"ikev1-vs-ikev2-mismatch"}, behind: true, there: []string{"connection-not-matched"}},
-	{name: "aggressive mode, charon calls", theirs: []string{"version = 1", "version = 1\n    aggressive = yes"}, theyCall: true, truth: []string{"aggressive-vs-main-mismatch"}, there: []string{"peer-unreachable-or-udp500-blocked"}},
+	{name: "aggressive mode, charon calls", with: setup{ios: "crypto isakmp aggressive-mode disable\n"}, theirs: []string{"version = 1", "version = 1\n    aggressive = yes"}, theyCall: true, truth: []string{"aggressive-vs-main-mismatch"}, there: []string{"peer-unreachable-or-udp500-blocked"}},
 
 	{name: "keys differ, we call", with: setup{key: "another-key"}, truth: []string{"psk-mismatch"}, behind: true, within: 25 * time.Second},
 	{name: "keys differ, charon calls", with: setup{key: "another-key"}, theyCall: true, truth: []string{"psk-mismatch"}},
