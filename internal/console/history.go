@@ -36,7 +36,7 @@ func (v History) Text() string {
 	if len(v.records) == 0 {
 		return "No events recorded\n"
 	}
-	ios := trace.IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true}
+	ios := trace.IOS{ISAKMP: true, IPsec: true, Engine: true, AAAAuthentication: true, AAAAuthorization: true, RADIUS: true, Sessions: true}
 	var b strings.Builder
 	for i := range v.records {
 		rec := &v.records[i]

@@ -27,7 +27,7 @@ type listener struct {
 }
 
 func (w *listener) Record(_ string, r *trace.Record) {
-	all := trace.IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true}
+	all := trace.IOS{ISAKMP: true, IPsec: true, Engine: true, AAAAuthentication: true, AAAAuthorization: true, RADIUS: true, Sessions: true}
 	w.told.Write(all.Append(nil, r))
 	w.told.Write(trace.AppendJSON(nil, r))
 	fmt.Fprintf(&w.told, "%+v\n", r.Event)

@@ -123,6 +123,9 @@ var debugs = []struct {
 	{debugPKIMessages, IOS{PKIMessages: true}, "`debug crypto pki messages`:"},
 	{debugPKITransactions, IOS{PKITransactions: true}, "`debug crypto pki transactions`:"},
 	{debugPKIValidation, IOS{PKIValidation: true}, "`debug crypto pki validation`:"},
+	{debugAAAAuthentication, IOS{AAAAuthentication: true}, "`debug aaa authentication`:"},
+	{debugAAAAuthorization, IOS{AAAAuthorization: true}, "`debug aaa authorization`:"},
+	{debugRADIUS, IOS{RADIUS: true}, "`debug radius`:"},
 	{systemMessage, IOS{}, "System message:"},
 	{sessionMessage, IOS{Sessions: true}, "System message, with `crypto logging session`:"},
 }

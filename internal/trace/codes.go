@@ -142,5 +142,16 @@ const (
 	CodePKIUnanswered
 	CodePKIVerdict
 	CodePKIMessage
+	CodeAAAListPicked
+	CodeAAAAuthentication
+	CodeAAAAuthorization
+	CodeRADIUSSent
+	CodeRADIUSReceived
+	CodeRADIUSReplyDropped
+	CodeRADIUSServerChanged
+	CodeAddressLeased
+	CodeAddressFreed
+	CodeAddressRefused
+	CodeAccountingLost
 	NumCodes
 )

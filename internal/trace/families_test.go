@@ -31,6 +31,7 @@ func families() map[string][]Record {
 		"pki-authenticate":   pkiAuthenticate(),
 		"pki-enroll":         pkiEnroll(),
 		"pki-troubles":       pkiTroubles(),
+		"aaa":                aaaMessages(),
 	}
 }
 
@@ -334,5 +335,24 @@ func systemMessages() []Record {
 		&AnswerNotOffered{Attr: IKEAttrHash},
 		&SessionChanged{Up: true, Identity: "branch.example.com"}, &SessionChanged{})
 	s.add(&ISAKMPOnOff{On: false})
+	return s.records
+}
+
+func aaaMessages() []Record {
+	server, address := netip.MustParseAddrPort("192.0.2.50:1812"), netip.MustParseAddr("192.168.0.222")
+	s := newScript()
+	s.add(&AAAListPicked{Session: 1, List: "USERS", Exists: true}, &AAAListPicked{Session: 1, List: "GONE"},
+		&AAAListPicked{Session: 1, List: "GROUPS", Authorization: true, Exists: true},
+		&RADIUSSent{1, server, "Access-Request", 7, 85, 1, "User-Name           [1]   7   \"alice\"\nUser-Password       [2]   18  *\n"},
+		&RADIUSSent{1, server, "Access-Request", 7, 85, 2, "User-Name           [1]   7   \"alice\"\n"},
+		&RADIUSReplyDropped{server, 7, RADIUSUnsigned}, &RADIUSReplyDropped{Server: server, Problem: RADIUSNoRequest},
+		&RADIUSReceived{1, server, "Access-Accept", 7, 26, "Framed-IP-Address   [8]   6   192.168.0.222\n"},
+		&RADIUSServerChanged{server, 1813, true}, &RADIUSServerChanged{server, 1813, false})
+	for v := AAAPass; v <= AAAChallenge; v++ {
+		s.add(&AAAAuthentication{1, "alice", "group radius", v, RefusalNone}, &AAAAuthorization{1, "admin", "local", v, RefusalNone})
+	}
+	s.add(&AAAAuthentication{1, "alice", "", AAAFail, RefusalNoList}, &AAAAuthorization{1, "admin", "local", AAAFail, RefusalMaxLogins},
+		&AddressLeased{1, "VPNPOOL", address, "alice"}, &AddressFreed{1, "VPNPOOL", address}, &AddressRefused{1, "VPNPOOL", RefusalPoolEmpty},
+		&AccountingLost{1, "alice"})
 	return s.records
 }

@@ -27,6 +27,11 @@ func drawValue(t *rapid.T, v reflect.Value) {
 	case *netip.Addr:
 		*p = drawAddr(t)
 		return
+	case *netip.AddrPort:
+		if *p = netip.AddrPortFrom(drawAddr(t), rapid.Uint16().Draw(t, "port")); !p.Addr().IsValid() {
+			*p = netip.AddrPort{}
+		}
+		return
 	case *PayloadList:
 		for _, kind := range rapid.SliceOfN(rapid.SampledFrom([]isakmp.PayloadType{sa, ke, id, vid, isakmp.PayloadNone, 200}), 0, 20).Draw(t, "payloads") {
 			p.Add(kind)
@@ -51,6 +56,8 @@ func drawValue(t *rapid.T, v reflect.Value) {
 		v.SetUint(uint64(rapid.Uint16().Draw(t, "u16")))
 	case reflect.Uint32:
 		v.SetUint(uint64(rapid.Uint32().Draw(t, "u32")))
+	case reflect.Uint64:
+		v.SetUint(rapid.Uint64().Draw(t, "u64"))
 	default:
 		t.Fatalf("no generator for %s", v.Type())
 	}

@@ -23,9 +23,12 @@ type IOS struct {
 	IPsec  bool // debug crypto ipsec
 	Engine bool // debug crypto engine
 
-	PKIMessages     bool // debug crypto pki messages
-	PKITransactions bool // debug crypto pki transactions
-	PKIValidation   bool // debug crypto pki validation
+	PKIMessages       bool // debug crypto pki messages
+	PKITransactions   bool // debug crypto pki transactions
+	PKIValidation     bool // debug crypto pki validation
+	AAAAuthentication bool // debug aaa authentication
+	AAAAuthorization  bool // debug aaa authorization
+	RADIUS            bool // debug radius
 	// Sessions has system messages of tunnels that come up and go down: crypto
 	// logging session.
 	Sessions bool
@@ -47,6 +50,9 @@ const (
 	debugISAKMP debugSet = 1 << iota
 	debugIPsec
 	debugEngine
+	debugAAAAuthentication
+	debugAAAAuthorization
+	debugRADIUS
 	systemMessage
 	sessionMessage // a system message that is off by default
 	debugPKIMessages
@@ -192,6 +198,17 @@ var owners = [NumCodes]debugSet{
 	CodePKIUnanswered:            debugPKITransactions | systemMessage,
 	CodePKIVerdict:               debugPKITransactions | debugPKIValidation | systemMessage,
 	CodePKIMessage:               debugPKIMessages,
+	CodeAAAListPicked:            debugAAAAuthentication | debugAAAAuthorization,
+	CodeAAAAuthentication:        debugAAAAuthentication,
+	CodeAAAAuthorization:         debugAAAAuthorization,
+	CodeRADIUSSent:               debugRADIUS,
+	CodeRADIUSReceived:           debugRADIUS,
+	CodeRADIUSReplyDropped:       debugRADIUS,
+	CodeRADIUSServerChanged:      systemMessage,
+	CodeAccountingLost:           debugRADIUS,
+	CodeAddressLeased:            0, // the engine's lines tell of the address
+	CodeAddressFreed:             0,
+	CodeAddressRefused:           0,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when
@@ -220,10 +237,27 @@ func (r *IOS) Append(dst []byte, rec *Record) []byte {
 	if show&debugPKIValidation != 0 {
 		w.writePKIValidation(rec.Event)
 	}
+	if show&w.aaaDebugs(rec.Event) != 0 {
+		w.writeAAA(rec.Event)
+	}
+	if show&debugRADIUS != 0 {
+		w.writeRADIUS(rec.Event)
+	}
 	if show&(systemMessage|sessionMessage) != 0 {
 		w.writeSystemMessage(rec.Event)
 	}
 	return w.dst
+}
+
+// aaaDebugs are the debugs of AAA that have words for an event. A list is of one
+// kind only.
+func (w *iosWriter) aaaDebugs(e Event) debugSet {
+	if l, ok := e.(*AAAListPicked); ok && l.Authorization {
+		return debugAAAAuthorization
+	} else if ok {
+		return debugAAAAuthentication
+	}
+	return debugAAAAuthentication | debugAAAAuthorization
 }
 
 func (r *IOS) enabled() debugSet {
@@ -245,6 +279,15 @@ func (r *IOS) enabled() debugSet {
 	}
 	if r.PKIValidation {
 		set |= debugPKIValidation
+	}
+	if r.AAAAuthentication {
+		set |= debugAAAAuthentication
+	}
+	if r.AAAAuthorization {
+		set |= debugAAAAuthorization
+	}
+	if r.RADIUS {
+		set |= debugRADIUS
 	}
 	if r.Sessions {
 		set |= sessionMessage

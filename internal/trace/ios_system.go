@@ -14,6 +14,8 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 		w.system("%%CRYPTO-6-IKMP_SA_NOT_OFFERED: Remote peer %s responded with attribute %s not offered or changed", w.remote(), e.Attr)
 	case *SessionChanged:
 		w.sessionChanged(e)
+	case *RADIUSServerChanged:
+		w.radiusServerChanged(e)
 	case *AuthenticationFailed:
 		w.system("%%CRYPTO-6-IKMP_AUTH_FAIL: Authentication method %d failed with host %s", e.Method, w.remote())
 	case *ModeFailure:

@@ -88,7 +88,7 @@ func indexOf(lines []string, want string) int {
 }
 
 func TestIOSGolden(t *testing.T) {
-	all := IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true, PKIMessages: true, PKITransactions: true, PKIValidation: true, DebugTime: TimestampsDatetimeMsec,
+	all := IOS{ISAKMP: true, IPsec: true, Engine: true, AAAAuthentication: true, AAAAuthorization: true, RADIUS: true, Sessions: true, PKIMessages: true, PKITransactions: true, PKIValidation: true, DebugTime: TimestampsDatetimeMsec,
 		LogTime: TimestampsDatetimeMsec, ClockMark: '*'}
 	for name, records := range families() {
 		t.Run(name, func(t *testing.T) {
@@ -118,6 +118,8 @@ func TestIOSOwners(t *testing.T) {
 	switches := map[debugSet]*IOS{
 		debugISAKMP: {ISAKMP: true}, debugIPsec: {IPsec: true}, debugEngine: {Engine: true}, systemMessage: {},
 		sessionMessage: {Sessions: true}, debugPKIMessages: {PKIMessages: true}, debugPKITransactions: {PKITransactions: true}, debugPKIValidation: {PKIValidation: true},
+		debugAAAAuthentication: {AAAAuthentication: true}, debugAAAAuthorization: {AAAAuthorization: true},
+		debugRADIUS: {RADIUS: true},
 	}
 	printed := [NumCodes]debugSet{}
 	seen := [NumCodes]bool{}
@@ -170,7 +172,7 @@ func TestIOSTimestamps(t *testing.T) {
 // Whatever the fields hold, the text is whole lines of printable ASCII: nothing
 // that a peer sends reaches a terminal as a control character.
 func TestIOSPrintsPlainLines(t *testing.T) {
-	all := IOS{ISAKMP: true, IPsec: true, Engine: true, Sessions: true}
+	all := IOS{ISAKMP: true, IPsec: true, Engine: true, AAAAuthentication: true, AAAAuthorization: true, RADIUS: true, Sessions: true}
 	for code := CodeNone + 1; code < NumCodes; code++ {
 		rapid.Check(t, func(t *rapid.T) {
 			s := newScript()
