@@ -16,7 +16,8 @@ import (
 	"qmidle/internal/gateway"
 )
 
-const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
+const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]...
+                  [--state DIR] [--release]
 
 Run the gateway of a configuration in the foreground. SIGTERM and SIGINT delete
 its SAs, tell the peers and end it; a second one ends it at once. SIGHUP reads
@@ -28,6 +29,8 @@ FILE anew and keeps the tunnels that it does not change.
   --log syslog           they go to the host's syslog, with IOS's severities
   --interface IOS=LINUX  the Linux interface that stands for one of the
                          configuration, where not its address shall tell
+  --state DIR            where the addresses that clients had are kept over a
+                         restart, ` + gateway.DefaultState + ` by default
   --release              let what the crypto maps protect pass in clear at the
                          end; otherwise it stays blocked until "qmidle release"
 `
@@ -35,6 +38,7 @@ FILE anew and keeps the tunnels that it does not change.
 // runOptions are the flags of `qmidle run`.
 type runOptions struct {
 	file, socket, log string
+	state             string
 	interfaces        map[string]string
 	release           bool
 }
@@ -63,6 +67,7 @@ func parseRun(args []string) (runOptions, error) {
 	flags.StringVar(&o.file, "c", "", "")
 	flags.StringVar(&o.socket, "s", gateway.DefaultSocket, "")
 	flags.StringVar(&o.log, "log", "", "")
+	flags.StringVar(&o.state, "state", gateway.DefaultState, "")
 	flags.BoolVar(&o.release, "release", false, "")
 	flags.Func("interface", "", func(text string) error {
 		ios, linux, ok := strings.Cut(text, "=")
@@ -106,7 +111,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	defer stop()
 	version := versionInfo()
 	version.ConfigFile = o.file
-	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file})
+	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file, State: o.state})
 	if err != nil {
 		return err
 	}

@@ -187,6 +187,14 @@ func (s *Service) Worked(now time.Time, id uint64, ok bool, fx *Effects) {
 	l.refuse(now, trace.RefusalCredentials, "", fx)
 }
 
+// Abandon is for a Work that cannot be done: its user does not pass.
+func (s *Service) Abandon(now time.Time, id uint64, fx *Effects) {
+	if l := s.work[id]; l != nil {
+		delete(s.work, id)
+		l.refuse(now, trace.RefusalInternal, "", fx)
+	}
+}
+
 // tryServers asks the servers of a method's group.
 func (l *login) tryServers(now time.Time, m Method, fx *Effects) {
 	s := l.s

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,6 +16,13 @@ type Lease struct {
 	Owner string    // see ownerOf
 	Since time.Time // when it was given, or freed
 	InUse bool
+}
+
+// Whose returns the group and the user of a lease; the latter is the client's
+// address where there is no user.
+func (l Lease) Whose() (group, user string) {
+	group, user, _ = strings.Cut(l.Owner, "\x00")
+	return group, strings.TrimPrefix(user, "\x00")
 }
 
 // lease is a Lease with those who hold it: a client that logs in anew holds it

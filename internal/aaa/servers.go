@@ -35,8 +35,11 @@ type RequestCounters struct {
 	Accepted        uint64 // Access-Accept, Accounting-Response
 	Rejected        uint64
 	Challenged      uint64
-	Dropped         uint64        // answers that were not believed
+	Unanswered      uint64        // requests that were given up
+	Malformed       uint64        // answers that cannot be read
+	Disbelieved     uint64        // and those whose authenticators do not fit
 	ResponseTime    time.Duration // of all answers together
+	LongestTime     time.Duration
 }
 
 // sockets is how many local sockets a server is asked from: each has an
@@ -230,6 +233,7 @@ func (s *Service) unanswered(now time.Time, r *request, fx *Effects) {
 		return
 	}
 	s.leave(r)
+	r.counters().Unanswered++
 	if len(r.candidates) > 0 {
 		r.counters().Failovers++
 	}
@@ -271,7 +275,7 @@ func (s *Service) Reply(now time.Time, from netip.AddrPort, socket uint8, data [
 	reply, err := radius.Reply(data, r.packet, r.server.Key, s.cfg.RADIUS.Unsigned)
 	if err != nil {
 		problem, _ := err.(radius.Error)
-		r.counters().Dropped++
+		r.counters().drop(trace.RADIUSProblem(problem))
 		s.record(now, r.client, &trace.RADIUSReplyDropped{Server: from, Identifier: r.slot.identifier, Problem: trace.RADIUSProblem(problem)})
 		return
 	}
@@ -281,7 +285,8 @@ func (s *Service) Reply(now time.Time, from netip.AddrPort, socket uint8, data [
 	}
 	v.timeouts, v.unheard = 0, time.Time{}
 	c := r.counters()
-	c.ResponseTime += now.Sub(r.last)
+	took := now.Sub(r.last)
+	c.ResponseTime, c.LongestTime = c.ResponseTime+took, max(c.LongestTime, took)
 	switch reply.Code {
 	case radius.AccessReject:
 		c.Rejected++
@@ -293,6 +298,16 @@ func (s *Service) Reply(now time.Time, from netip.AddrPort, socket uint8, data [
 	s.record(now, r.client, s.receivedEvent(r, reply, data))
 	s.leave(r)
 	r.done(now, reply, v, fx)
+}
+
+// drop counts an answer that is not believed.
+func (c *RequestCounters) drop(why trace.RADIUSProblem) {
+	switch why {
+	case trace.RADIUSBadAuthenticator, trace.RADIUSUnsigned, trace.RADIUSBadMessageAuthenticator:
+		c.Disbelieved++
+	default:
+		c.Malformed++
+	}
 }
 
 // waitingFor is the request that a reply's identifier is of, or nil.

@@ -2,8 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 
 	"qmidle/internal/config"
 	"qmidle/internal/diagnose"
@@ -46,24 +44,17 @@ func (p *Pair) compareVersions(m *meeting) {
 func (p *Pair) compareXauth(m *meeting, end int) {
 	e := m.entries[end]
 	k := m.key(end, nil)
-	asks := slices.DeleteFunc(e.ofEntry("client configuration on a crypto map"), func(u config.Unsupported) bool { return !authenticates(u) })
-	if len(asks) == 0 || !k.ok || k.key.NoXauth {
+	if e.of.Client.Login == "" || !k.ok || k.key.NoXauth {
 		return
 	}
 	g := p.Ends[end]
-	x := Finding{Cause: diagnose.XauthNotExpected, order: orderIdentity, Beyond: both,
-		Summary: fmt.Sprintf("%s asks its peers for a user (XAUTH), also %s, whose key is without `no-xauth`; the lab does not", g.Name, p.Ends[1-end].Name),
-		Lines:   []Quote{g.File.quote(asks[0].Line, ""), g.File.quote(g.File.source.Key(k.ring, k.key), "")}}
+	x := Finding{Cause: diagnose.XauthNotExpected, order: orderIdentity, Stops: [2]bool{end == 1, end == 0},
+		Summary: fmt.Sprintf("%s asks its peers for a user (XAUTH), also %s, whose key is without `no-xauth`", g.Name, p.Ends[1-end].Name),
+		Lines:   []Quote{g.File.quote(g.File.source.MapLogin(e.of.Name), ""), g.File.quote(g.File.source.Key(k.ring, k.key), "")}}
 	if k.ring == config.DefaultKeyring {
 		x.Fix = []Fix{{g.Name, "", []string{"crypto isakmp key KEY address " + m.seen(1-end).String() + " no-xauth"}}}
 	}
 	p.add(x, m.tunnels...)
-}
-
-// authenticates says whether `crypto map NAME client ...` asks for a user.
-func authenticates(u config.Unsupported) bool {
-	words := strings.Fields(strings.ToLower(u.Line.Text))
-	return len(words) > 4 && words[4] == "authentication"
 }
 
 // notByMap are what protects traffic at a gateway without a crypto map.

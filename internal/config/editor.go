@@ -93,7 +93,6 @@ type use struct {
 	feature string
 	scope   Scope
 	owner   string // the crypto map, access list, interface or ISAKMP profile
-	part    string // tells lines of one feature apart
 	at      mark
 }
 

@@ -1,14 +1,5 @@
 package config
 
-import "slices"
-
-// Features that have their grammar, and are refused where they are in use.
-const (
-	clientOfMap     = "client configuration on a crypto map"
-	networkOfMap    = "ISAKMP authorization on a crypto map"
-	clientOfProfile = "client configuration of an ISAKMP profile"
-)
-
 // clientSetter makes the action of a line about clients: change is what the line
 // does, on whether it is written without `no`.
 type clientSetter func(on bool, change func(*Client, Args)) Action[*Editor]
@@ -45,27 +36,23 @@ func networkNodes(set clientSetter) []*node {
 	}}}
 }
 
-var profileGroupNode = &node{Text: "group", Arg: "kind", Help: "Set the group whose configuration the clients have", No: setProfileClient(false, func(c *Client, _ Args) { c.Group = "" }), Next: []*node{
-	{Kind: Word, Text: "WORD", Arg: "list", Help: "Group name", Do: setProfileClient(true, func(c *Client, a Args) { c.Group = a.Text("list") })},
-}}
+var profileGroupNode = &node{Text: "group", Help: "Set the group whose configuration the clients have", Unsupported: "a group for clients that name none", Scope: ScopeProfile}
 
 // setMapClient changes what a crypto map does with clients.
-func setMapClient(feature string) clientSetter {
-	return func(on bool, change func(*Client, Args)) Action[*Editor] {
-		return func(e *Editor, a Args) *Problem {
-			m := e.makeCryptoMap(a)
-			change(&m.Client, a)
-			e.rememberClient(use{feature: feature, scope: ScopeMap, owner: m.Name}, mapMark(m.Name), on, a)
-			e.dropEmptyMap(m)
-			return nil
-		}
+func setMapClient(on bool, change func(*Client, Args)) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		m := e.makeCryptoMap(a)
+		change(&m.Client, a)
+		e.rememberClient(mapMark(m.Name), on, a)
+		e.dropEmptyMap(m)
+		return nil
 	}
 }
 
 func setProfileClient(on bool, change func(*Client, Args)) Action[*Editor] {
 	return func(e *Editor, a Args) *Problem {
 		change(&e.profile.Client, a)
-		e.rememberClient(use{feature: clientOfProfile, scope: ScopeProfile, owner: e.profile.Name}, profileMark(e.profile.Name), on, a)
+		e.rememberClient(profileMark(e.profile.Name), on, a)
 		return nil
 	}
 }
@@ -73,14 +60,11 @@ func setProfileClient(on bool, change func(*Client, Args)) Action[*Editor] {
 // clientMark is where a line about clients stands, by its kind.
 func clientMark(owner, kind string) string { return owner + " client " + kind }
 
-// rememberClient remembers where a line about clients was written, and that it
-// is not to be in effect yet.
-func (e *Editor) rememberClient(u use, owner string, on bool, a Args) {
+func (e *Editor) rememberClient(owner string, on bool, a Args) {
 	key := clientMark(owner, a.Text("kind"))
-	e.remember(key, a, "list")
-	u.at, u.part = e.marks[key], a.Text("kind")
-	e.uses = slices.DeleteFunc(e.uses, func(o use) bool { return o.owner == u.owner && o.scope == u.scope && o.part == u.part })
-	if on {
-		e.uses = append(e.uses, u)
+	if !on {
+		delete(e.marks, key)
+		return
 	}
+	e.remember(key, a, "list")
 }

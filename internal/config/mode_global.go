@@ -66,6 +66,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 		}},
 		{Text: "qmidle", Help: "What IOS has no command for", Next: []*node{
 			{Text: "radius", Help: "RADIUS", Next: []*node{
+				{Text: "chap", Help: "Send CHAP-Password in the place of User-Password", Do: setCHAP(true), No: setCHAP(false)},
 				{Text: "message-authenticator", Help: "The Message-Authenticator of answers (RFC 3579)", No: setMessageAuthenticator(true), Next: []*node{
 					{Text: "optional", Help: "Take answers without it, which others can forge", Do: setMessageAuthenticator(false)},
 					{Text: "required", Help: "Drop answers without it, the default", Do: setMessageAuthenticator(true), No: setMessageAuthenticator(true)},

@@ -25,8 +25,8 @@ var cryptoMapNodes = []*node{
 			}},
 			{Text: "ipsec-manual", Help: "IPSEC w/manual keying", Unsupported: "manual keying", Scope: ScopeMap, Block: true},
 		}},
-		{Text: "client", Help: "Specify client configuration settings", Next: clientNodes(setMapClient(clientOfMap))},
-		{Text: "isakmp", Help: "Specify isakmp configuration settings", Next: networkNodes(setMapClient(networkOfMap))},
+		{Text: "client", Help: "Specify client configuration settings", Next: clientNodes(setMapClient)},
+		{Text: "isakmp", Help: "Specify isakmp configuration settings", Next: networkNodes(setMapClient)},
 		{Text: "isakmp-profile", Help: "Specify isakmp profile to use", No: noMapProfile, Next: []*node{
 			{Kind: Word, Text: "WORD", Arg: "profile", Help: "Name of the profile", Do: setMapProfile},
 		}},

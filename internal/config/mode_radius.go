@@ -149,6 +149,13 @@ func setMessageAuthenticator(required bool) Action[*Editor] {
 	}
 }
 
+func setCHAP(on bool) Action[*Editor] {
+	return func(e *Editor, _ Args) *Problem {
+		e.cfg.AAA.RADIUS.CHAP = on
+		return nil
+	}
+}
+
 func port(a Args, name string, otherwise uint16) uint16 {
 	if a.Has(name) {
 		return uint16(a.Number(name))

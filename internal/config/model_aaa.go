@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/password"
@@ -68,6 +69,7 @@ type RADIUS struct {
 	// Unsigned takes answers without a Message-Authenticator:
 	// `qmidle radius message-authenticator optional`.
 	Unsigned bool
+	CHAP     bool // `qmidle radius chap`
 }
 
 // DeadCriteria is `radius-server dead-criteria`: a server is taken for dead when
@@ -158,7 +160,6 @@ type Client struct {
 	Accounting string // `client accounting list`
 	Respond    bool   // `client configuration address respond`
 	Initiate   bool   // `client configuration address initiate`
-	Group      string // `client configuration group`, of a profile only
 }
 
 // User returns the user of that name, or nil.
@@ -202,6 +203,13 @@ func (r *RADIUS) KeyOf(s *RADIUSServer) secret.Secret {
 		return s.Key.Clear
 	}
 	return r.Key.Clear
+}
+
+// Asks says whether an address and port is that of a RADIUS server.
+func (a *AAA) Asks(at netip.AddrPort) bool {
+	return slices.ContainsFunc(a.RADIUS.Servers, func(s *RADIUSServer) bool {
+		return s.Addr == at.Addr() && (s.AuthPort == at.Port() || s.AcctPort == at.Port())
+	})
 }
 
 // ServersOf returns the servers of a group in order, for GroupRADIUS every one;

@@ -109,6 +109,7 @@ func drawRADIUS(t *rapid.T) RADIUS {
 		DeadTime:   time.Duration(rapid.IntRange(0, 1440).Draw(t, "deadtime")) * time.Minute,
 		Dead:       DeadCriteria{time.Duration(rapid.IntRange(0, 120).Draw(t, "dead time")) * time.Second, rapid.IntRange(0, 100).Draw(t, "dead tries")},
 		Unsigned:   rapid.Bool().Draw(t, "unsigned"),
+		CHAP:       rapid.Bool().Draw(t, "chap"),
 	}
 	r.Servers = distinct(t, "hosts", func(t *rapid.T) *RADIUSServer { return drawServer(t, "") }, (*RADIUSServer).String)
 	r.Servers = append(r.Servers, distinct(t, "servers", func(t *rapid.T) *RADIUSServer { return drawServer(t, name(t, "server")) }, (*RADIUSServer).String)...)

@@ -106,6 +106,9 @@ func (c *Config) writeRADIUS(w *writer) {
 	if r.Unsigned {
 		w.line("qmidle radius message-authenticator optional")
 	}
+	if r.CHAP {
+		w.line("qmidle radius chap")
+	}
 	if r.Dead != (DeadCriteria{}) {
 		w.line("radius-server dead-criteria%s", r.Dead.words())
 	}
@@ -280,7 +283,6 @@ func (c Client) write(w *writer, before string) {
 		{"client authentication list ", c.Login},
 		{"client accounting list ", c.Accounting},
 		{"isakmp authorization list ", c.Network},
-		{"client configuration group ", c.Group},
 	} {
 		if l.name != "" {
 			w.line("%s%s%s", before, l.words, l.name)

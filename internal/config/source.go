@@ -134,10 +134,13 @@ func (s *Source) Lifetime(name string, dynamic bool, seq int, part string) Line 
 	return s.first(entryMark(name, seq)+" "+part, "ipsec "+part)
 }
 
-// MapProfile and MapLocal are the lines of a crypto map's `isakmp-profile` and
-// `local-address`.
+// MapProfile, MapLogin and MapLocal are the lines of a crypto map's
+// `isakmp-profile`, `client authentication list` and `local-address`.
 func (s *Source) MapProfile(name string) Line { return s.first(mapMark(name) + " profile") }
-func (s *Source) MapLocal(name string) Line   { return s.first(mapMark(name) + " local") }
+func (s *Source) MapLogin(name string) Line {
+	return s.first(clientMark(mapMark(name), "authentication"))
+}
+func (s *Source) MapLocal(name string) Line { return s.first(mapMark(name) + " local") }
 
 // ACL is the line of an access list's entry, or of the list.
 func (s *Source) ACL(list string, seq int) Line {

@@ -71,6 +71,11 @@ func (e *Editor) checkGroup(g *ClientGroup) {
 	if g.ACL != "" {
 		e.checkSplit(g, key+" acl")
 	}
+	for _, b := range g.Backup {
+		if _, ok := parseAddr(b); !ok {
+			e.find(Warning, CodeUnsupported, key, "name its address", "the backup gateway %s of group %s is not told to clients: they are told addresses", b, g.Name)
+		}
+	}
 	if g.Firewall {
 		e.find(Warning, CodeUnused, key+" firewall", "", "`firewall are-u-there` has no effect: what a client says about its firewall proves nothing")
 	}
@@ -160,9 +165,6 @@ func (e *Editor) checkClient(c Client, owner, who string) {
 		default:
 			e.checkMethods(l.list, at(l.kind), l.kind)
 		}
-	}
-	if c.Group != "" && e.cfg.ClientGroup(c.Group) == nil && c.Network == "" {
-		e.find(Warning, CodeReference, at("group"), "", "there is no client configuration group %s", c.Group)
 	}
 }
 

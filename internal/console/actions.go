@@ -9,39 +9,58 @@ import (
 
 // DebugState is show debugging.
 type DebugState struct {
-	ISAKMP bool `json:"isakmp"`
-	IPsec  bool `json:"ipsec"`
-	Engine bool `json:"engine"`
+	ISAKMP         bool `json:"isakmp"`
+	IPsec          bool `json:"ipsec"`
+	Engine         bool `json:"engine"`
+	Authentication bool `json:"aaa_authentication"`
+	Authorization  bool `json:"aaa_authorization"`
+	RADIUS         bool `json:"radius"`
 }
 
-func debugState(r Router) DebugState {
-	d := r.Debug()
-	return DebugState{d.ISAKMP, d.IPsec, d.Engine}
+func debugState(r Router) DebugState { return DebugState(*r.Debug()) }
+
+// debug is one of the debugs: its switch, and IOS's words for it.
+type debug struct {
+	subsystem, name string
+	is              func(*Debug) *bool
 }
 
-// Text lists what is on; it is empty when nothing is.
+var (
+	debugAuthentication = debug{"General OS", "AAA Authentication", func(d *Debug) *bool { return &d.Authentication }}
+	debugAuthorization  = debug{"General OS", "AAA Authorization", func(d *Debug) *bool { return &d.Authorization }}
+	debugISAKMP         = debug{"Cryptographic Subsystem", "Crypto ISAKMP", func(d *Debug) *bool { return &d.ISAKMP }}
+	debugIPsec          = debug{"Cryptographic Subsystem", "Crypto IPSEC", func(d *Debug) *bool { return &d.IPsec }}
+	debugEngine         = debug{"Cryptographic Subsystem", "Crypto Engine", func(d *Debug) *bool { return &d.Engine }}
+	debugRADIUS         = debug{"", "Radius protocol", func(d *Debug) *bool { return &d.RADIUS }}
+)
+
+// Text lists what is on; it is empty when nothing is. The words of AAA and RADIUS
+// are recalled.
 func (s DebugState) Text() string {
 	var b strings.Builder
-	for _, d := range []struct {
-		on   bool
-		name string
-	}{{s.ISAKMP, debugISAKMP}, {s.IPsec, debugIPsec}, {s.Engine, debugEngine}} {
-		if d.on {
-			fmt.Fprintf(&b, "  Crypto %s debugging is on\n", d.name)
+	d, heading := Debug(s), ""
+	for _, x := range []debug{debugAuthentication, debugAuthorization, debugISAKMP, debugIPsec, debugEngine, debugRADIUS} {
+		if !*x.is(&d) {
+			continue
 		}
+		indent := "  "
+		switch {
+		case x.subsystem == "":
+			indent = ""
+		case x.subsystem != heading:
+			if b.Len() > 0 {
+				b.WriteString("\n")
+			}
+			heading = x.subsystem
+			b.WriteString(heading + ":\n")
+		}
+		fmt.Fprintf(&b, "%s%s debugging is on\n", indent, x.name)
 	}
 	if b.Len() == 0 {
 		return ""
 	}
-	return "Cryptographic Subsystem:\n" + b.String() + "\n"
+	return b.String() + "\n"
 }
-
-// IOS's words for the debugs.
-const (
-	debugISAKMP = "ISAKMP"
-	debugIPsec  = "IPSEC"
-	debugEngine = "Engine"
-)
 
 // DebugChange is debug, no debug and undebug: what is on afterwards.
 type DebugChange struct {
@@ -54,22 +73,14 @@ type DebugChange struct {
 func (c DebugChange) Text() string { return c.message }
 
 // setDebug makes the action that switches one debug.
-func setDebug(name string, on bool) config.Action[*call] {
+func setDebug(x debug, on bool) config.Action[*call] {
 	state := "off"
 	if on {
 		state = "on"
 	}
 	return do(func(r Router, _ config.Args) (View, error) {
-		d := r.Debug()
-		switch name {
-		case debugISAKMP:
-			d.ISAKMP = on
-		case debugIPsec:
-			d.IPsec = on
-		case debugEngine:
-			d.Engine = on
-		}
-		return DebugChange{debugState(r), fmt.Sprintf("Crypto %s debugging is %s\n", name, state)}, nil
+		*x.is(r.Debug()) = on
+		return DebugChange{debugState(r), fmt.Sprintf("%s debugging is %s\n", x.name, state)}, nil
 	})
 }
 

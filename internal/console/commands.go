@@ -48,8 +48,7 @@ var commands = []*node{
 			{Text: "startup-config", Help: "Copy to startup configuration", Do: do(write)},
 		}},
 	}},
-	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(setDebug(debugISAKMP, true),
-		setDebug(debugIPsec, true), setDebug(debugEngine, true), conditionNodes(addCondition, true))},
+	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(true, conditionNodes(addCondition, true))},
 	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
 	{Text: "explain", Help: "Tell why a tunnel does or does not come up", Do: plain(explain), Next: []*node{
@@ -77,6 +76,9 @@ var commands = []*node{
 	}},
 	{Text: "reload", Help: "Read the startup configuration anew", Do: do(reload)},
 	{Text: "show", Help: "Show running system information", Next: []*node{
+		{Text: "aaa", Help: "Show AAA values", Next: []*node{
+			{Text: "servers", Help: "Show the AAA servers", Do: plain(aaaServers)},
+		}},
 		{Text: "access-lists", Help: "List access lists", Do: do(accessLists), Next: []*node{
 			{Kind: config.Word, Text: "WORD", Arg: "list", Help: "Number or name", Do: do(accessLists)},
 		}},
@@ -88,9 +90,17 @@ var commands = []*node{
 			{Text: "interface", Help: "IP interface status and configuration", Next: []*node{
 				{Text: "brief", Help: "Brief summary of IP status and configuration", Do: plain(interfaces)},
 			}},
+			{Text: "local", Help: "IP local options", Next: []*node{
+				{Text: "pool", Help: "IP Local address pool lists", Do: do(addressPools), Next: []*node{
+					{Kind: config.Word, Text: "WORD", Arg: "pool", Help: "Pool name", Do: do(addressPools)},
+				}},
+			}},
 			{Text: "route", Help: "IP routing table", Do: plain(routes)},
 		}},
 		{Text: "logging", Help: "Show the contents of logging buffers", Do: plain(logging)},
+		{Text: "radius", Help: "Show RADIUS information", Next: []*node{
+			{Text: "statistics", Help: "RADIUS statistics", Do: plain(radiusStatistics)},
+		}},
 		{Text: "running-config", Help: "Current operating configuration", Do: plain(runningConfig)},
 		{Text: "version", Help: "System software status", Do: plain(version)},
 	}},
@@ -180,15 +190,22 @@ var showCrypto = []*node{
 
 var undebugNodes = append([]*node{
 	{Text: "all", Help: "Turn off all debugging", Do: plain(undebugAll)},
-}, debugNodes(setDebug(debugISAKMP, false), setDebug(debugIPsec, false), setDebug(debugEngine, false), conditionNodes(dropCondition, false))...)
+}, debugNodes(false, conditionNodes(dropCondition, false))...)
 
-func debugNodes(isakmp, ipsec, engine config.Action[*call], condition []*node) []*node {
-	return []*node{{Text: "crypto", Help: "Cryptographic subsystem", Next: []*node{
-		{Text: "condition", Help: "Show debugs of some peers only", Next: condition},
-		{Text: "engine", Help: "Crypto Engine Debug", Do: engine},
-		{Text: "ipsec", Help: "IPSEC processing", Do: ipsec},
-		{Text: "isakmp", Help: "ISAKMP Key Management", Do: isakmp},
-	}}}
+func debugNodes(on bool, condition []*node) []*node {
+	return []*node{
+		{Text: "aaa", Help: "AAA Authentication, Authorization and Accounting", Next: []*node{
+			{Text: "authentication", Help: "Authentication", Do: setDebug(debugAuthentication, on)},
+			{Text: "authorization", Help: "Authorization", Do: setDebug(debugAuthorization, on)},
+		}},
+		{Text: "crypto", Help: "Cryptographic subsystem", Next: []*node{
+			{Text: "condition", Help: "Show debugs of some peers only", Next: condition},
+			{Text: "engine", Help: "Crypto Engine Debug", Do: setDebug(debugEngine, on)},
+			{Text: "ipsec", Help: "IPSEC processing", Do: setDebug(debugIPsec, on)},
+			{Text: "isakmp", Help: "ISAKMP Key Management", Do: setDebug(debugISAKMP, on)},
+		}},
+		{Text: "radius", Help: "RADIUS protocol", Do: setDebug(debugRADIUS, on)},
+	}
 }
 
 // Command is one form of a command, for the documentation.

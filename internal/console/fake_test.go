@@ -38,6 +38,8 @@ type fakeRouter struct {
 	probes      []PingProbe
 	pingErr     error
 	hosts       []HostName
+	pools       []AddressPool
+	radius      []RADIUSServer
 }
 
 var (
@@ -80,7 +82,10 @@ func (f *fakeRouter) History(peer netip.Addr) []trace.Record {
 	}
 	return out
 }
-func (f *fakeRouter) HostNames() []HostName { return f.hosts }
+func (f *fakeRouter) AddressPools() []AddressPool   { return f.pools }
+func (f *fakeRouter) RADIUSServers() []RADIUSServer { return f.radius }
+func (f *fakeRouter) RADIUSUnexpected() uint64      { return uint64(len(f.radius)) }
+func (f *fakeRouter) HostNames() []HostName         { return f.hosts }
 func (f *fakeRouter) HostAddresses(name string) []netip.Addr {
 	for _, h := range f.hosts {
 		if h.Name == name {

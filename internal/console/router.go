@@ -86,6 +86,10 @@ type Debug struct {
 	ISAKMP bool
 	IPsec  bool
 	Engine bool
+
+	Authentication bool // of AAA
+	Authorization  bool // of AAA
+	RADIUS         bool
 }
 
 // PingRequest is a number of ICMP echo requests.

@@ -26,6 +26,7 @@ var situations = []struct {
 	{"up-initiator", upInitiator},
 	{"nat-traversal", natTraversal},
 	{"many", many},
+	{"accounts", withAccounts},
 	{"counters", counters},
 	{"dynamic", dynamic},
 	{"remote-access", remoteAccess},

@@ -16,6 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// DefaultState is where the addresses of clients are kept.
+const DefaultState = "/var/lib/qmidle"
+
 // DefaultSocket is where the control socket is.
 const DefaultSocket = "/run/qmidle/qmidle.sock"
 

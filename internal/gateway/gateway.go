@@ -40,6 +40,9 @@ type Options struct {
 	// has ended. Otherwise it stays blocked, as it does when the gateway is
 	// killed.
 	Release bool
+	// State is the directory of what outlives the gateway: the addresses that
+	// clients had. "" keeps nothing.
+	State string
 }
 
 // Lengths of the queues to the loop.
@@ -60,8 +63,9 @@ type Gateway struct {
 	adapter *adapter
 	notices notices
 	refused []uint64 // questions that found the pool full
-	// unanswered are questions to AAA, of which there is none.
+	// unanswered are questions to an operator, of whom there is none.
 	unanswered []uint64
+	abandoned  []uint64 // passwords that found the pool full
 	// routeWarnings were told last.
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker
@@ -71,6 +75,9 @@ type Gateway struct {
 	log       *textLog
 	plane     plane
 	pool      *pool
+	hashes    *hashPool
+	radius    *radiusClient
+	leases    *leaseStore // nil: none are kept
 	resolver  *resolver
 	sockets   sockets
 	control   *control
@@ -94,6 +101,7 @@ func open(o Options, w world) (*Gateway, error) {
 	g.log = newTextLog(o.Log)
 	g.notices = newNotices(g.log)
 	g.resolver = newResolver()
+	g.radius = newRADIUSClient()
 	err := g.openAll()
 	if err != nil {
 		return nil, errors.Join(err, g.closeAll())
@@ -126,14 +134,18 @@ func (g *Gateway) openAll() error {
 		return deviceError(err)
 	}
 	g.pool = newPool(g.world.workers)
+	g.hashes = newHashPool(g.world.workers)
 	return g.openRouter()
 }
 
 func (g *Gateway) openRouter() error {
 	g.adapter = newAdapter(g.plane)
-	var err error
+	leases, err := g.openLeases()
+	if err != nil {
+		return err
+	}
 	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
-		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits})
+		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
@@ -226,8 +238,15 @@ func (g *Gateway) closeAll() error {
 		errs = append(errs, g.plane.Close())
 	}
 	g.resolver.close()
+	g.radius.close()
+	if g.leases != nil {
+		errs = append(errs, g.leases.close())
+	}
 	if g.pool != nil {
 		g.pool.close()
+	}
+	if g.hashes != nil {
+		g.hashes.close()
 	}
 	g.readers.Wait()
 	g.log.close()

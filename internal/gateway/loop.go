@@ -48,6 +48,10 @@ func (g *Gateway) loop(ctx context.Context) {
 			})
 		case a := <-g.pool.answers:
 			g.handle("a key exchange", func(now time.Time) router.Output { return g.router.Answer(now, a.id, a.result) })
+		case h := <-g.hashes.done:
+			g.handle("a user's password", func(now time.Time) router.Output { return g.router.Worked(now, h.id, h.ok) })
+		case r := <-g.radius.replies:
+			g.radiusReply(r)
 		case in := <-g.events:
 			g.handle("an event of the data plane", in)
 		case in := <-g.commands:
@@ -90,10 +94,16 @@ func (g *Gateway) handle(what string, in input) {
 			return g.router.Answer(now, id, ike.DHResult{Err: errBusy})
 		}))
 	}
-	for len(g.unanswered) > 0 { // there is no AAA
+	for len(g.abandoned) > 0 {
+		id := g.abandoned[0]
+		g.abandoned = g.abandoned[1:]
+		g.notices.tell(time.Now(), "hashes", "more passwords than this host can check: some users were refused")
+		g.carry(g.contain("a user's password", func(now time.Time) router.Output { return g.router.Abandon(now, id) }))
+	}
+	for len(g.unanswered) > 0 {
 		id := g.unanswered[0]
 		g.unanswered = g.unanswered[1:]
-		g.carry(g.contain("a question to AAA", func(now time.Time) router.Output { return g.router.Answer(now, id, nil) }))
+		g.carry(g.contain("a question to an operator", func(now time.Time) router.Output { return g.router.Answer(now, id, nil) }))
 	}
 	for _, err := range g.router.Errors() {
 		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
@@ -159,6 +169,15 @@ func (g *Gateway) carry(out router.Output) {
 	}
 	for _, q := range out.Lookups {
 		g.resolve(q)
+	}
+	g.sendRADIUS(out.RADIUS)
+	if g.leases != nil {
+		g.leases.put(out.Leases)
+	}
+	for _, w := range out.Work {
+		if !g.hashes.ask(w) {
+			g.abandoned = append(g.abandoned, w.ID)
+		}
 	}
 	for _, q := range out.Questions {
 		switch {

@@ -59,6 +59,7 @@ func (g *Gateway) adopt(now time.Time, cfg *config.Config, bound bindings, chang
 		g.readers.Go(func() { g.receive(local, s) })
 	}
 	g.retire(cfg, change)
+	g.radius.keep(cfg.AAA.Asks)
 	g.setSampler()
 	return nil
 }

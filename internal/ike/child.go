@@ -205,7 +205,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 }
 
 func (c *child) removed(d ipsec.Direction, h, other half) RemovedSA {
-	return RemovedSA{Direction: d, SPI: h.spi, Local: c.local.Addr(), Remote: c.remote.Addr(), ID: h.id,
+	return RemovedSA{Direction: d, SPI: h.spi, Local: c.local.Addr(), Remote: c.remote.Addr(), ID: h.id, Session: uint64(c.session),
 		PairSPI: other.spi, Connection: c.conn, Line: c.line}
 }
 

@@ -48,6 +48,7 @@ type RemovedSA struct {
 	PairSPI       uint32 // of the other SA of the pair
 	Connection    uint32 // Connection.Tag of the pair
 	Line          int    // of its access list
+	Session       uint64 // of the client; 0 for none
 }
 
 // FailedAcquire says that a request came to nothing: its packets can go.

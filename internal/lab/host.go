@@ -3,8 +3,10 @@ package lab
 import (
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
+	"qmidle/internal/aaa"
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
@@ -78,12 +80,29 @@ func (h *host) do(input func(now time.Time) router.Output) {
 	for _, q := range out.Lookups {
 		h.lookup4(q)
 	}
+	for _, d := range out.RADIUS {
+		h.askRADIUS(d)
+	}
+	h.answer(slices.Clone(out.Work), slices.Clone(out.Questions))
 	released := h.released
 	h.released = nil
 	for _, w := range released {
 		h.protect(w.port, w.hop, w.p)
 	}
 	h.lab.refused = append(h.lab.refused, h.router.Errors()...)
+}
+
+// answer does at once what would delay a real gateway, and answers the questions
+// that there is no operator for.
+func (h *host) answer(work []aaa.Work, questions []ike.Question) {
+	for _, w := range work {
+		h.do(func(now time.Time) router.Output { return h.router.Worked(now, w.ID, w.Run()) })
+	}
+	for _, q := range questions {
+		if q.Ask != nil {
+			h.do(func(now time.Time) router.Output { return h.router.Answer(now, q.ID, nil) })
+		}
+	}
 }
 
 // sendIKE sends a message, with the marker that its port wants.

@@ -24,6 +24,7 @@ type lab struct {
 	prefix  bool // put the gateway's name before its debug lines
 	version console.VersionInfo
 	dns     dns
+	radius  radiusWorld
 	refused []error // what data planes would not install
 	watch   Watcher
 	wrong   error // what a console refused last
@@ -44,6 +45,7 @@ func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer)
 	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w}
 	l.net.clock, l.net.watch, l.net.apart = &l.clock, w, o.apart
 	l.dns.names = make(map[string][]netip.Addr)
+	l.radius = radiusWorld{make(map[netip.Addr]*radiusServer), make(map[string]*radiusUser)}
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
 		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix),

@@ -77,6 +77,7 @@ func connections(c *config.Config, local LocalAddress, known *names) ([]*ike.Con
 				if conn.Profile == "" {
 					conn.Profile = m.Profile
 				}
+				conn.Clients = clients(m.Client)
 				all = append(all, conn)
 			}
 		}

@@ -69,6 +69,7 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
 	r.setLogging()
+	r.access.aaa.Configure(aaaConfig(r.cfg, r.opts, r))
 	r.engine.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
 	out := r.finish()
 	r.askReverseRoutes()

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"qmidle/internal/aaa"
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
@@ -49,6 +50,8 @@ type Options struct {
 	// ClockMark is trace.IOS's: '*' for a clock that nothing has set.
 	ClockMark byte
 	Limits    trace.Limits
+	// Leases are the addresses that clients had in an earlier run, by pool.
+	Leases map[string][]aaa.Lease
 }
 
 // Router is one gateway's control plane.
@@ -72,6 +75,7 @@ type Router struct {
 	cleared   time.Time // when the operator cleared the log
 	lookups   []Lookup
 	parked    []parked
+	access    *access
 	errors    []error
 	lastTag   uint32 // of a connection
 
@@ -94,6 +98,7 @@ func New(o Options) (*Router, error) {
 		recorder: trace.NewRecorder(o.Limits), tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setLogging()
+	r.access = newAccess(o, r)
 	r.engine = ike.New(r.engineConfig())
 	if r.active() {
 		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
@@ -122,6 +127,7 @@ func (r *Router) engineConfig() ike.Config {
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
+		XAuthTimeout: i.XauthTimeout, Application: application,
 	}
 	if i.Enabled {
 		e.Connections = r.conns
@@ -157,6 +163,7 @@ func (r *Router) Record(rec *trace.Record) {
 	r.doubt(rec)
 	shown := r.condition.Shows(rec.Remote.Addr())
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
+	r.ios.AAAAuthentication, r.ios.AAAAuthorization, r.ios.RADIUS = r.debug.Authentication && shown, r.debug.Authorization && shown, r.debug.RADIUS && shown
 	if r.opts.Text != nil {
 		r.print(rec)
 	}
@@ -173,12 +180,16 @@ type Output struct {
 	Send      []ike.Datagram
 	Questions []ike.Question
 	Lookups   []Lookup
+	RADIUS    []aaa.Datagram
+	Work      []aaa.Work // its outcome goes to Worked
+	Leases    []aaa.LeaseChange
 }
 
 func (r *Router) begin(now time.Time) *ike.Effects {
 	r.now = now
 	r.fx.Reset()
 	r.lookups = r.lookups[:0]
+	r.access.fx.Reset()
 	return &r.fx
 }
 
@@ -204,15 +215,19 @@ func (r *Router) finish() Output {
 			r.removeReverse(x.ID)
 		}
 		if x.Direction == ipsec.Inbound {
-			r.tally.gone(x, r.opts.DataPlane.Counters(x.SPI, x.PairSPI))
+			carried := r.opts.DataPlane.Counters(x.SPI, x.PairSPI)
+			r.tally.gone(x, carried)
+			r.access.gone(x, carried)
 		}
 		r.opts.DataPlane.Remove(x)
 	}
 	for _, f := range r.fx.Failed {
 		r.opts.DataPlane.AcquireFailed(f.Connection, f.Line)
 	}
+	r.consult(r.now)
 	r.removeInstances()
-	return Output{r.fx.Send, r.fx.Questions, r.lookups}
+	x := &r.access.fx
+	return Output{r.fx.Send, r.fx.Questions, r.lookups, x.Send, x.Work, x.Leases}
 }
 
 // Datagram handles an IKE message.
@@ -225,15 +240,22 @@ func (r *Router) Datagram(now time.Time, local, remote netip.AddrPort, data []by
 func (r *Router) Timeout(now time.Time) Output {
 	r.begin(now)
 	r.resolveDue(now)
+	r.answerAAA(now)
+	r.access.aaa.Timeout(now, &r.access.fx)
 	r.engine.Timeout(now, &r.fx)
 	return r.finish()
 }
 
 // NextDeadline is when Timeout must be called.
 func (r *Router) NextDeadline() (at time.Time, ok bool) {
+	if len(r.access.answers) > 0 {
+		return r.now, true
+	}
 	at, ok = r.engine.NextDeadline()
-	if name, due := r.resolveDeadline(); due && (!ok || name.Before(at)) {
-		return name, true
+	for _, other := range []func() (time.Time, bool){r.resolveDeadline, r.access.aaa.NextDeadline} {
+		if t, due := other(); due && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
 	}
 	return at, ok
 }
