@@ -12,7 +12,7 @@ SEED     ?=
 # What the tests against real peers, and Go's race detector, need of Debian.
 PACKAGES := iproute2 iputils-ping procps tcpdump tshark nftables conntrack gcc libc6-dev \
 	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins \
-	libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
+	freeradius libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
 
 # libreswan's package and strongSwan's exclude each other: it is unpacked here.
 LIBRESWAN := bin/peers/libreswan
@@ -59,8 +59,9 @@ test-unit: ## go test ./... with the race detector; needs no root
 test-integration: root ## the daemon and its data plane in network namespaces
 	$(GO) test -count=1 -p 1 -tags integration $(addprefix ./,$(INTEGRATION))
 
-test-interop: root ## the daemon with strongSwan and libreswan
+test-interop: root ## the daemon with strongSwan and libreswan, its AAA with FreeRADIUS
 	$(GO) test -count=1 -tags interop -parallel $(PARALLEL) -timeout 20m ./test/interop
+	$(GO) test -count=1 -tags interop -run FreeRADIUS ./internal/gateway
 
 simulate: ## SEEDS runs of the lab on networks that misbehave, from FROM on; SEED=N shows one
 	$(GO) test ./internal/lab/simulate -count=1 -timeout 0 -run TestSeeds $(if $(SEED),-v -seed $(SEED),-seeds $(SEEDS) -from $(FROM))
