@@ -185,6 +185,9 @@ func (s *Service) allocate(now time.Time, ask ike.AllocateAddress, fx *Effects) 
 		name = s.cfg.DefaultPool
 	}
 	v := s.session(ask.Client)
+	if v.fixed.IsValid() {
+		return ike.Allocated{Session: ask.Session, Address: v.fixed}
+	}
 	p := s.pools[name]
 	if p == nil {
 		s.record(now, context(ask.Client), &trace.AddressRefused{Session: ask.Session, Pool: name, Refusal: trace.RefusalNoPool})
@@ -217,29 +220,36 @@ func (s *Service) again(p *pool, c ike.Client) netip.Addr {
 	return netip.Addr{}
 }
 
-// hold takes a fixed address of a user out of the pool that it is in, if any. It
-// is refused where another client has it.
+// hold keeps a user's fixed address for his session, and takes it out of the pool
+// that it is in, if any. It is refused where another client has it.
 func (s *Service) hold(now time.Time, c ike.Client, a netip.Addr, fx *Effects) trace.Refusal {
 	v := s.sessions[c.Session]
 	if !a.IsValid() || v == nil {
 		return trace.RefusalNone
 	}
+	for id, o := range s.sessions {
+		if id != c.Session && o.fixed == a && !same(o.Client, c) {
+			return s.refuseAddress(now, c, "")
+		}
+	}
 	for name, p := range s.pools {
 		if !p.contains(a) {
 			continue
 		}
-		if l := p.leases[a]; l != nil && l.InUse {
-			if l.Owner != ownerOf(c) {
-				s.record(now, context(c), &trace.AddressRefused{Session: c.Session, Pool: name, Refusal: trace.RefusalPoolEmpty})
-				return trace.RefusalPoolEmpty
-			}
-			p.join(c.Session, a)
-		} else {
+		if l := p.leases[a]; l == nil || !l.InUse {
 			p.give(now, c.Session, ownerOf(c), a)
+		} else if l.Owner != ownerOf(c) || !p.join(c.Session, a) {
+			return s.refuseAddress(now, c, name)
 		}
 		s.holdIn(now, v, name, p, a, fx)
 	}
+	v.fixed = a
 	return trace.RefusalNone
+}
+
+func (s *Service) refuseAddress(now time.Time, c ike.Client, pool string) trace.Refusal {
+	s.record(now, context(c), &trace.AddressRefused{Session: c.Session, Pool: pool, Refusal: trace.RefusalPoolEmpty})
+	return trace.RefusalPoolEmpty
 }
 
 func (s *Service) holdIn(now time.Time, v *session, name string, p *pool, a netip.Addr, fx *Effects) {

@@ -36,6 +36,7 @@ type session struct {
 	counted bool                  // AuthorizeClient has let it in
 	radius  bool                  // the user is a server's
 	holds   map[netip.Addr]string // addresses, and their pools
+	fixed   netip.Addr            // the user's own; invalid for none
 }
 
 // New makes a Service. Leases are those that an earlier run has kept, by pool.

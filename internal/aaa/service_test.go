@@ -216,6 +216,9 @@ func TestAcceptWithAttributes(t *testing.T) {
 		len(p.Class) != 1 || !bytes.Equal(p.Class[0], []byte("ratest")) || p.SessionTimeout != time.Hour || p.IdleTimeout != 10*time.Minute {
 		t.Errorf("%+v", got)
 	}
+	if a := b.answer(b.ask(ike.AllocateAddress{Client: client(1, "alice"), Pool: "P"})).(ike.Allocated); a.Address != p.Address {
+		t.Errorf("the fixed address is not given: %+v", a)
+	}
 	// The fixed address is no other client's, as long as the session is there.
 	for n, want := range []string{"10.0.0.1", "10.0.0.3", "10.0.1.1", "invalid IP"} {
 		c := client(uint64(10+n), "u"+string(rune('a'+n)))
