@@ -3,6 +3,7 @@ package config
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"qmidle/internal/password"
 )
@@ -117,6 +118,9 @@ func (e *Editor) checkServers() {
 		e.find(Warning, CodeWeak, "radius unsigned", "", "answers without a Message-Authenticator are taken: who stands between can turn a reject into an accept (BlastRADIUS)")
 	}
 	for _, s := range r.Servers {
+		if word := optionIn(s.Key); word != "" {
+			e.find(Warning, CodeValue, serverMark(s), "write `key` at the end of the line", "the key of RADIUS server %s has the word `%s` in it: a key goes on to the end of its line", s, word)
+		}
 		switch {
 		case !s.Addr.IsValid():
 			e.find(Warning, CodeDisabled, serverMark(s), "write `address ipv4` below it", "RADIUS server %s has no address: it is not asked", s)
@@ -134,6 +138,16 @@ func (e *Editor) checkServers() {
 			}
 		}
 	}
+}
+
+// optionIn is an option of a server that was written behind its key, "" for none.
+func optionIn(k Key) string {
+	for i, word := range strings.Fields(string(k.Clear.Reveal())) {
+		if i > 0 && slices.Contains([]string{"timeout", "retransmit", "auth-port", "acct-port"}, word) {
+			return word
+		}
+	}
+	return ""
 }
 
 // checkClient looks for the lists that a crypto map or a profile names. Without

@@ -46,6 +46,9 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 // hasKeyForRange says whether a peer with an address that is not known may have
 // a pre-shared key, of a profile's keyrings or of any.
 func (e *Editor) hasKeyForRange(profile string) bool {
+	if slices.ContainsFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() }) {
+		return true // clients have their group's
+	}
 	for _, keys := range e.cfg.keysFor(profile) {
 		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 }) {
 			return true
