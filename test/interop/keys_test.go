@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -32,5 +33,32 @@ func TestCaptureWithCharonsKeys(t *testing.T) {
 	e, text := explainFile(t, wire.file, "--keys", keys)
 	if len(e.Findings) == 0 || e.Findings[0].Cause != "proxy-identity-mismatch" || !strings.Contains(e.Findings[0].Summary, "192.168.2.0/24 - 192.168.3.0/24") {
 		t.Errorf("with the keys:\n%s", text)
+	}
+}
+
+// TestPSKsAgainstCharonsAggressiveMode holds pre-shared keys against an
+// aggressive mode between the two, whose keys differ.
+func TestPSKsAgainstCharonsAggressiveMode(t *testing.T) {
+	t.Parallel()
+	r := &rig{lab: newLab(t)}
+	wire := startCaptureOf(t, r.lab, "0")
+	x := usual
+	x.key = "another-key"
+	r.c = newCharon(t, r.lab, r.spoke, "")
+	r.c.loadText(t, edited(t, r.c.config(x), []string{"version = 1", "version = 1\n    aggressive = yes"}))
+	r.q = newQmidle(t, r.lab, r.hub, qmidlePath)
+	r.q.run(t, r.q.config(x))
+	r.c.trySwanctl("--initiate", "--child", "net", "--timeout", "6")
+	r.q.stop(t, syscall.SIGTERM)
+	wire.end(t)
+	for key, want := range map[string]string{presharedKey: "certain", x.key: "likely"} {
+		file := filepath.Join(r.dir, want)
+		if err := os.WriteFile(file, []byte(key+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e, text := explainFile(t, wire.file, "--psk-file", file)
+		if len(e.Findings) == 0 || e.Findings[0].Cause != "psk-mismatch" || e.Findings[0].Certainty != want {
+			t.Errorf("with %s, want %s:\n%s", key, want, text)
+		}
 	}
 }
