@@ -35,7 +35,8 @@ type Session struct {
 	Role           diagnose.Role
 	Sent, Received int // messages of phase 1, as far as the vendor tells them
 	Up             bool
-	Memory         any // the vendor's
+	Aggressive     bool // phase 1 is aggressive mode
+	Memory         any  // the vendor's
 
 	id  uint64
 	key string
@@ -148,6 +149,7 @@ func (x *Context) Tell(o diagnose.Observation) {
 			if o.Role == diagnose.RoleUnknown {
 				o.Role = s.Role
 			}
+			o.Aggressive = o.Aggressive || s.Aggressive && o.Phase == diagnose.Phase1
 		}
 	}
 	x.tell(o)

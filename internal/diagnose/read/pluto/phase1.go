@@ -135,7 +135,7 @@ func reach(x *read.Context, name string) {
 	if s == nil {
 		s = x.Use("?" + of(x).name)
 	}
-	s.Role = to.role
+	s.Role, s.Aggressive = to.role, to.aggressive
 	if st := of(x).now; st != nil {
 		st.aggressive = to.aggressive
 	}

@@ -16,7 +16,7 @@ var phase1 = []read.Phrase{
 	{Text: "respond new phase 1 ({mode}): {local}<=>{peer}", Do: begins(diagnose.Responder)},
 	{Text: "begin Aggressive mode", Do: func(x *read.Context, _ *read.Match) {
 		if s := x.Session; s != nil {
-			stateOf(s).aggressive = true
+			stateOf(s).aggressive, s.Aggressive = true, true
 		}
 	}},
 	{Text: "begin Identity Protection mode", Quiet: true},
@@ -64,6 +64,7 @@ func begins(role diagnose.Role) func(*read.Context, *read.Match) {
 		s.Role = role
 		x.SetPeer(s, peer, local)
 		stateOf(s).aggressive = strings.Contains(strings.ToLower(hit.Hole("mode")), "aggressive")
+		s.Aggressive = stateOf(s).aggressive
 		if role == diagnose.Initiator {
 			step(x, 1, 0)
 		} else {

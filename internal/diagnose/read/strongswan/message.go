@@ -106,6 +106,7 @@ func (m message) takePhase1(x *read.Context) {
 	st := stateOf(s)
 	st.v2 = strings.HasPrefix(m.exchange, "IKE_")
 	st.aggressive = m.exchange == "AGGRESSIVE"
+	s.Aggressive = st.aggressive
 	if m.request == m.sent {
 		s.Role = diagnose.Initiator
 	} else {
