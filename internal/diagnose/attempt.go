@@ -44,13 +44,27 @@ func lastAttempt(p Part) *Attempt {
 		}
 		a.take(o)
 	}
+	var last *Attempt
 	for i := len(order) - 1; i >= 0; i-- {
-		if a := by[order[i]]; a.telling() {
-			return a
+		a := by[order[i]]
+		switch {
+		case !a.telling():
+		case last == nil:
+			last = a
+		case last.deadRow() && a.listed() && !a.Over:
+			return a // the SA that stands in the same table
+		}
+		if last != nil && !last.deadRow() {
+			return last
 		}
 	}
-	return nil
+	return last
 }
+
+// listed says whether nothing is known but what a table of SAs says; deadRow,
+// that it is a row of an SA that is deleted.
+func (a *Attempt) listed() bool  { return len(a.Of(StateSeen)) == len(a.Part) }
+func (a *Attempt) deadRow() bool { return a.listed() && a.Over }
 
 // ofNegotiation says whether o tells how a negotiation of phase 1 went.
 func (o *Observation) ofNegotiation() bool {
@@ -159,7 +173,7 @@ const (
 // in a table says so by itself: nobody looks at a table before something is
 // amiss.
 func (a *Attempt) telling() bool {
-	if len(a.Of(StateSeen)) == len(a.Part) {
+	if a.listed() {
 		return a.Sent+a.Received > 0
 	}
 	if a.Over {
