@@ -19,6 +19,8 @@ type Aggressive struct {
 	Secret secret.Secret
 	// XAUTH offers it: the peer will ask for a user.
 	XAUTH bool
+	// Offer is what to offer, all of one group; nil is the policies.
+	Offer []isakmp.Transform
 }
 
 // aggressiveWith is how to begin with a peer; nil is in main mode.

@@ -23,7 +23,7 @@ func (s *sa) beginAggressive(how *Aggressive) {
 			return
 		}
 	}
-	group, offer := s.e.cfg.offerAggressive(how.XAUTH)
+	group, offer := s.e.cfg.offerAggressive(how)
 	if len(offer.Proposals[0].Transforms) == 0 {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonPolicyNotAccepted})
 		s.deleteSA(trace.ReasonPolicyNotAccepted)
@@ -36,17 +36,20 @@ func (s *sa) beginAggressive(how *Aggressive) {
 }
 
 // offerAggressive is the part of offerIKE that has one group.
-func (c *Config) offerAggressive(xauth bool) (g isakmp.Group, offer isakmp.SA) {
+func (c *Config) offerAggressive(how *Aggressive) (g isakmp.Group, offer isakmp.SA) {
 	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
 	for _, p := range c.Policies {
 		if !supported(p) || g != isakmp.GroupNone && p.Group != g {
 			continue
 		}
 		g = p.Group
-		if xauth {
+		if how.XAUTH {
 			p.Auth = isakmp.AuthXAUTHInitPSK
 		}
 		prop.Transforms = append(prop.Transforms, p.Transform(uint8(len(prop.Transforms)+1)))
+	}
+	if how.Offer != nil {
+		prop.Transforms = how.Offer
 	}
 	return g, isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{prop}}
 }

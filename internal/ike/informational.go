@@ -1,6 +1,8 @@
 package ike
 
 import (
+	"encoding/binary"
+
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
 	"qmidle/internal/trace"
@@ -20,10 +22,6 @@ func (m *message) info() {
 	}
 	if m.header.MessageID == 0 {
 		m.drop(trace.DropMessageID)
-		return
-	}
-	if s.informed.has(m.header.MessageID) {
-		m.drop(trace.DropReplay)
 		return
 	}
 	m.n = s.newNode(m.header.MessageID, trace.RoleResponder)
@@ -55,6 +53,10 @@ func (m *message) unprotectedInfo() {
 // informational handles the payloads of an authenticated message.
 func (m *message) informational() {
 	s, n := m.s, m.n
+	if s.informed.has(m.fingerprint()) {
+		m.drop(trace.DropReplay)
+		return
+	}
 	s.emit(&trace.NodeCreated{Node: n.id})
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadHash, MessageID: n.id})
 	hash, rest, ok := m.covered()
@@ -62,7 +64,7 @@ func (m *message) informational() {
 		m.badHash()
 		return
 	}
-	s.informed.add(n.id)
+	s.informed.add(m.fingerprint())
 	m.authentic()
 	s.heard = m.e.now
 	for _, p := range m.payloads {
@@ -76,6 +78,16 @@ func (m *message) informational() {
 			return
 		}
 	}
+}
+
+// fingerprint tells a message from others by its HASH, which covers the message ID
+// and all that counts. The ID alone would not do: those of vpnc are one octet.
+func (m *message) fingerprint() uint32 {
+	p, _ := m.find(isakmp.PayloadHash)
+	if len(p.Body) < 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(p.Body)
 }
 
 // notify handles one authenticated notify.

@@ -107,8 +107,14 @@ func (s *sa) allocated(a Answer) {
 	if !ok {
 		r = Allocated{Refusal: refusalOf(a)}
 	}
-	if r.Refusal == trace.RefusalNone && (!r.Address.Is4() || s.e.leased[r.Address] != nil) {
-		r.Refusal = trace.RefusalInternal // an address that another client has
+	if r.Refusal == trace.RefusalNone {
+		// The same user may come again from elsewhere, and be given what he had.
+		if o := s.e.leased[r.Address]; o != nil && o.User == l.User && o.Group == l.Group {
+			o.end(trace.ReasonReplaced)
+		}
+		if !r.Address.Is4() || s.e.leased[r.Address] != nil {
+			r.Refusal = trace.RefusalInternal // an address that another client has
+		}
 	}
 	if r.Refusal != trace.RefusalNone {
 		reason := trace.ReasonNoClientAddress

@@ -73,8 +73,11 @@ func (n *node) quickMode1Send(r DHResult) {
 
 func (n *node) offerESP() isakmp.SA {
 	offer := isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly}
-	for i, ts := range n.transformSets(n.conn) {
+	for i, ts := range n.offeredSets() {
 		t := ts.Transform(1, n.s.encapsulation(ts.Transport), n.pfs, n.conn.Lives)
+		if n.conn.EasyVPN != nil {
+			t.Attributes = inClientsOrder(t.Attributes)
+		}
 		offer.Proposals = append(offer.Proposals, isakmp.Proposal{Number: uint8(i + 1), Protocol: isakmp.ProtocolESP,
 			SPI: spiOctets(n.inSPI), Transforms: []isakmp.Transform{t}})
 	}

@@ -147,7 +147,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 		return false
 	}
 	n.conn, n.line, n.suite, n.encap, n.pfs, n.outSPI = conn, line, ts, o.Encap, o.Group, outSPI
-	n.lives = conn.Lives.Shorter(o)
+	n.lives = s.livesOf(conn, o)
 	n.shorter = shortened(n.lives, o)
 	prop.Transforms = []isakmp.Transform{t}
 	n.chosen = cloneProposal(prop)

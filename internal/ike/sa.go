@@ -50,7 +50,7 @@ type sa struct {
 
 	nodes    map[uint32]*node
 	finished recentIDs // quick modes
-	informed recentIDs // informational messages of the peer
+	informed recentIDs // informational messages of the peer, by fingerprint
 	waiting  []request
 
 	natt                 trace.NATTVersion

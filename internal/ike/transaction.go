@@ -22,10 +22,7 @@ const maxConfigValue = 4096
 func (m *message) transact() {
 	s, id := m.s, m.header.MessageID
 	switch {
-	case s.dead:
-		m.drop(trace.DropNoSA)
-		return
-	case !s.complete():
+	case !s.complete(): // or dead: a client that was refused still acknowledges that
 		m.drop(trace.DropState)
 		return
 	case id == 0:

@@ -321,3 +321,22 @@ func TestNoEventHasAPassword(t *testing.T) {
 		}
 	}
 }
+
+// TestMessageIDsOfOneOctet has a client such as vpnc ask for signs of life under
+// the same message ID again and again: each has another sequence number, and is
+// answered.
+func TestMessageIDsOfOneOctet(t *testing.T) {
+	r := newRemote(t, nil)
+	r.connect()
+	r.checkUp()
+	before := r.hub.engine.Statistics()
+	for i := range uint32(20) {
+		s := r.hub.newest()
+		r.asClient(isakmp.ExchangeInformational, 0xe0, isakmp.Payload{Type: isakmp.PayloadNotify, Body: isakmp.AppendNotify(nil, isakmp.Notify{
+			DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyRUThere, Data: spiOctets(1000 + i)})})
+	}
+	after := r.hub.engine.Statistics()
+	if n := after.DPDReceived - before.DPDReceived; n != 20 || after.Dropped != before.Dropped {
+		t.Errorf("%d of 20 are answered", n)
+	}
+}

@@ -34,6 +34,9 @@ type host struct {
 	// before its crypto map sees them.
 	masquerades bool
 
+	client *vpnClient // that has the gateway to itself; nil for none
+	users  io.Reader  // the randomness of its clients, one after the other
+
 	plane    *dataPlane
 	released []waiting // packets whose SA came during an input
 
@@ -253,6 +256,10 @@ func (h *host) localUDP(from, to netip.AddrPort, data []byte) {
 			return
 		}
 	default:
+		return
+	}
+	if c := h.client; c != nil && from.Addr() == c.server {
+		c.do(func(now time.Time, e *ike.Engine, fx *ike.Effects) { e.Datagram(now, to, from, data, fx) })
 		return
 	}
 	h.do(func(now time.Time) router.Output {

@@ -28,6 +28,7 @@ type lab struct {
 	refused []error // what data planes would not install
 	watch   Watcher
 	wrong   error // what a console refused last
+	seed    uint64
 }
 
 // gatewayConfig is a gateway's name and configuration.
@@ -42,7 +43,7 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 }
 
 func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer) (*lab, error) {
-	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w}
+	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w, seed: o.Seed}
 	l.net.clock, l.net.watch, l.net.apart = &l.clock, w, o.apart
 	l.dns.names = make(map[string][]netip.Addr)
 	l.radius = radiusWorld{make(map[netip.Addr]*radiusServer), make(map[string]*radiusUser)}
@@ -115,7 +116,7 @@ func (l *lab) run(d time.Duration, done func() bool) {
 		if at.After(l.clock.now) {
 			l.clock.now = at
 		}
-		h.do(h.router.Timeout)
+		h.timeout()
 		l.watch.Stepped()
 	}
 }
@@ -126,7 +127,7 @@ func (l *lab) next() (*host, time.Time, bool) {
 	at, ok := l.clock.next()
 	var who *host
 	for _, h := range l.hosts {
-		if due, has := h.router.NextDeadline(); has && (!ok || due.Before(at)) {
+		if due, has := h.deadline(); has && (!ok || due.Before(at)) {
 			who, at, ok = h, due, true
 		}
 	}

@@ -61,7 +61,7 @@ func (l *lab) parseLine(line string) (step, error) {
 		if err != nil {
 			return step{}, fmt.Errorf("%w; write `%s`", err, strings.Join(v.forms, "` or `"))
 		}
-		return step{echo: strings.Join(words, " "), run: run}, nil
+		return step{echo: strings.Join(withoutSecrets(words), " "), run: run}, nil
 	}
 	return step{}, fmt.Errorf("unknown command %q: a line is `GATEWAY# COMMAND` or begins with one of %s", words[0], verbNames())
 }

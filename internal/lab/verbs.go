@@ -41,6 +41,7 @@ var verbs = []verb{
 	{"masquerade", []string{"masquerade GATEWAY", "masquerade GATEWAY off"}, (*lab).parseMasquerade},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
 	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},
+	{"client", []string{"client GATEWAY SERVER GROUP KEY USER PASSWORD", "client GATEWAY off"}, (*lab).parseClient},
 	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"}, (*lab).parseRestart},
 }
 
