@@ -17,7 +17,9 @@ func paloAlto() *read.Vendor {
 		says("peer identifier {rest} does not match", wrongIdentity),
 		says("likely pre-shared key mismatch", keyDiffers),
 		says("possibly wrong pre-shared key", keyDiffers),
-		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r}. Due to {why}", Do: failed},
+		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r}. Due to {rest}", Do: failed},
+		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r} due to {rest}", Do: failed},
+		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r}. due to {rest}", Do: failed},
 		{Text: "IKE phase-1 negotiation is failed", Quiet: true},
 		says("IKE phase-1 negotiation is succeeded", phase1Up),
 		says("cannot find matching phase-2 tunnel for received proxy ID", proxiesRefused),
@@ -40,8 +42,8 @@ func failed(x *read.Context, hit *read.Match) {
 	peer := hit.Addr("peer")
 	s := x.With(peer)
 	x.SetPeer(s, peer, hit.Addr("local"))
-	if !strings.HasPrefix(hit.Hole("why"), "timeout") {
-		x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase1, Detail: hit.Hole("why")})
+	if !strings.Contains(hit.Hole("rest"), "timeout") {
+		x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase1, Detail: hit.Hole("rest")})
 		return
 	}
 	role := diagnose.Initiator

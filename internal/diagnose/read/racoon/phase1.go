@@ -40,7 +40,7 @@ var phase1 = []read.Phrase{
 	{Text: "failed to get valid proposal", Do: func(x *read.Context, _ *read.Match) { verdict(x, false) }},
 	{Text: "failed to get proposal for responder", Do: func(x *read.Context, _ *read.Match) { verdict(x, true) }},
 	{Text: "no proposal chosen", Do: func(x *read.Context, _ *read.Match) { verdict(x, true) }},
-	{Text: "failed to pre-process ph1 packet", Do: func(x *read.Context, _ *read.Match) { settle(x, false) }},
+	{Text: "failed to pre-process ph1 packet", Do: firstRefused},
 	{Text: "failed to pre-process ph2 packet", Do: quickFailed},
 	{Text: "failed to process ph1 packet", Quiet: true},
 	{Text: "failed to process ph2 packet", Do: quickFailed},
@@ -240,6 +240,19 @@ func settle(x *read.Context, phase2 bool) {
 		}
 	}
 	tell(x, o)
+}
+
+// firstRefused is a message of phase 1 that cannot be used: when it is the first
+// and nothing else was said, its offer, as a rule.
+func firstRefused(x *read.Context, _ *read.Match) {
+	m := of(x)
+	text := string(x.Text)
+	first := strings.Contains(text, "(side: 1, status 1)") || strings.Contains(text, "(side: 1, status: 1)")
+	if s := x.Session; m.verdict == nil && first && (s == nil || !stateOf(s).told) {
+		q := x.Quote()
+		m.verdict = &q
+	}
+	settle(x, false)
 }
 
 // rejected compares one of this end's proposals with one of the peer's.

@@ -30,7 +30,9 @@ var proposals = []read.Phrase{
 func list(x *read.Context, hit *read.Match, received bool) {
 	text := hit.Hole("rest")
 	m := of(x)
-	m.lists = nil
+	if received || x.Session != nil {
+		m.lists = nil
+	}
 	if x.Session == nil {
 		m.lists = append(m.lists, text)
 		return

@@ -27,7 +27,7 @@ import (
 func Vendor() *read.Vendor {
 	return &read.Vendor{
 		Name:    "strongSwan",
-		Marks:   []string{"charon", "strongswan", "swanctl", "[IKE]", "[NET]", "[ENC]", "[CFG]", "[KNL]", "[CHD]", "[MGR]", "[DMN]", "ipsec_starter"},
+		Marks:   []string{"charon", "strongswan", "swanctl", "[IKE]", "[NET]", "[ENC]", "[CFG]", "[KNL]", "[CHD]", "[MGR]", "[DMN]", "[IKE1]", "[NET1]", "[ENC1]", "[CFG1]", "[KNL1]", "ipsec_starter"},
 		Phrases: read.Join(exchanges, phase1, proposals, keys, phase2, life, local, remoteAccess, certificates, status, quiet),
 		New:     func() any { return &memory{threads: make(map[string]string)} },
 		Begin:   begin,
@@ -138,14 +138,17 @@ func (m *memory) number(id string) string { return strconv.Itoa(m.restart) + "/"
 
 // prefix finds the thread and the number of the SA that a line bears.
 func prefix(text []byte) (thread, id string) {
-	at := 0
+	at, end := 0, 0
 	for {
 		open := bytes.IndexByte(text[at:], '[')
 		if open < 0 {
 			return "", ""
 		}
 		at += open
-		if len(text) >= at+5 && text[at+4] == ']' && isGroup(text[at+1:at+4]) {
+		if end = at + 4; len(text) > end+1 && isDigit(text[end]) {
+			end++ // with log_level = yes, the level
+		}
+		if len(text) > end && text[end] == ']' && isGroup(text[at+1:at+4]) {
 			break
 		}
 		at++
@@ -153,11 +156,11 @@ func prefix(text []byte) (thread, id string) {
 	if at >= 2 && isDigit(text[at-1]) && isDigit(text[at-2]) {
 		thread = string(text[at-2 : at])
 	}
-	rest := bytes.TrimLeft(text[at+5:], " ")
+	rest := bytes.TrimLeft(text[end+1:], " ")
 	if len(rest) == 0 || rest[0] != '<' {
 		return thread, ""
 	}
-	end := bytes.IndexByte(rest, '>')
+	end = bytes.IndexByte(rest, '>')
 	if end < 0 {
 		return thread, ""
 	}
