@@ -41,7 +41,7 @@ func TestExplainCapture(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{[]string{captureFile}, 1, "understood, as a capture.\n", ""},
+		{[]string{captureFile}, 1, "understood, as a capture.\nPeer 192.1.1.42 of 192.1.1.40: phase 1 up, phase 2 not up.\n", ""},
 		{[]string{captureFile}, 1, "1. proxy-identity-mismatch (possible), peer 192.1.1.42 of 192.1.1.40, phase 2, message 1\n", ""},
 		{[]string{file("log.txt", zipped.Bytes())}, 1, "1. proxy-identity-mismatch (possible)", ""},
 		{[]string{captureFile, "--keys", captureKeys}, 1, "The peer refuses the traffic that this end asks for: 192.168.2.0/24 -\n  192.168.3.0/24.\n", ""},

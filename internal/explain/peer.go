@@ -10,8 +10,9 @@ import (
 type Peer struct {
 	Source string // the file's name
 	Addr   netip.Addr
-	Name   string // where the address is not known
-	Phase1 string // "up", "fails", "was up" or "" for nothing seen
+	Of     netip.Addr // in a capture, the end whose peer it is
+	Name   string     // where the address is not known
+	Phase1 string     // "up", "fails", "was up" or "" for nothing seen
 	Phase2 string
 }
 
@@ -21,9 +22,27 @@ func peersOf(s *Source) []Peer {
 		if !c.Peer.IsValid() && len(c.All) == 0 {
 			continue
 		}
-		all = append(all, Peer{Source: s.Name, Addr: c.Peer, Name: c.Name, Phase1: phase1Of(c), Phase2: phase2Of(c)})
+		p := Peer{Source: s.Name, Addr: c.Peer, Name: c.Name, Phase1: phase1Of(c), Phase2: phase2Of(c)}
+		if c.OnPath {
+			p.Of = otherEnd(c)
+		}
+		all = append(all, p)
 	}
 	return all
+}
+
+// otherEnd is the end of a captured path that is not the peer.
+func otherEnd(c *diagnose.Case) netip.Addr {
+	for _, o := range c.All {
+		switch {
+		case !o.OnPath:
+		case o.Peer == c.Peer:
+			return o.Local
+		case o.Local == c.Peer:
+			return o.Peer
+		}
+	}
+	return netip.Addr{}
 }
 
 func phase1Of(c *diagnose.Case) string {

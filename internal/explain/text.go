@@ -14,6 +14,9 @@ type Options struct {
 	Quiet bool // a line for each finding, and no more
 }
 
+// maxPeers bounds the peers whose state is listed.
+const maxPeers = 50
+
 // Text is the answer for people: what was read, how it stands with each peer,
 // and the findings, the most important first.
 func (e *Explanation) Text(o Options) string {
@@ -28,7 +31,11 @@ func (e *Explanation) Text(o Options) string {
 	for _, s := range e.Sources {
 		writeSource(&b, s)
 	}
-	for _, p := range e.Peers {
+	for i, p := range e.Peers {
+		if i == maxPeers {
+			fmt.Fprintf(&b, "And %d more.\n", len(e.Peers)-i)
+			break
+		}
 		b.WriteString(p.line(len(e.Sources) > 1))
 	}
 	b.WriteByte('\n')
@@ -63,6 +70,9 @@ func (p Peer) line(many bool) string {
 	who := "The peer"
 	if p.Addr.IsValid() {
 		who = "Peer " + p.Addr.String()
+	}
+	if p.Of.IsValid() {
+		who += " of " + p.Of.String()
 	}
 	if many {
 		who += " (" + p.Source + ")"
