@@ -81,7 +81,8 @@ func (f SessionFilter) matches(local, remote netip.AddrPort) bool {
 // being negotiated. It returns how many ISAKMP SAs and pairs there were.
 func (e *Engine) ClearSession(now time.Time, f SessionFilter, fx *Effects) (isakmpSAs, pairs int) {
 	e.begin(now, fx)
-	pairs = e.clearIPsec(func(c *child) bool { return f.matches(c.local, c.remote) })
+	isakmpSAs, pairs = e.endLogins(f.matches, trace.ReasonUserCommand)
+	pairs += e.clearIPsec(func(c *child) bool { return f.matches(c.local, c.remote) })
 	for _, s := range e.sorted() {
 		if s.dead || !f.matches(s.local, s.remote) {
 			continue
@@ -96,6 +97,7 @@ func (e *Engine) ClearSession(now time.Time, f SessionFilter, fx *Effects) (isak
 // Shutdown deletes everything, telling the peers.
 func (e *Engine) Shutdown(now time.Time, fx *Effects) {
 	e.begin(now, fx)
+	e.endLogins(func(netip.AddrPort, netip.AddrPort) bool { return true }, trace.ReasonShutdown)
 	for _, c := range e.sortedChildren() {
 		e.expireChild(c, trace.ReasonShutdown)
 	}

@@ -1,7 +1,9 @@
 package ike
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -130,14 +132,31 @@ func (l *login) idleDue(now time.Time) {
 	l.end(trace.ReasonIdle)
 }
 
-// end ends all that the client has, and tells it.
+// end ends all that the client has, and tells it by the delete of its ISAKMP SAs,
+// with which its pairs end: vpnc opens a new pair for each that is deleted first.
 func (l *login) end(reason trace.Reason) {
-	for _, c := range l.children() {
-		l.e.expireChild(c, reason)
-	}
 	for _, s := range l.isakmpSAs() {
 		s.refuseClient(reason)
 	}
+}
+
+// endLogins ends those that are chosen. It returns how many ISAKMP SAs and pairs
+// there were.
+func (e *Engine) endLogins(chosen func(local, remote netip.AddrPort) bool, reason trace.Reason) (isakmpSAs, pairs int) {
+	sessions := slices.Sorted(maps.Keys(e.logins))
+	for _, session := range sessions {
+		l := e.logins[session]
+		if l == nil {
+			continue
+		}
+		sas := l.isakmpSAs()
+		if len(sas) == 0 || !chosen(sas[0].local, sas[0].remote) {
+			continue
+		}
+		isakmpSAs, pairs = isakmpSAs+len(sas), pairs+len(l.children())
+		l.end(reason)
+	}
+	return isakmpSAs, pairs
 }
 
 func (l *login) isakmpSAs() (list []*sa) {

@@ -448,3 +448,42 @@ func TestAClientThatPromisedNoUserIsAsked(t *testing.T) {
 		t.Errorf("%d datagrams", r.sent)
 	}
 }
+
+// TestAClientIsToldByOneDelete ends a client from the server's side in each way:
+// the delete of its ISAKMP SA is all that it gets, and everything goes.
+func TestAClientIsToldByOneDelete(t *testing.T) {
+	for name, end := range map[string]func(r *remote, e *Engine, fx *Effects){
+		"shutdown":      func(r *remote, e *Engine, fx *Effects) { e.Shutdown(r.now, fx) },
+		"clear session": func(r *remote, e *Engine, fx *Effects) { e.ClearSession(r.now, SessionFilter{}, fx) },
+		"clear isakmp":  func(r *remote, e *Engine, fx *Effects) { e.ClearISAKMP(r.now, 0, fx) },
+		"session timeout": func(r *remote, e *Engine, fx *Effects) {
+			e.begin(r.now, fx)
+			for _, l := range e.logins {
+				l.end(trace.ReasonSessionTimeout)
+			}
+		},
+	} {
+		r := newRemote(t, nil)
+		r.connect()
+		r.checkUp()
+		sent := 0
+		r.effects = func(s *side, fx *Effects) {
+			if s == r.hub {
+				sent += len(fx.Send)
+				r.office.records = append(r.office.records, fx.Sessions...)
+				r.office.released = append(r.office.released, fx.Released...)
+			}
+		}
+		r.do(r.hub, func(e *Engine, fx *Effects) { end(r, e, fx) })
+		if sent != 1 || len(r.hub.sas) != 0 || len(r.office.released) != 1 {
+			t.Errorf("%s: %d messages, %d SAs are left, released %v", name, sent, len(r.hub.sas), r.office.released)
+		}
+		r.settle()
+		if len(r.spoke.sas) != 0 {
+			t.Errorf("%s: the client keeps %d SAs", name, len(r.spoke.sas))
+		}
+		if s := r.stages(); !slices.Equal(s, []SessionStage{SessionBegun, SessionEnded}) {
+			t.Errorf("%s: records %v", name, s)
+		}
+	}
+}
