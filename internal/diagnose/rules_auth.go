@@ -201,7 +201,7 @@ func refusedUnread(c *Case) *Finding {
 	}
 	switch on.Last().Message {
 	case 1:
-		return find(Phase1PolicyMismatch, Possible, on, "the peer answers the offer of phase 1 with a notify, which was not read: it refuses the offer, as a rule").in(Phase1, 1).
+		return find(Phase1PolicyMismatch, Likely, on, "the peer answers the offer of phase 1 with a notify, which was not read: it refuses the offer, as a rule").in(Phase1, 1).
 			or("Ask for the peer's log: it names the attribute that differs, or says that it has no connection or no key for this end.", ConnectionNotMatched, NoPSKForPeer, AggressiveVsMain, IKEVersionMismatch)
 	case 3:
 		return find(NoPSKForPeer, Possible, on, "the peer answers the key exchange with a notify, which was not read: it refuses to go on").in(Phase1, 3).

@@ -129,6 +129,8 @@ func refusalSentence(o *Observation) string {
 	switch {
 	case o.Attr == AttrUnknown:
 		return fmt.Sprintf("the peer offers for phase 1 what %s cannot mean: an attribute or a value that is not known here", place)
+	case o.Offered != "" && o.Evidence.Log && o.Wanted == "":
+		return fmt.Sprintf("the peer offers the %s %s for phase 1, and %s here wants another", o.Attr, o.Offered, place)
 	case o.Offered == "" || o.Wanted == "":
 		return fmt.Sprintf("the peer's offer for phase 1 differs from %s here in the %s", place, o.Attr)
 	}

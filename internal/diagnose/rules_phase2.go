@@ -171,6 +171,9 @@ func transformSentence(o *Observation) string {
 	case AttrProtocol:
 		return "the peer offers a protocol for phase 2 that is not spoken here: " + o.Offered
 	}
+	if o.Offered != "" && o.Wanted == "" && o.Evidence.Log {
+		return "no transform set here is what the peer offers for phase 2: " + o.Offered
+	}
 	if o.Offered == "" || o.Wanted == "" {
 		return "the peer's offer for phase 2 differs from every transform set here in the " + what
 	}

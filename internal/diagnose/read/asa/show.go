@@ -65,12 +65,12 @@ type block struct {
 // bareState is a state outside of the table, such as in somebody's sentence.
 func bareState(x *read.Context, match *read.Match) {
 	m := remember(x)
-	if strings.Contains(string(x.Text), "EV_") || m.peer.open {
+	if strings.Contains(string(x.Text), "EV_") {
 		return
 	}
 	for _, w := range strings.FieldsFunc(string(x.Text), func(r rune) bool { return r == ' ' || r == ',' || r == '.' || r == '\t' }) {
 		if strings.HasPrefix(w, "MM_") || strings.HasPrefix(w, "AM_") {
-			m.peer = block{open: true, state: w, at: x.Quote()}
+			m.peer.open, m.peer.state, m.peer.at = true, w, x.Quote()
 			m.flush(x)
 			return
 		}

@@ -81,6 +81,7 @@ func undecryptable(x *read.Context, peer netip.Addr) {
 			return // of quick mode, or of an SA that was lost
 		}
 		o.Peer, o.Local, o.Session = s.Peer, s.Local, s.ID()
+		s.Received = max(s.Received, 5)
 	}
 	x.TellApart(o)
 }

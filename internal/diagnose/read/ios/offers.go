@@ -43,7 +43,13 @@ var offers = read.Join([]read.Phrase{
 	does("{atts|attrs|attributes} {are not|not} acceptable", unacceptable),
 	does("{atts|attrs|attributes} are acceptable", acceptable),
 	does("no offers accepted", allRefused),
-	does("SA not acceptable", allRefused),
+	does("SA not acceptable", func(x *read.Context, match *read.Match) {
+		if remember(x).offer.proposal {
+			refused2(x)
+			return
+		}
+		allRefused(x, match)
+	}),
 	does("phase 1 SA policy not acceptable! (local {local} remote {peer})", allRefused),
 	does("phase 1 SA policy not acceptable", allRefused),
 	does("Phase1 SA policy proposal not accepted", policyReason),

@@ -212,8 +212,9 @@ func duplicate(x *read.Context, _ *read.Match) {
 	n := 0
 	if m.pending != nil {
 		n, x.Session, m.pending = m.pending.number, m.pending.session, nil
-	} else if x.Session != nil {
-		n = x.Session.Received
+	}
+	if x.Session != nil && x.Session.Received > 0 {
+		n = x.Session.Received // the state's next message is not the one that comes again
 	}
 	if n > 0 {
 		x.Tell(diagnose.Observation{Kind: diagnose.DuplicateSeen, Phase: diagnose.Phase1, Message: n})

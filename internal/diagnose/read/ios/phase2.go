@@ -206,11 +206,13 @@ func maskBits(s string) int {
 }
 
 func proxiesRefused(x *read.Context, _ *read.Match) {
+	remember(x).offer.proposal = true
 	x.Tell(remember(x).flow.about(diagnose.Observation{Kind: diagnose.ProxyRefused, Phase: diagnose.Phase2, Message: 1}))
 }
 
 func transformRefused(x *read.Context, match *read.Match) {
 	m := remember(x)
+	m.offer.proposal = true
 	offered := match.Hole("rest")
 	if at := strings.IndexByte(offered, '{'); at >= 0 {
 		offered = strings.Trim(offered[at:], "{} ,")
@@ -240,7 +242,7 @@ func pfsRefused(x *read.Context, _ *read.Match) {
 }
 
 func refused2(x *read.Context) {
-	remember(x).offer.refused = true
+	remember(x).offer.refused, remember(x).offer.proposal = true, true
 	x.Tell(remember(x).flow.about(diagnose.Observation{Kind: diagnose.Phase2OfferRefused, Phase: diagnose.Phase2, Message: 1}))
 }
 

@@ -29,7 +29,7 @@ var pki = read.Join([]read.Phrase{
 	certificate("revocation {check|status} {failed|unknown}", diagnose.CRLMissing),
 	certificate("could not {retrieve|get} CRL", diagnose.CRLMissing),
 	certificate("Certificate received from {peer} is bad: CA request failed", diagnose.IssuerUnknown),
-	certificate("Certificate received from {peer} is bad: {detail}", diagnose.IssuerUnknown),
+	certificate("Certificate received from {peer} is bad: {detail}", diagnose.ExchangeFailed),
 	certificate("No suitable trustpoints found", diagnose.IssuerUnknown),
 	certificate("unable to find a suitable trustpoint", diagnose.IssuerUnknown),
 	certificate("Can't find signature CA cert", diagnose.IssuerUnknown),
