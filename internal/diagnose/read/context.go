@@ -38,8 +38,9 @@ type Session struct {
 	Aggressive     bool // phase 1 is aggressive mode
 	Memory         any  // the vendor's
 
-	id  uint64
-	key string
+	id   uint64
+	key  string
+	open bool // observations were told before the peer was known
 }
 
 // ID is a number that no other session of the log has.
@@ -131,7 +132,10 @@ func (x *Context) SetPeer(s *Session, peer, local netip.Addr) {
 	if !s.Local.IsValid() {
 		s.Local = local
 	}
-	x.log.sink.settle(s.id, s.Peer, s.Local)
+	if s.open && s.Peer.IsValid() {
+		x.log.sink.settle(s.id, s.Peer, s.Local)
+		s.open = false
+	}
 }
 
 // Tell adds an observation. What it leaves open comes from the session and the
@@ -140,6 +144,7 @@ func (x *Context) Tell(o diagnose.Observation) {
 	if s := x.Session; s != nil {
 		if !o.Peer.IsValid() || o.Peer == s.Peer {
 			o.Peer = s.Peer
+			s.open = s.open || !s.Peer.IsValid()
 			if o.Session == 0 {
 				o.Session = s.id
 			}
@@ -162,14 +167,11 @@ func (x *Context) tell(o diagnose.Observation) {
 	if o.Time.IsZero() {
 		o.Time = x.Time()
 	}
-	if o.Evidence.Text == "" {
-		o.Evidence.Text = quoted(x.Text)
-	}
 	if o.Evidence.Line == 0 {
 		o.Evidence.Line = x.Number
 	}
 	o.Evidence.Source, o.Evidence.Log = x.log.name, true
-	x.log.sink.add(o)
+	x.log.sink.add(&o, x.Text)
 }
 
 // Quote is the line as evidence, for an observation that is told later.

@@ -16,11 +16,14 @@ type wording struct {
 	anchor string // the literal that is looked for
 	length int    // of all literals: the more, the more it says
 	mark   bool   // a vendor's mark, not a phrase
+	whole  bool   // the anchor is all of it
+	first  bool   // it begins with the anchor
 }
 
 // part is a literal, in lower case and with single blanks, or a hole.
 type part struct {
 	literal string
+	exact   []byte // the literal as it was written
 	hole    bool
 	name    string
 }
@@ -73,7 +76,7 @@ func (w *wording) parse(text string) error {
 			open = len(text)
 		}
 		if l := fold(text[:open]); l != "" {
-			w.parts = append(w.parts, part{literal: l})
+			w.parts = append(w.parts, part{literal: l, exact: []byte(text[:open])})
 			if w.length += len(l); len(l) > len(w.anchor) {
 				w.anchor = l
 			}
@@ -91,6 +94,8 @@ func (w *wording) parse(text string) error {
 	if w.anchor = strings.TrimSpace(w.anchor); len(w.anchor) < minAnchor {
 		return fmt.Errorf("it has no literal of %d characters to look for", minAnchor)
 	}
+	w.first = w.parts[0].literal == w.anchor
+	w.whole = w.first && len(w.parts) == 1
 	return nil
 }
 
@@ -197,14 +202,26 @@ func Number(s string) uint64 {
 	return n
 }
 
+// hit matches the wording where its anchor ends at an offset of the line.
+func (w *wording) hit(text []byte, end int, m *Match) bool {
+	from := end - len(w.anchor)
+	if w.whole {
+		m.Phrase, m.text, m.start, m.end, m.n = w.Phrase, text, max(0, from), end, 0
+		return true
+	}
+	if w.first && from >= 0 && w.at(text, from, m) {
+		return true
+	}
+	return w.find(text, m)
+}
+
 // find looks for the wording in a line. It may begin anywhere.
 func (w *wording) find(text []byte, m *Match) bool {
-	first := 0
 	if w.parts[0].hole {
 		return w.at(text, 0, m)
 	}
-	for {
-		at, end := indexFold(text, first, w.parts[0].literal)
+	for first := 0; ; first++ {
+		at, _ := w.parts[0].index(text, first)
 		if at < 0 {
 			return false
 		}
@@ -214,8 +231,7 @@ func (w *wording) find(text []byte, m *Match) bool {
 		if len(w.parts) < 2 {
 			return false
 		}
-		_ = end
-		first = at + 1
+		first = at
 	}
 }
 
@@ -251,7 +267,7 @@ func (w *wording) at(text []byte, from int, m *Match) bool {
 // ends.
 func (w *wording) hole(text []byte, from, i int) (span, int) {
 	if i+1 < len(w.parts) {
-		at, end := indexFold(text, from, w.parts[i+1].literal)
+		at, end := w.parts[i+1].index(text, from)
 		if at < 0 || at-from > maxHoleLength {
 			return span{}, -1
 		}
@@ -293,6 +309,15 @@ func prefixFold(text []byte, at int, literal string) int {
 		at++
 	}
 	return at
+}
+
+// index finds the literal as it was written or in any other way, at or behind an
+// offset: where it begins and ends, or -1.
+func (p *part) index(text []byte, from int) (int, int) {
+	if at := bytes.Index(text[from:], p.exact); at >= 0 {
+		return from + at, from + at + len(p.exact)
+	}
+	return indexFold(text, from, p.literal)
 }
 
 // indexFold finds a literal at or behind an offset: where it begins and ends, or

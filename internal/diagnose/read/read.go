@@ -107,7 +107,7 @@ func (r *Readers) Read(name string, in io.Reader) (*Log, error) {
 			l.Understood[v.Name] = l.counts[i]
 		}
 	}
-	l.Observations, l.Forgotten = l.sink.all, l.sink.dropped
+	l.Observations, l.Forgotten = l.sink.observations(), l.sink.dropped
 	l.Lines, l.Cut = source.number, source.cut
 	return l, source.failure()
 }
@@ -122,7 +122,7 @@ func (l *Log) fetch(source *lines, into *line) bool {
 		return false
 	}
 	search := l.readers.search
-	begin := search.step(l.state, '\n')
+	begin := search.step(l.state, search.class['\n'])
 	state, hits, plain := search.scan(begin, raw, into.hits)
 	if !plain {
 		into.text = clean(into.buffer[1][:0], raw)
@@ -137,6 +137,7 @@ func (l *Log) fetch(source *lines, into *line) bool {
 func (l *Log) read(prev, cur, next *line) {
 	l.found = l.found[:0]
 	marked := -1
+	mixed := false
 	for _, h := range cur.hits {
 		w := &l.readers.wordings[h.id]
 		if w.mark {
@@ -145,18 +146,43 @@ func (l *Log) read(prev, cur, next *line) {
 			}
 			continue
 		}
-		f := found{vendor: w.vendor, length: w.length, number: cur.number}
-		if w.find(cur.text, &f.Match) || l.across(w, cur, next, &f) || l.across(w, prev, cur, &f) {
-			l.found = append(l.found, f)
+		f := l.slot()
+		f.vendor, f.length, f.number = w.vendor, w.length, cur.number
+		if !w.hit(cur.text, h.end, &f.Match) && !l.beyond(w, h, prev, cur, next, f) {
+			l.found = l.found[:len(l.found)-1]
+			continue
 		}
+		mixed = mixed || w.vendor != l.found[0].vendor
 	}
 	if len(l.found) == 0 {
 		l.rest(cur, marked)
 		return
 	}
-	vendor := l.owner(marked)
-	l.found = slices.DeleteFunc(l.found, func(f found) bool { return f.vendor != vendor })
+	vendor := l.found[0].vendor
+	if mixed {
+		vendor = l.owner(marked)
+		l.found = slices.DeleteFunc(l.found, func(f found) bool { return f.vendor != vendor })
+	}
 	l.tell(vendor, cur)
+}
+
+// slot is a match to be filled in, of those of the line before.
+func (l *Log) slot() *found {
+	if len(l.found) < cap(l.found) {
+		l.found = l.found[:len(l.found)+1]
+	} else {
+		l.found = append(l.found, found{})
+	}
+	return &l.found[len(l.found)-1]
+}
+
+// beyond looks for a phrase whose anchor is in a line and that begins in the one
+// before, or ends in the one behind.
+func (l *Log) beyond(w *wording, h hit, prev, cur, next *line, f *found) bool {
+	if w.first && h.end >= len(w.anchor) {
+		return len(w.parts) > 1 && len(cur.text)-h.end < maxHoleLength && l.across(w, cur, next, f)
+	}
+	return l.across(w, cur, next, f) || l.across(w, prev, cur, f)
 }
 
 // across looks for a phrase that goes over the end of a line.
@@ -203,13 +229,10 @@ func (l *Log) tell(vendor int, cur *line) {
 	if v.Begin != nil {
 		v.Begin(x)
 	}
-	if len(l.found) > 1 {
-		slices.SortStableFunc(l.found, func(a, b found) int { return b.length - a.length })
-	}
-	for i := range l.found {
-		f := &l.found[i]
-		if slices.ContainsFunc(l.found[:i], func(g found) bool { return g.start < f.end && f.start < g.end }) {
-			continue
+	for range l.found {
+		f := l.longest()
+		if f == nil {
+			break
 		}
 		x.Text, x.Number = f.text, f.number
 		switch {
@@ -220,6 +243,27 @@ func (l *Log) tell(vendor int, cur *line) {
 		}
 	}
 	l.join = l.join[:0]
+}
+
+// longest takes the phrase that says most of those that are left, and those that
+// lie within its extent; nil for none.
+func (l *Log) longest() *found {
+	var best *found
+	for i := range l.found {
+		if f := &l.found[i]; f.length > 0 && (best == nil || f.length > best.length) {
+			best = f
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	for i := range l.found {
+		if f := &l.found[i]; f.start < best.end && best.start < f.end {
+			f.length = 0
+		}
+	}
+	best.length = 0
+	return best
 }
 
 // rest gives a line without a phrase to a vendor that wants it.

@@ -1,7 +1,9 @@
 package read
 
 import (
+	"cmp"
 	"net/netip"
+	"slices"
 
 	"qmidle/internal/diagnose"
 )
@@ -12,48 +14,75 @@ const (
 	maxKept    = 16 << 10 // observations
 	maxPeer    = 1 << 10  // of one peer
 	maxText    = 400      // bytes of a quoted line
-	maxRepeats = 64       // how far back a repetition is looked for
+	maxRepeats = 16       // how far back a repetition is looked for
 )
 
-// sink keeps observations in order, counts what repeats itself, and forgets the
+// sink keeps observations by peer, counts what repeats itself, and forgets the
 // oldest of a peer of whom there is too much.
 type sink struct {
-	all     []diagnose.Observation
-	of      map[netip.Addr]int
-	dropped uint64 // observations that were forgotten
+	of       map[netip.Addr]*peer
+	last     *peer
+	lastAddr netip.Addr
+	kept     int
+	sequence uint64
+	dropped  uint64 // observations that were forgotten
 }
 
-func newSink() *sink { return &sink{of: make(map[netip.Addr]int)} }
+type peer struct{ all []kept }
 
-func (s *sink) add(o diagnose.Observation) {
-	if s.repeats(&o) {
+// kept is an observation with its place among all.
+type kept struct {
+	diagnose.Observation
+	sequence uint64
+}
+
+func newSink() *sink { return &sink{of: make(map[netip.Addr]*peer)} }
+
+func (s *sink) peer(a netip.Addr) *peer {
+	if s.last != nil && s.lastAddr == a {
+		return s.last
+	}
+	p := s.of[a]
+	if p == nil {
+		p = &peer{}
+		s.of[a] = p
+	}
+	s.last, s.lastAddr = p, a
+	return p
+}
+
+// add keeps an observation, with the line as its evidence where it has none.
+func (s *sink) add(o *diagnose.Observation, text []byte) {
+	p := s.peer(o.Peer)
+	if p.repeats(o) {
 		return
 	}
-	if s.of[o.Peer] >= maxPeer {
-		s.forget(o.Peer)
+	if o.Evidence.Text == "" {
+		o.Evidence.Text = quoted(text)
 	}
-	if len(s.all) >= maxKept {
+	if len(p.all) >= maxPeer {
+		s.forget(p)
+	}
+	if s.kept >= maxKept {
 		s.forget(s.greatest())
 	}
-	s.all = append(s.all, o)
-	s.of[o.Peer]++
+	s.sequence++
+	p.all = append(p.all, kept{*o, s.sequence})
+	s.kept++
 }
 
 // repeats counts an observation that says what one shortly before said. One that
 // is a step of an exchange is kept, for how often it happened matters.
-func (s *sink) repeats(o *diagnose.Observation) bool {
+func (p *peer) repeats(o *diagnose.Observation) bool {
 	if o.Session != 0 && step(o.Kind) {
 		return false
 	}
-	for i := len(s.all) - 1; i >= max(0, len(s.all)-maxRepeats); i-- {
-		old := &s.all[i]
-		if old.Peer != o.Peer {
-			continue
-		}
+	for i := len(p.all) - 1; i >= max(0, len(p.all)-maxRepeats); i-- {
+		old := &p.all[i].Observation
 		if o.Session != 0 && old.Session != o.Session {
 			return false
 		}
-		if same(old, o) {
+		if old.Kind == o.Kind && same(old, o) {
 			old.Evidence.Times = max(1, old.Evidence.Times) + 1
 			old.Time = o.Time
 			return true
@@ -73,59 +102,84 @@ func step(k diagnose.Kind) bool {
 
 // same compares all but the times and the quoted text.
 func same(a, b *diagnose.Observation) bool {
-	x, y := *a, *b
-	y.Time, y.Evidence = x.Time, x.Evidence
-	return x == y
+	return a.Session == b.Session && a.Message == b.Message && a.Count == b.Count && a.Role == b.Role && a.Phase == b.Phase && a.Attr == b.Attr &&
+		a.Offered == b.Offered && a.Wanted == b.Wanted && a.Detail == b.Detail && a.Pair == b.Pair && a.Place == b.Place && a.Local == b.Local &&
+		a.Authentic == b.Authentic && a.Standing == b.Standing
 }
 
 // forget takes away the older half of what is known of a peer, but for what is
 // so at any time.
-func (s *sink) forget(peer netip.Addr) {
-	drop := s.of[peer] / 2
-	kept := s.all[:0]
-	for _, o := range s.all {
-		if o.Peer == peer && drop > 0 && !o.Standing {
+func (s *sink) forget(p *peer) {
+	drop := max(1, len(p.all)/2)
+	before := len(p.all)
+	left := p.all[:0]
+	for i := range p.all {
+		if drop > 0 && !p.all[i].Standing {
 			drop--
-			s.of[peer]--
-			s.dropped++
 			continue
 		}
-		kept = append(kept, o)
+		left = append(left, p.all[i])
 	}
-	if drop > 0 && drop == s.of[peer]/2 { // all of it stands
-		kept = kept[:len(kept)-1]
-		s.of[peer]--
+	if len(left) == before && before > 0 { // all of it stands
+		left = left[:before-1]
 	}
-	s.all = kept
+	clear(p.all[len(left):])
+	p.all = left
+	s.kept -= before - len(left)
+	s.dropped += uint64(before - len(left))
 }
 
-func (s *sink) greatest() (peer netip.Addr) {
-	most := -1
-	for p, n := range s.of {
-		if n > most || n == most && p.Less(peer) {
-			peer, most = p, n
+func (s *sink) greatest() *peer {
+	var most *peer
+	for _, p := range s.of {
+		if most == nil || len(p.all) > len(most.all) || len(p.all) == len(most.all) && len(p.all) > 0 && p.all[0].sequence < most.all[0].sequence {
+			most = p
 		}
 	}
-	return peer
+	return most
 }
 
 // settle gives the observations of a session the peer that was not known when
 // they were made.
-func (s *sink) settle(session uint64, peer, local netip.Addr) {
-	for i := range s.all {
-		o := &s.all[i]
-		if o.Session != session {
+func (s *sink) settle(session uint64, to, local netip.Addr) {
+	none := s.of[netip.Addr{}]
+	if none == nil || len(none.all) == 0 || !to.IsValid() {
+		return
+	}
+	p := s.peer(to)
+	left := none.all[:0]
+	moved := false
+	for _, k := range none.all {
+		if k.Session != session {
+			left = append(left, k)
 			continue
 		}
-		if !o.Peer.IsValid() && peer.IsValid() {
-			s.of[o.Peer]--
-			o.Peer = peer
-			s.of[peer]++
+		k.Peer, moved = to, true
+		if !k.Local.IsValid() {
+			k.Local = local
 		}
-		if !o.Local.IsValid() {
-			o.Local = local
-		}
+		p.all = append(p.all, k)
 	}
+	if moved {
+		s.last = nil
+		clear(none.all[len(left):])
+		none.all = left
+		slices.SortStableFunc(p.all, func(a, b kept) int { return cmp.Compare(a.sequence, b.sequence) })
+	}
+}
+
+// observations are all that is kept, in order.
+func (s *sink) observations() []diagnose.Observation {
+	var all []kept
+	for _, p := range s.of {
+		all = append(all, p.all...)
+	}
+	slices.SortFunc(all, func(a, b kept) int { return cmp.Compare(a.sequence, b.sequence) })
+	out := make([]diagnose.Observation, len(all))
+	for i := range all {
+		out[i] = all[i].Observation
+	}
+	return out
 }
 
 // quoted is a line as evidence.

@@ -40,6 +40,9 @@ type memory struct {
 	tables  tables
 	here    map[netip.Addr]bool // addresses of this router
 	there   map[netip.Addr]bool // of peers
+
+	lastNumber int // the SA that the last line was about, and its key
+	lastKey    string
 }
 
 func newMemory() *memory {

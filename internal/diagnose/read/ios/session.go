@@ -53,15 +53,28 @@ func connection(text []byte) int {
 	if stop < 1 || stop > 24 {
 		return -1
 	}
-	parts := strings.FieldsFunc(string(inside[:stop]), func(r rune) bool { return r == ':' || r == '/' })
-	number := parts[0]
-	if len(parts) > 1 {
-		number = parts[1]
+	first, n, parts := -1, -1, 0
+	for i := 0; i <= stop; i++ {
+		c := inside[i]
+		switch {
+		case c >= '0' && c <= '9':
+			n = max(0, n)*10 + int(c-'0')
+		case c == ':' || c == '/' || c == ')':
+			if parts++; parts == 2 {
+				return number(n)
+			}
+			first, n = n, -1
+		default:
+			n = -1
+			if parts == 0 {
+				return -1
+			}
+		}
 	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 0 {
-		return -1
-	}
+	return number(first)
+}
+
+func number(n int) int {
 	if n >= engine {
 		n &= engine - 1
 	}
@@ -74,10 +87,18 @@ func begin(x *read.Context) {
 	m.look(x)
 	switch n := connection(x.Text); {
 	case n > 0:
-		m.numbered(x, strconv.Itoa(n))
+		m.numbered(x, m.key(n))
 	case n == 0 && m.half != nil:
 		x.Session = m.half
 	}
+}
+
+// key is the key of the SA with a number. Lines about one SA follow each other.
+func (m *memory) key(n int) string {
+	if m.lastNumber != n {
+		m.lastNumber, m.lastKey = n, strconv.Itoa(n)
+	}
+	return m.lastKey
 }
 
 // numbered is a line about an SA with a number. The first one gives its number
