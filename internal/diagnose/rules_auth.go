@@ -23,6 +23,9 @@ func noKeyHere(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
+	if on.read() && c.beyond(on.Last()) {
+		return nil
+	}
 	who := c.Peer.String()
 	if !c.Peer.IsValid() {
 		who = "the peer"
@@ -48,6 +51,14 @@ func noKeyHere(c *Case) *Finding {
 		return f.or("Secrets are looked for by the identities of both ends: one that differs from the secret's, here or at the peer, finds none either.", IdentityMismatch, ConnectionNotMatched)
 	}
 	return f.or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
+}
+
+// beyond says whether the negotiation went on although no key was found, as one
+// with certificates does.
+func (c *Case) beyond(o *Observation) bool {
+	return slices.ContainsFunc(c.Phase1, func(later *Observation) bool {
+		return later.Session == o.Session && o.Session != 0 && (later.Kind == MessageSent || later.Kind == MessageReceived) && later.Message > o.Message+1
+	})
 }
 
 // named says whether a crypto map entry here names the peer, active or not.

@@ -108,7 +108,7 @@ func offerRefused(c *Case) *Finding {
 // exchangeFailed is a log that says no more than that phase 1 failed.
 func exchangeFailed(c *Case) *Finding {
 	on := c.Phase1.Of(ExchangeFailed)
-	if len(on) == 0 || c.Up || c.TunnelUp {
+	if len(on) == 0 || c.Up || c.TunnelUp || c.Attempt != nil {
 		return nil
 	}
 	return find(Phase1PolicyMismatch, Possible, on, "phase 1 fails, and the log does not say at what").in(Phase1, 0).

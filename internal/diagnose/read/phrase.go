@@ -167,6 +167,7 @@ func (m *Match) Number(name string) uint64 { return Number(m.Hole(name)) }
 // Addr reads an address with or without a port, brackets or punctuation.
 func Addr(s string) netip.Addr {
 	s = strings.Trim(s, "'\"<>(),; \t")
+	s, _, _ = strings.Cut(s, " ")
 	if a, err := netip.ParseAddr(strings.Trim(s, "[].:")); err == nil && !a.IsUnspecified() {
 		return a.Unmap().WithZone("")
 	}

@@ -229,8 +229,8 @@ func (l *Log) tell(vendor int, cur *line) {
 	if v.Begin != nil {
 		v.Begin(x)
 	}
-	for range l.found {
-		f := l.longest()
+	for taken := range l.found {
+		f := l.longest(taken == 0)
 		if f == nil {
 			break
 		}
@@ -247,10 +247,15 @@ func (l *Log) tell(vendor int, cur *line) {
 
 // longest takes the phrase that says most of those that are left, and those that
 // lie within its extent; nil for none.
-func (l *Log) longest() *found {
+func (l *Log) longest(first bool) *found {
 	var best *found
 	for i := range l.found {
-		if f := &l.found[i]; f.length > 0 && (best == nil || f.length > best.length) {
+		if f := &l.found[i]; f.length > 0 && !f.Weak && (best == nil || f.length > best.length) {
+			best = f
+		}
+	}
+	for i := range l.found {
+		if f := &l.found[i]; best == nil && first && f.Weak {
 			best = f
 		}
 	}

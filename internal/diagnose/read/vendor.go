@@ -40,6 +40,9 @@ type Phrase struct {
 	// Quiet phrases make a line known, and tell nothing: what every healthy log
 	// has.
 	Quiet bool
+	// Weak phrases count only where a line has no other, such as the number of a
+	// message whose words somebody has changed.
+	Weak bool
 }
 
 // Says is a phrase that tells an observation of a kind.

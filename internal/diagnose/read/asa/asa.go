@@ -21,7 +21,7 @@ func Vendor() *read.Vendor {
 	return &read.Vendor{
 		Name:    "Cisco ASA",
 		Marks:   []string{"[IKEv1", "%ASA-", "%PIX-", "%FTD-", "IKEDBG/", "Group = ", ", IP = ", "ikev1"},
-		Phrases: read.Join(phase1, phase2, life, access, data, show),
+		Phrases: read.Join(phase1, phase2, life, access, data, show, numbers),
 		New:     func() any { return &memory{} },
 		Begin:   begin,
 		End:     func(x *read.Context) { remember(x).flush(x) },

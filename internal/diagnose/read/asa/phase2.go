@@ -42,7 +42,16 @@ var phase2 = read.Join([]read.Phrase{
 	does("IKE Initiator unable to find policy: Intf {place}, Src: {here}, Dst: {there}", func(x *read.Context, match *read.Match) {
 		x.TellApart(diagnose.Observation{Kind: diagnose.NoMatch, Count: 1, Place: match.Hole("place"), Pair: pair(match.Hole("here"), match.Hole("there"))})
 	}),
-	does("QM FSM error (P2 struct", func(x *read.Context, _ *read.Match) {
+	does("proxy ID mismatch", func(x *read.Context, _ *read.Match) { proxiesRefused(x, "", "") }),
+	says("Received invalid {local|remote} Proxy Range", diagnose.ProxyRefused, diagnose.Phase2, 1),
+	says("Overriding phase 2 DH Group", diagnose.PFSRefused, diagnose.Phase2, 1),
+	says("Detected invalid Diffie-Helmann", diagnose.PFSRefused, diagnose.Phase2, 1),
+	says("Received Invalid SPI notify", diagnose.InvalidSPITold, diagnose.PhaseLife, 0),
+	says("Tunnel rejected: SA {} not found for group", diagnose.ProxyRefused, diagnose.Phase2, 1),
+	does("PHASE 2 FAILED", func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.QuickFailed, Phase: diagnose.Phase2, Message: 1})
+	}),
+	does("QM FSM error", func(x *read.Context, _ *read.Match) {
 		if s := x.Session; s != nil {
 			saOf(s).quick = true
 		}

@@ -10,12 +10,23 @@ import (
 // keys are pre-shared keys, proofs and identities.
 var keys = read.Join([]read.Phrase{
 	does("No pre-shared key with {peer}", noKey),
-	does("no pre-shared key based on {address|hostname} {peer}", noKey),
+	does("no pre-shared key based on {address|hostname} {peer}", func(x *read.Context, _ *read.Match) { saOf(x.Session).keyless = x.Quote() }),
+	does("local preshared key found", func(x *read.Context, _ *read.Match) { saOf(x.Session).keyless = diagnose.Evidence{} }),
 	does("pre-shared key for remote peer at {peer} is missing", noKey),
 	does("No Cert or pre-shared address key", noKey),
 	does("Looking for a matching key for {peer} in default : no", noKey),
 	does("could not find pre-shared key", noKey),
+	does("No cert, and no keys (public or pre-shared) with remote peer {peer}", noKey),
 	does("No valid group key", noKey),
+	does("reserved not zero on payload {payload}", garbage),
+	does("malformed payload", func(x *read.Context, match *read.Match) {
+		if x.Session != nil && !x.Session.Up && (x.Session.Sent >= 4 || x.Session.Received >= 3) {
+			undecryptable(x, netip.Addr{})
+		}
+	}),
+	does("error, msg not encrypted", func(x *read.Context, _ *read.Match) {
+		x.Tell(diagnose.Observation{Kind: diagnose.NotEncrypted, Phase: diagnose.Phase1})
+	}),
 	does("found peer pre-shared key {match|matching} {peer}", foundKey),
 	does("Looking for a matching key for {peer} in default : success", foundKey),
 	does("reserved {not zero|no zero} on {payload} payload", garbage),
@@ -42,7 +53,7 @@ var keys = read.Join([]read.Phrase{
 	does("Unable to initiate or respond to Aggressive Mode while disabled", func(x *read.Context, _ *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.AggressiveMode, Phase: diagnose.Phase1, Message: 1})
 	}),
-}, read.Known("local preshared key found", "processing CERT", "processing SIG payload", "SA authentication status", "peer wants cert issued by", "Choosing trustpoint",
+}, read.Known("processing CERT", "processing SIG payload", "SA authentication status", "peer wants cert issued by", "Choosing trustpoint",
 	"processing a CT_X509_SIGNATURE cert", "peer's pubkey isn't cached", "using the {} trustpoint's keypair to sign", "constructing CERT payload"))
 
 func noKey(x *read.Context, match *read.Match) {

@@ -126,6 +126,10 @@ func acceptable(x *read.Context, _ *read.Match) {
 
 func allRefused(x *read.Context, match *read.Match) {
 	remember(x).about(x, match.Addr("peer"), match.Addr("local"))
+	if e := saOf(x.Session).keyless; e.Text != "" {
+		saOf(x.Session).keyless = diagnose.Evidence{}
+		x.Tell(diagnose.Observation{Kind: diagnose.KeyMissing, Phase: diagnose.Phase1, Message: 1, Evidence: e})
+	}
 	x.Tell(diagnose.Observation{Kind: diagnose.AllOffersRefused, Phase: diagnose.Phase1, Message: offerMessage(x)})
 }
 

@@ -48,6 +48,15 @@ var phase2 = read.Join([]read.Phrase{
 		remember(x).ends(match.Addr("local"), netip.Addr{})
 		x.Tell(diagnose.Observation{Kind: diagnose.NotEnabled, Phase: diagnose.Phase1, Message: 1, Local: match.Addr("local")})
 	}),
+	does("transform proposals not supported", transformRefused),
+	does("transform proposal (prot {}, trans {}, hmac_alg {}) not supported", transformRefused),
+	does("invalid proxy IDs", proxiesRefused),
+	does("ACL = deny; no sa created", func(x *read.Context, _ *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.NoMatch, Count: 1, Place: "the interface"})
+	}),
+	does("Packet dropped because {cryptomap|crypto map|map} {is incomplete|policy not found}", func(x *read.Context, _ *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.MapIncomplete, Place: "the crypto map entry", Detail: "peer, access list or transform set"})
+	}),
 	does("invalid local address {local}", func(x *read.Context, match *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.WrongLocalAddress, Phase: diagnose.Phase2, Message: 1, Local: match.Addr("local"), Detail: match.Hole("local")})
 	}),
@@ -66,6 +75,7 @@ var phase2 = read.Join([]read.Phrase{
 		remember(x).about(x, match.Addr("peer"), match.Addr("local"))
 		refused2(x)
 	}),
+	does("IPSec SA proposals not acceptable", func(x *read.Context, _ *read.Match) { refused2(x) }),
 	does("phase 2 SA policy not acceptable", func(x *read.Context, _ *read.Match) { refused2(x) }),
 	does("PFS {is required|required} but not {offered|proposed}", pfsRefused),
 	does("{PFS|DH} group {mismatch|not acceptable|does not match}", pfsRefused),
@@ -259,6 +269,29 @@ func invalidated(x *read.Context, match *read.Match) {
 
 // notifyName is the RFC's name of a notify that IOS names otherwise.
 func notifyName(ios string) string {
+	if _, n, ok := strings.Cut(ios, "payload "); ok {
+		ios = n
+	}
+	switch read.Number(ios) { // a PIX names them by number
+	case 14:
+		return "NO-PROPOSAL-CHOSEN"
+	case 18:
+		return "INVALID-ID-INFORMATION"
+	case 16:
+		return "PAYLOAD-MALFORMED"
+	case 11:
+		return "INVALID-SPI"
+	case 24:
+		return "AUTHENTICATION-FAILED"
+	case 24576:
+		return "RESPONDER-LIFETIME"
+	case 24577, 24578:
+		return "INITIAL-CONTACT"
+	case 36136:
+		return "R-U-THERE"
+	case 36137:
+		return "R-U-THERE-ACK"
+	}
 	switch name := strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(ios)), "DPD/"); name {
 	case "PROPOSAL_NOT_CHOSEN", "NO_PROPOSAL_CHOSEN":
 		return "NO-PROPOSAL-CHOSEN"

@@ -12,9 +12,10 @@ import (
 
 // sa is what is remembered of an ISAKMP SA.
 type sa struct {
-	over     bool // it was deleted
-	refused  bool // a transform was, since the last message
-	quick    int  // messages of the last quick mode
+	over     bool              // it was deleted
+	refused  bool              // a transform was, since the last message
+	keyless  diagnose.Evidence // no key was found by name; another may be
+	quick    int               // messages of the last quick mode
 	node     string
 	ours     map[string]bool // quick modes that this router began
 	installs bool            // its last quick mode made SAs

@@ -22,6 +22,9 @@ var showISAKMP = []read.Phrase{
 // isakmpRow is a row; a debug line has the words of a state too.
 func isakmpRow(x *read.Context, _ *read.Match) {
 	f := strings.Fields(string(x.Text))
+	if len(f) > 0 && (f[0] == "-" || strings.TrimRight(f[0], "0123456789.") == "" && !strings.Contains(strings.TrimRight(f[0], "."), ".")) {
+		f = f[1:] // the mark or the number of a list
+	}
 	if len(f) < 4 {
 		return
 	}

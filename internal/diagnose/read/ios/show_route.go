@@ -20,6 +20,14 @@ var showRoute = []read.Phrase{
 		t.routes, t.listed = []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0)}, false
 		x.Block = true
 	}),
+	does("Interfaces using crypto map {v}:", func(x *read.Context, match *read.Match) {
+		t := &remember(x).tables
+		t.mapName, t.mapAt, x.Block = match.Hole("v"), x.Quote(), true
+	}),
+	does("Current peer: {peer}", func(x *read.Context, match *read.Match) {
+		remember(x).tables.mapPeer = match.Addr("peer")
+		remember(x).ends(netip.Addr{}, match.Addr("peer"))
+	}),
 	does("is directly connected, {v}", func(x *read.Context, _ *read.Match) { remember(x).tables.route(x) }),
 	does("is variably subnetted", func(x *read.Context, _ *read.Match) { x.Block = true }),
 	does("Packet sent with a source address of {local}", func(x *read.Context, match *read.Match) {
@@ -51,6 +59,10 @@ type tables struct {
 	pingTo    netip.Addr
 	pingFrom  netip.Addr
 	off       diagnose.Evidence // ISAKMP is off
+	dmvpn     bool              // rows of `show dmvpn` follow
+	mapName   string            // whose interfaces follow
+	mapPeer   netip.Addr
+	mapAt     diagnose.Evidence
 }
 
 func newTables() tables { return tables{} }
@@ -74,8 +86,15 @@ func (t *tables) route(x *read.Context) {
 // on.
 func (t *tables) row(x *read.Context, m *memory) bool {
 	text := strings.TrimSpace(string(x.Text))
+	if t.mapName != "" {
+		return t.interfaces(x, text)
+	}
 	if text == "" {
 		return true
+	}
+	if t.dmvpn {
+		t.dmvpn = dmvpnRow(x, text)
+		return t.dmvpn
 	}
 	if !strings.Contains(text, "via ") && !strings.Contains(text, "/") {
 		return false
@@ -110,4 +129,42 @@ func (t *tables) words() string {
 		b.WriteString(p.String())
 	}
 	return b.String()
+}
+
+// dmvpnRow is a peer of `show dmvpn`: its address, that in the tunnel, and how
+// far it came.
+func dmvpnRow(x *read.Context, text string) bool {
+	f := strings.Fields(text)
+	if strings.HasPrefix(text, "-") {
+		return true // the rule below the titles
+	}
+	if len(f) < 4 || !read.Addr(f[1]).IsValid() {
+		return false
+	}
+	o := diagnose.Observation{Peer: read.Addr(f[1])}
+	switch f[3] {
+	case "NHRP":
+		o.Kind, o.Phase, o.Detail = diagnose.OverlayDown, diagnose.PhaseData, "NHRP does not get an answer of the peer"
+	case "UP":
+		o.Kind, o.Phase = diagnose.Phase2Up, diagnose.Phase2
+	case "IPSEC":
+		o.Kind, o.Phase, o.Message = diagnose.QuickFailed, diagnose.Phase2, 1
+	case "IKE":
+		o.Kind, o.Phase = diagnose.ExchangeFailed, diagnose.Phase1
+	default:
+		return true
+	}
+	x.TellApart(o)
+	return true
+}
+
+// interfaces is the line behind "Interfaces using crypto map": an interface, or
+// nothing.
+func (t *tables) interfaces(x *read.Context, text string) bool {
+	name := t.mapName
+	t.mapName = ""
+	if text == "" || strings.ContainsAny(text, "#>") || strings.HasPrefix(text, "Crypto Map") {
+		x.TellApart(diagnose.Observation{Kind: diagnose.MapNotApplied, Peer: t.mapPeer, Place: "crypto map " + name, Evidence: t.mapAt})
+	}
+	return false
 }

@@ -33,7 +33,7 @@ func TestMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	big := text(t, 48<<20)
+	big := text(t, 12<<20)
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
@@ -45,7 +45,7 @@ func TestMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	held := int64(after.HeapAlloc) - int64(before.HeapAlloc)
 	t.Logf("%d lines, %d observations, %d forgotten, %d KiB held", log.Lines, len(log.Observations), log.Forgotten, held>>10)
-	if held > 32<<20 {
+	if held > 24<<20 {
 		t.Errorf("%d bytes are held", held)
 	}
 	runtime.KeepAlive(log)
