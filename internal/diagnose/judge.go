@@ -46,17 +46,10 @@ func candidates(c *Case) []Finding {
 		if r.weight == inferred && c.Attempt != nil && c.Attempt.Cut {
 			f.Certainty = Possible
 		}
-		if f.about != nil && f.about.Evidence.Log && !f.about.named() {
-			f.Certainty = min(f.Certainty, Likely)
-		}
 		all = append(all, *f)
 	}
 	return all
 }
-
-// named says whether an observation names what both ends want. Only then can a
-// log leave no doubt: what it lacks may be what matters.
-func (o *Observation) named() bool { return o.Offered != "" && o.Wanted != "" }
 
 // weigh leaves out what another finding explains, and of two about one cause
 // the weaker.

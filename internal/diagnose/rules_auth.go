@@ -39,6 +39,9 @@ func noKeyHere(c *Case) *Finding {
 	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) || byName {
 		certainty = Likely
 	}
+	if on.Last().Attr == AttrUnknown {
+		certainty, summary = Likely, "nothing here is configured for "+who+": no tunnel group, and so no pre-shared key"
+	}
 	f := find(NoPSKForPeer, certainty, append(on, c.All.Of(KeyUnused)...), summary).in(Phase1, max(1, on.Last().Message))
 	if on.Last().Aggressive {
 		f.about = on.Last()

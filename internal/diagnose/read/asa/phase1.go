@@ -45,14 +45,14 @@ var phase1 = read.Join([]read.Phrase{
 		tell(x, diagnose.Observation{Kind: diagnose.NoUsablePolicy, Phase: diagnose.Phase1})
 	}),
 
-	says("Can't find a valid tunnel group", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("Unable to find {a|valid|a valid} tunnel group", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("No tunnel group {found|matched|for}", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("{No preshared key|No pre-shared key} {configured|found|for}", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("Failed to find {a preshared|pre-shared|preshared} key", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("No Group found matching {} for Pre-shared key peer", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("not found and BASE GROUP default preshared key not configured", diagnose.KeyMissing, diagnose.Phase1, 3),
-	says("IKE Peer address not configured for destination", diagnose.KeyMissing, diagnose.Phase1, 1),
+	noGroup("Can't find a valid tunnel group", 3),
+	noGroup("Unable to find {a|valid|a valid} tunnel group", 3),
+	noGroup("No tunnel group {found|matched|for}", 3),
+	noGroup("{No preshared key|No pre-shared key} {configured|found|for}", 3),
+	noGroup("Failed to find {a preshared|pre-shared|preshared} key", 3),
+	noGroup("No Group found matching {} for Pre-shared key peer", 3),
+	noGroup("not found and BASE GROUP default preshared key not configured", 3),
+	noGroup("IKE Peer address not configured for destination", 1),
 	says("No Group found by matching OU(s) from ID payload", diagnose.GroupMissing, diagnose.Phase1, 5),
 	says("Unsupported Oakley group", diagnose.AllOffersRefused, diagnose.Phase1, 1),
 	says("PHASE 1 FAILED", diagnose.ExchangeFailed, diagnose.Phase1, 0),
@@ -66,7 +66,7 @@ var phase1 = read.Join([]read.Phrase{
 	says("no trust-point defined in tunnel-group", diagnose.NoUsablePolicy, diagnose.Phase1, 1),
 	says("Received packet with missing payload", diagnose.Malformed, diagnose.Phase1, 0),
 	says("Unknown Domain of Interpretation", diagnose.Malformed, diagnose.Phase1, 1),
-	says("Tunnel Rejected: Unknown {peer|group}", diagnose.KeyMissing, diagnose.Phase1, 1),
+	noGroup("Tunnel Rejected: Unknown {peer|group}", 1),
 	does("had problems decrypting packet, probably due to mismatched pre-shared key", undecryptable),
 	does("Received encrypted Oakley {Main|Aggressive|Informational} Mode packet with invalid payloads", undecryptable),
 	does("Received encrypted packet with {invalid|no matching} payloads", undecryptable),
@@ -322,4 +322,9 @@ func failed1(x *read.Context, _ *read.Match) {
 		return
 	}
 	tell(x, diagnose.Observation{Kind: diagnose.ExchangeFailed, Phase: diagnose.Phase1})
+}
+
+// noGroup is a peer for whom there is no tunnel group, and so no key.
+func noGroup(text string, message int) read.Phrase {
+	return read.Phrase{Text: text, Tell: diagnose.Observation{Kind: diagnose.KeyMissing, Phase: diagnose.Phase1, Message: message, Attr: diagnose.AttrUnknown}}
 }
