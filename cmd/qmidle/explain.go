@@ -13,6 +13,7 @@ import (
 )
 
 const explainUsage = `usage: qmidle explain FILE...
+       qmidle explain --baseline GOOD BAD...
        qmidle [-s SOCKET] explain [last | peer ADDRESS | packet ...]
 
 Say what is wrong with a tunnel from a log, of any make that docs/explain.md
@@ -22,9 +23,11 @@ ask the daemon.
 The exit status is 0 if no fault is seen, 1 if one is, and 2 if a file cannot be
 read or nothing in it is known.
 
-  --json   print an object of JSON
-  --all    name what looks like a fault and is harmless
-  --quiet  print a line for each fault, and no more
+  --baseline GOOD  say where the log parts from GOOD, one of when it worked
+  --json           print an object of JSON
+  --ladder         draw the messages that the log tells of
+  --all            name what looks like a fault and is harmless
+  --quiet          print a line for each fault, and no more
 
   --keys FILE      decrypt IKE of captures: a line for each negotiation with its
                    initiator's cookie, a comma and the encryption key
@@ -35,9 +38,11 @@ read or nothing in it is known.
 // explainOptions are those of `qmidle explain` with files.
 type explainOptions struct {
 	explain.Options
-	json    bool
-	keys    string // a file with keys of phase 1
-	pskFile string // a file with pre-shared keys
+	json     bool
+	baseline string // a log of when it worked
+	ladder   bool   // draw the messages
+	keys     string // a file with keys of phase 1
+	pskFile  string // a file with pre-shared keys
 }
 
 // secrets reads the files with keys.
@@ -75,6 +80,8 @@ func (c *client) explain(args []string) int {
 	flags.BoolVar(&o.json, "json", c.json, "")
 	flags.BoolVar(&o.All, "all", false, "")
 	flags.BoolVar(&o.Quiet, "quiet", false, "")
+	flags.BoolVar(&o.ladder, "ladder", false, "")
+	flags.StringVar(&o.baseline, "baseline", "", "")
 	flags.StringVar(&o.keys, "keys", "", "")
 	flags.StringVar(&o.pskFile, "psk-file", "", "")
 	rest, err := parseInterspersed(flags, args)
@@ -82,10 +89,13 @@ func (c *client) explain(args []string) int {
 		fmt.Fprint(c.stdout, explainUsage)
 		return exitOK
 	}
+	if err == nil && o.baseline != "" && len(rest) == 0 {
+		err = errors.New("--baseline needs a log to compare")
+	}
 	if err != nil {
 		return usageError(c.stderr, "explain", err)
 	}
-	if askDaemon(rest) {
+	if o.baseline == "" && askDaemon(rest) {
 		c.json = o.json
 		return c.run(append([]string{"explain"}, rest...))
 	}
@@ -127,6 +137,14 @@ func explainFiles(names []string, o explainOptions, stdout, stderr io.Writer) in
 		return exitUnreadable
 	}
 	e := explain.Explain(sources)
+	if o.baseline != "" {
+		good, err := explainFile(o.baseline, secrets)
+		if err != nil {
+			fmt.Fprintf(stderr, "qmidle explain: cannot read %s: %v\n", o.baseline, fileError(err))
+			return exitUnreadable
+		}
+		e.Baseline = explain.Compare(good, sources[0])
+	}
 	if err := writeExplanation(e, o, stdout); err != nil {
 		fmt.Fprintf(stderr, "qmidle explain: %v\n", err)
 		return exitUnreadable
@@ -145,7 +163,11 @@ func explainFiles(names []string, o explainOptions, stdout, stderr io.Writer) in
 
 func writeExplanation(e *explain.Explanation, o explainOptions, stdout io.Writer) error {
 	if !o.json {
-		_, err := io.WriteString(stdout, e.Text(o.Options))
+		text := e.Text(o.Options)
+		if o.ladder {
+			text += e.Ladder()
+		}
+		_, err := io.WriteString(stdout, text)
 		return err
 	}
 	if !o.All {

@@ -8,6 +8,7 @@ package explain
 
 import (
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -58,26 +59,78 @@ func (s *Source) remark(n int, one, many string) {
 type Explanation struct {
 	Sources []*Source
 	Peers   []Peer
+	// Baseline is what a good log has otherwise; nil where there was none, or
+	// where it has nothing otherwise.
+	Baseline *Difference
 	diagnose.Report
 }
 
-// Explain judges sources: one end's, or the two ends' of a tunnel.
+// Explain judges sources: one end's, or both ends' of tunnels. Of several, those
+// of one end are put together: the ends are told apart by whom they speak of.
 func Explain(sources []*Source) *Explanation {
 	e := &Explanation{Sources: sources}
-	switch len(sources) {
-	case 2:
-		e.Report = diagnose.Both(sources[0].Observations, sources[1].Observations)
-	default:
-		var all []diagnose.Observation
-		for _, s := range sources {
-			all = append(all, s.Observations...)
-		}
-		e.Report = diagnose.Judge(all)
+	here, there := ends(sources)
+	if len(there) > 0 {
+		e.Report = diagnose.Both(here, there)
+	} else {
+		e.Report = diagnose.Judge(here)
 	}
 	for _, s := range sources {
 		e.Peers = append(e.Peers, peersOf(s)...)
 	}
 	return e
+}
+
+// ends divides what sources tell into that of the first one's end and that of the
+// other: a source whose own address is a peer's of the first is the other end's.
+// Two sources that do not say where they are from are taken for both ends.
+func ends(sources []*Source) (here, there []diagnose.Observation) {
+	if len(sources) == 0 {
+		return nil, nil
+	}
+	first := sources[0]
+	for i, s := range sources {
+		if i > 0 && (first.calls(s) || len(sources) == 2 && !first.same(s)) {
+			there = append(there, s.Observations...)
+			continue
+		}
+		here = append(here, s.Observations...)
+	}
+	return here, there
+}
+
+// calls says whether another source's own address is a peer of this one.
+func (s *Source) calls(other *Source) bool {
+	peers := s.addresses(func(o *diagnose.Observation) netip.Addr { return o.Peer })
+	for a := range other.addresses(local) {
+		if peers[a] {
+			return true
+		}
+	}
+	return false
+}
+
+// same says whether two sources have an address of their own in common.
+func (s *Source) same(other *Source) bool {
+	mine := s.addresses(local)
+	for a := range other.addresses(local) {
+		if mine[a] {
+			return true
+		}
+	}
+	return false
+}
+
+func local(o *diagnose.Observation) netip.Addr { return o.Local }
+
+func (s *Source) addresses(of func(*diagnose.Observation) netip.Addr) map[netip.Addr]bool {
+	all := make(map[netip.Addr]bool)
+	for i := range s.Observations {
+		if a := of(&s.Observations[i]); a.IsValid() {
+			all[a] = true
+		}
+	}
+	return all
 }
 
 // Understood says whether anything in the sources is a log.

@@ -7,6 +7,17 @@ import (
 )
 
 type (
+	differenceJSON struct {
+		Same  int       `json:"same"`
+		Good  *partJSON `json:"good"`
+		Bad   *partJSON `json:"bad"`
+		Lines []string  `json:"lines"`
+	}
+	partJSON struct {
+		Source string `json:"source"`
+		Line   int    `json:"line"`
+		Text   string `json:"text"`
+	}
 	sourceJSON struct {
 		Name       string   `json:"name"`
 		Lines      int      `json:"lines"`
@@ -22,7 +33,8 @@ type (
 	}
 )
 
-// MarshalJSON is the report's object with "sources" and "peers" besides.
+// MarshalJSON is the report's object with "sources" and "peers" besides, and
+// "baseline" where there is one.
 func (e *Explanation) MarshalJSON() ([]byte, error) {
 	report, err := json.Marshal(e.Report)
 	if err != nil {
@@ -48,10 +60,20 @@ func (e *Explanation) MarshalJSON() ([]byte, error) {
 		peers = append(peers, peerJSON{p.Source, addr, p.Phase1, p.Phase2})
 	}
 	out["sources"], out["peers"] = sources, peers
+	if d := e.Baseline; d != nil {
+		out["baseline"] = differenceJSON{d.Same, partOf(d.Good), partOf(d.Bad), append([]string{}, d.Lines...)}
+	}
 	return json.Marshal(out)
 }
 
 // Plain is the report without the harmless notes that nobody asked for.
 func (e *Explanation) Plain() {
 	e.Report = diagnose.Report{Findings: e.Findings}
+}
+
+func partOf(e *diagnose.Evidence) *partJSON {
+	if e == nil {
+		return nil
+	}
+	return &partJSON{e.Source, e.Line, e.Text}
 }

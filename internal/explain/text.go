@@ -39,6 +39,9 @@ func (e *Explanation) Text(o Options) string {
 		b.WriteString(p.line(len(e.Sources) > 1))
 	}
 	b.WriteByte('\n')
+	if e.Baseline != nil {
+		e.Baseline.text(&b)
+	}
 	r := e.Report
 	if !o.All {
 		r.Notes = nil
