@@ -19,7 +19,12 @@ func mapNotApplied(c *Case) *Finding {
 	if len(on) == 0 || !c.dead() {
 		return nil
 	}
-	return find(CryptoMapNotApplied, Certain, append(on, c.Phase1.Of(NotEnabled)...), on.Last().Place+" is on no interface: it protects nothing, and this end does not negotiate").in(PhaseNone, 0)
+	certainty := Certain
+	if on.read() {
+		certainty = Likely // the interface may have been left out
+	}
+	return find(CryptoMapNotApplied, certainty, append(on, c.Phase1.Of(NotEnabled)...), on.Last().Place+" is on no interface: it protects nothing, and this end does not negotiate").in(PhaseNone, 0).
+		or("See whether the configuration was shown whole.", NoInterestingTraffic)
 }
 
 func mapIncomplete(c *Case) *Finding {

@@ -179,7 +179,7 @@ func flowNeverAsked(c *Case) *Finding {
 // natBeforeTunnel is a NAT of this end that stands before the tunnel.
 func natBeforeTunnel(c *Case) *Finding {
 	on := c.All.Of(NATBefore)
-	if len(on) == 0 {
+	if len(on) == 0 || c.sends() {
 		return nil
 	}
 	return find(ACLOrNATExemption, Likely, on, "a NAT of this end takes packets that belong into the tunnel, or refuses them: they are not exempted from it").in(PhaseData, 0).

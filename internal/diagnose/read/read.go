@@ -134,25 +134,33 @@ func (l *Log) fetch(source *lines, into *line) bool {
 }
 
 // read finds the phrases of a line, and lets their vendors tell.
+//
+// A phrase that goes over the end of a line counts only where the line itself
+// says nothing: else two lines that stand together by chance would speak as one.
 func (l *Log) read(prev, cur, next *line) {
 	l.found = l.found[:0]
-	marked := -1
-	mixed := false
-	for _, h := range cur.hits {
-		w := &l.readers.wordings[h.id]
-		if w.mark {
-			if marked < 0 {
-				marked = w.vendor
+	marked, mixed, says := -1, false, false
+	for _, within := range [...]bool{true, false} {
+		if !within && says {
+			break
+		}
+		for _, h := range cur.hits {
+			w := &l.readers.wordings[h.id]
+			if w.mark {
+				if marked < 0 {
+					marked = w.vendor
+				}
+				continue
 			}
-			continue
+			f := l.slot()
+			f.vendor, f.length, f.number = w.vendor, w.length, cur.number
+			if within && !w.hit(cur.text, h.end, &f.Match) || !within && !l.beyond(w, h, prev, cur, next, f) {
+				l.found = l.found[:len(l.found)-1]
+				continue
+			}
+			says = says || !w.Quiet
+			mixed = mixed || w.vendor != l.found[0].vendor
 		}
-		f := l.slot()
-		f.vendor, f.length, f.number = w.vendor, w.length, cur.number
-		if !w.hit(cur.text, h.end, &f.Match) && !l.beyond(w, h, prev, cur, next, f) {
-			l.found = l.found[:len(l.found)-1]
-			continue
-		}
-		mixed = mixed || w.vendor != l.found[0].vendor
 	}
 	if len(l.found) == 0 {
 		l.rest(cur, marked)

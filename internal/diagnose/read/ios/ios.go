@@ -23,7 +23,7 @@ func Vendor() *read.Vendor {
 		Name: "Cisco IOS",
 		Marks: []string{"ISAKMP:", "ISAKMP (", "ISAKMP-", "IPSEC(", "IPSEC:(", "%CRYPTO-", "CRYPTO_ENGINE", "CryptoEngine", "CRYPTO_PKI", "%PKI-",
 			"crypto_engine", "Crypto mapdb"},
-		Phrases: read.Join(packets, offers, keys, phase2, life, syslog, pki, overlay, showISAKMP, showIPsec, showSession, showRoute, noise),
+		Phrases: read.Join(packets, offers, keys, phase2, life, syslog, pki, overlay, showISAKMP, showIPsec, showSession, showRoute, showRun, noise),
 		New:     func() any { return newMemory() },
 		Begin:   begin,
 		Rest:    rest,
@@ -38,6 +38,7 @@ type memory struct {
 	offer   offer
 	flow    flow
 	tables  tables
+	config  configuration
 	here    map[netip.Addr]bool // addresses of this router
 	there   map[netip.Addr]bool // of peers
 
@@ -83,4 +84,5 @@ func end(x *read.Context) {
 	m := remember(x)
 	m.settle(x)
 	m.tables.end(x, m)
+	m.config.end(x)
 }

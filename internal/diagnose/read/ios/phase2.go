@@ -216,13 +216,13 @@ func maskBits(s string) int {
 }
 
 func proxiesRefused(x *read.Context, _ *read.Match) {
-	remember(x).offer.proposal = true
+	remember(x).offer.proposal, remember(x).offer.refused = true, true
 	x.Tell(remember(x).flow.about(diagnose.Observation{Kind: diagnose.ProxyRefused, Phase: diagnose.Phase2, Message: 1}))
 }
 
 func transformRefused(x *read.Context, match *read.Match) {
 	m := remember(x)
-	m.offer.proposal = true
+	m.offer.proposal, m.offer.refused = true, true
 	offered := match.Hole("rest")
 	if at := strings.IndexByte(offered, '{'); at >= 0 {
 		offered = strings.Trim(offered[at:], "{} ,")
@@ -262,6 +262,12 @@ func invalidated(x *read.Context, match *read.Match) {
 	switch match.Number("n") {
 	case 32:
 		proxiesRefused(x, match)
+	case 64:
+		if remember(x).offer.refused {
+			refused2(x)
+			return
+		}
+		pfsRefused(x, match)
 	default:
 		refused2(x)
 	}
