@@ -107,17 +107,36 @@ func (g *Gateway) openLeases() (map[string][]aaa.Lease, error) {
 	if g.opts.State == "" || len(g.opts.Config.Pools) == 0 {
 		return nil, nil
 	}
-	var err error
+	if err := g.openStore(); err != nil {
+		return nil, err
+	}
+	return g.leases.load()
+}
+
+func (g *Gateway) openStore() (err error) {
 	g.leases, err = openLeases(g.opts.State, func(err error) {
 		g.tell(func(now time.Time) (out router.Output) {
 			g.notices.tell(now, "leases", "the addresses of clients are not kept: %s", plainly(err))
 			return out
 		})
 	})
-	if err != nil {
-		return nil, err
+	return err
+}
+
+// keepLeases keeps changes. The first one of a pool that was configured meanwhile
+// opens the store; where that fails, none are kept.
+func (g *Gateway) keepLeases(changes []aaa.LeaseChange) {
+	if len(changes) == 0 || g.opts.State == "" {
+		return
 	}
-	return g.leases.load()
+	if g.leases == nil {
+		if err := g.openStore(); err != nil {
+			g.say("the addresses of clients are not kept: %v", err)
+			g.opts.State = ""
+			return
+		}
+	}
+	g.leases.put(changes)
 }
 
 // write writes what has changed, all that has come together at once.

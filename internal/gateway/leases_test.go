@@ -78,3 +78,22 @@ func TestUnwritableState(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A pool that is configured while the gateway runs has its leases kept too.
+func TestStoreOfALaterPool(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	g := &Gateway{opts: Options{State: dir}}
+	g.keepLeases(nil)
+	if g.leases != nil {
+		t.Error("a store without leases")
+	}
+	g.keepLeases([]aaa.LeaseChange{{Pool: "P", Lease: aaa.Lease{Addr: netip.MustParseAddr("10.0.0.1"), Owner: "a"}}})
+	if err := g.leases.close(); err != nil {
+		t.Fatal(err)
+	}
+	s := openStore(t, dir)
+	defer s.close()
+	if got, err := s.load(); err != nil || len(got["P"]) != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}

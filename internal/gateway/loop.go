@@ -171,9 +171,7 @@ func (g *Gateway) carry(out router.Output) {
 		g.resolve(q)
 	}
 	g.sendRADIUS(out.RADIUS)
-	if g.leases != nil {
-		g.leases.put(out.Leases)
-	}
+	g.keepLeases(out.Leases)
 	for _, w := range out.Work {
 		if !g.hashes.ask(w) {
 			g.abandoned = append(g.abandoned, w.ID)
