@@ -216,13 +216,14 @@ func windows() *read.Vendor {
 // aws is the log of Amazon's site-to-site VPN.
 func aws() *read.Vendor {
 	return table("Amazon VPN", []string{"AWS tunnel", "AWS_tunnel", "vpn_id", "\"details\""}, []read.Phrase{
-		says("Pre-shared key mismatch", keyDiffers),
+		says("{Pre-shared key|pre-shared key|PSK} mismatch", keyDiffers),
 		says("No Proposal Match Found by AWS", offersRefused),
 		says("Received no proposal match notify", told("NO-PROPOSAL-CHOSEN")),
 		says("AWS tunnel proposal mismatch", offersRefused),
 		says("Proposal Mismatch Detected", offersRefused),
 		says("Traffic Selector Mismatch", proxiesRefused),
 		says("Peer is not responsive - Declaring peer dead", peerDead),
+		says("AWS tunnel DPD timed out", peerDead),
 		silent("Timeout while awaiting response from CGW"),
 		silent("Peer did not respond to IKE negotiation"),
 		says("Unexpected {IKEv1|IKEv2} negotiation", otherVersion),

@@ -25,7 +25,7 @@ var phase2 = []read.Phrase{
 	{Text: "no policy found, try to generate the policy", Quiet: true},
 	{Text: "no template matches", Do: noSainfo},
 	{Text: "no policy found/generated", Do: noSainfo},
-	{Text: "mismatched {IDci|IDcr} was returned", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.ProxyRefused, 2, diagnose.Initiator)) }},
+	{Text: "mismatched {IDci|IDcr|ID} was returned", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.ProxyRefused, 2, diagnose.Initiator)) }},
 	{Text: "PFS is specified, but peer doesn't sends KE", Do: pfs},
 	{Text: "no PFS is specified, but peer sends KE", Do: pfs},
 	{Text: "pfs group mismatched: my:{wanted} peer:{offered}", Do: pfs},

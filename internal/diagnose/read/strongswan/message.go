@@ -215,6 +215,8 @@ func (m message) takeNotify(x *read.Context) {
 		}
 		if x.Session != nil {
 			stateOf(x.Session).notify = name
+		} else {
+			of(x).notify = name
 		}
 		tellNotify(x, name, encrypted, m.exchange)
 		return
@@ -227,8 +229,10 @@ func tellNotify(x *read.Context, name string, encrypted bool, exchange string) {
 	o := diagnose.Observation{Kind: diagnose.NotifyReceived, Phase: diagnose.Phase1, Detail: name, Authentic: encrypted}
 	s := x.Session
 	up, asked := false, false
+	unknown := s == nil // the log begins behind phase 1
 	if s != nil {
 		st := stateOf(s)
+		unknown = exchange == "INFORMATIONAL_V1" && s.Sent+s.Received == 0
 		up, asked = s.Up, st.quick > 0
 		o.Pair = st.pair
 	}
@@ -239,7 +243,7 @@ func tellNotify(x *read.Context, name string, encrypted bool, exchange string) {
 		o.Phase, o.Detail = diagnose.Phase2, "INVALID-ID-INFORMATION"
 	case name == "INTERNAL-ADDRESS-FAILURE" || name == "FAILED-CP-REQUIRED":
 		o.Kind, o.Phase, o.Detail = diagnose.PoolEmpty, diagnose.PhaseConfig, "the peer says "+strings.ReplaceAll(name, "-", "_")
-	case up || asked, s == nil && encrypted && name != "AUTHENTICATION-FAILED", exchange == "CREATE_CHILD_SA":
+	case up || asked, unknown && encrypted && name != "AUTHENTICATION-FAILED", exchange == "CREATE_CHILD_SA":
 		o.Phase = diagnose.Phase2
 	case exchange == "IKE_AUTH" && name == "NO-PROPOSAL-CHOSEN":
 		o.Phase = diagnose.Phase2 // IKEv2 makes the first tunnel by the same message

@@ -148,8 +148,13 @@ func retransmit(x *read.Context, hit *read.Match) {
 		if hit.Hole("kind") == "response" {
 			o.Role, o.Message = diagnose.Responder, 2
 		}
-		if s != nil && s.Sent > 0 && id == "0" {
+		switch {
+		case s == nil || id != "0":
+		case s.Sent > 0:
 			o.Message, o.Role = s.Sent, s.Role
+		case o.Message > 1 && o.Role == diagnose.Initiator: // the log begins behind the answer
+			s.Sent, s.Received = o.Message, o.Message-1
+			x.Tell(diagnose.Observation{Kind: diagnose.MessageReceived, Phase: diagnose.Phase1, Message: s.Received, Role: o.Role})
 		}
 		if id != "0" {
 			o.Phase, o.Message = diagnose.Phase2, 1
@@ -210,6 +215,10 @@ func gaveUp(x *read.Context, _ *read.Match) {
 		}
 	}
 	o := diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: 1, Role: diagnose.Initiator}
+	if x.Session == nil { // the first message, as a rule
+		m.fresh(x, "unnamed").Role = diagnose.Initiator
+		x.Tell(diagnose.Observation{Kind: diagnose.MessageSent, Phase: diagnose.Phase1, Message: 1})
+	}
 	if s := x.Session; s != nil {
 		st := stateOf(s)
 		o.Message, o.Role = max(1, s.Sent), s.Role
@@ -265,7 +274,9 @@ func notify(x *read.Context, hit *read.Match) {
 	if name == "INVALID-KE-PAYLOAD" {
 		name = "INVALID-KEY-INFORMATION"
 	}
-	if s := x.Session; s != nil && stateOf(s).notify == name {
+	m, s := of(x), x.Session
+	if s != nil && stateOf(s).notify == name || s == nil && m.notify == name {
+		m.notify = ""
 		return
 	}
 	tellNotify(x, name, false, "")

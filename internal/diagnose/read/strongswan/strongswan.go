@@ -47,6 +47,7 @@ type memory struct {
 	// resent is a session whose message was sent again: what gives up later
 	// without saying whom is that one.
 	resent  string
+	notify  string                             // the error that the last message told, of no known session
 	awaited func(*read.Context, *read.Session) // waits for the packet that says whose it is
 	lists   []string                           // lists of proposals that stand on lines of their own
 	table   *row
