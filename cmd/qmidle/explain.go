@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+
+	"golang.org/x/term"
 
 	"qmidle/internal/explain"
 )
@@ -189,5 +192,41 @@ func explainFile(name string, s *explain.Secrets) (*explain.Source, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return explain.Read(name, f, s)
+	p := &progress{in: f, name: name}
+	if info, err := f.Stat(); err == nil && info.Size() > showFrom && term.IsTerminal(int(os.Stderr.Fd())) {
+		p.size, p.out = info.Size(), os.Stderr
+	}
+	defer p.clear()
+	return explain.Read(name, p, s)
+}
+
+// showFrom is how long a file must be for its progress to be shown.
+const showFrom = 32 << 20
+
+// progress shows how much of a file was read, where somebody looks at it.
+type progress struct {
+	in         io.Reader
+	out        io.Writer // nil for nobody
+	name       string
+	read, size int64
+	percent    int64
+}
+
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.in.Read(b)
+	p.read += int64(n)
+	if p.out != nil {
+		if now := min(100, 100*p.read/p.size); now != p.percent {
+			p.percent = now
+			fmt.Fprintf(p.out, "\r%3d %% of %s", now, strconv.QuoteToGraphic(p.name))
+		}
+	}
+	return n, err
+}
+
+// clear takes the line away again.
+func (p *progress) clear() {
+	if p.out != nil {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
 }

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"qmidle/internal/diagnose"
@@ -59,8 +60,9 @@ var showRun = []read.Phrase{
 	does("deny ip {rest}", func(x *read.Context, match *read.Match) { remember(x).config.line("", false, match.Hole("rest"), x) }),
 	does("ip nat inside source list {acl}", func(x *read.Context, match *read.Match) {
 		c := &remember(x).config
-		if len(c.nat) < maxEntries {
-			c.nat = append(c.nat, natRule{match.Hole("acl"), x.Quote()})
+		acl := match.Hole("acl")
+		if len(c.nat) < maxNAT && !slices.ContainsFunc(c.nat, func(n natRule) bool { return n.acl == acl }) {
+			c.nat = append(c.nat, natRule{acl, x.Quote()})
 		}
 	}),
 	does("tunnel protection ipsec profile", func(x *read.Context, _ *read.Match) {}),
@@ -97,10 +99,12 @@ type natRule struct {
 	at  diagnose.Evidence
 }
 
-// Bounds of what is remembered of a configuration.
+// Bounds of what is remembered of a configuration: at the end every line of an
+// entry's list is held against every line of a NAT's.
 const (
-	maxEntries = 256
-	maxLines   = 2048
+	maxEntries = 64
+	maxLines   = 256 // of a list
+	maxNAT     = 8
 )
 
 func (c *configuration) entry(name, seq string, at diagnose.Evidence) {
