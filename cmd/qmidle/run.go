@@ -9,11 +9,13 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"qmidle/internal/config"
 	"qmidle/internal/gateway"
+	"qmidle/internal/secret"
 )
 
 const runUsage = `usage: qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]...
@@ -31,6 +33,9 @@ FILE anew and keeps the tunnels that it does not change.
                          configuration, where not its address shall tell
   --state DIR            where the addresses that clients had are kept over a
                          restart, ` + gateway.DefaultState + ` by default
+  --keys DIR             where RSA keys are kept, "keys" beside FILE by default
+  --key-passphrase FILE  under which passphrase; by default the credential
+                         "qmidle-keys" of systemd, where there is one
   --release              let what the crypto maps protect pass in clear at the
                          end; otherwise it stays blocked until "qmidle release"
 `
@@ -39,6 +44,7 @@ FILE anew and keeps the tunnels that it does not change.
 type runOptions struct {
 	file, socket, log string
 	state             string
+	keys, passphrase  string
 	interfaces        map[string]string
 	release           bool
 }
@@ -68,6 +74,8 @@ func parseRun(args []string) (runOptions, error) {
 	flags.StringVar(&o.socket, "s", gateway.DefaultSocket, "")
 	flags.StringVar(&o.log, "log", "", "")
 	flags.StringVar(&o.state, "state", gateway.DefaultState, "")
+	flags.StringVar(&o.keys, "keys", "", "")
+	flags.StringVar(&o.passphrase, "key-passphrase", "", "")
 	flags.BoolVar(&o.release, "release", false, "")
 	flags.Func("interface", "", func(text string) error {
 		ios, linux, ok := strings.Cut(text, "=")
@@ -86,7 +94,27 @@ func parseRun(args []string) (runOptions, error) {
 	if o.file == "" {
 		return o, errors.New("-c FILE is needed")
 	}
+	if o.keys == "" {
+		o.keys = filepath.Join(filepath.Dir(o.file), "keys")
+	}
+	if o.passphrase == "" {
+		o.passphrase = keyCredential()
+	}
 	return o, nil
+}
+
+// keyCredential is the file by which systemd hands the passphrase over; "" where
+// it does not.
+func keyCredential() string {
+	dir := os.Getenv("CREDENTIALS_DIRECTORY")
+	if dir == "" {
+		return ""
+	}
+	file := filepath.Join(dir, "qmidle-keys")
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
 }
 
 // serve runs the gateway until a signal comes.
@@ -109,9 +137,16 @@ func serve(o runOptions, stderr io.Writer) error {
 	defer signal.Stop(hangups)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	var passphrase secret.Secret
+	if o.passphrase != "" {
+		if passphrase, err = gateway.Passphrase(o.passphrase); err != nil {
+			return err
+		}
+	}
 	version := versionInfo()
 	version.ConfigFile = o.file
-	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file, State: o.state})
+	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file, State: o.state,
+		Keys: o.keys, KeyPassphrase: passphrase})
 	if err != nil {
 		return err
 	}

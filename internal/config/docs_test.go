@@ -92,6 +92,25 @@ one, can try keys at leisure, and nothing shows it. Main mode hides the proof, a
 in the place of the peer asks for. Where aggressive mode has to be, the key is to be long and random.
 `
 
+// docsTrustpoint stands below the trustpoint mode.
+const docsTrustpoint = `
+` + "`crypto pki authenticate`, `enroll`, `import`, `crl request` and `crypto key`" + ` are done at a console; see [commands](commands.md).
+The certificates that they bring stand below ` + "`crypto pki certificate chain`" + `; keys lie in the directory of
+` + "`qmidle run --keys`" + `, and in no configuration. ` + "`rsakeypair`" + ` names a key that enrolment makes if need be; without it
+the key of the gateway's own name is used.
+
+SHA-256 and AES protect what passes to a CA, which has to say that it knows them. For old CAs ` + "`hash sha1`, `hash md5`" + ` and
+` + "`qmidle scep-cipher`" + ` ask for less, and ` + "`qmidle legacy`" + ` accepts certificates with SHA-1 signatures and RSA keys of 1024
+bits. Each is weak, and holds for this trustpoint alone.
+
+An enrollment URL without a path is that of ` + "`/cgi-bin/pkiclient.exe`" + `; behind ` + "`cgi-bin` and `mscep.dll`" + ` comes ` + "`/pkiclient.exe`" + `.
+The URL, ` + "`crl query`" + ` and ` + "`ocsp url`" + ` may lead anywhere. What a certificate says of itself is a stranger's, and leads to public
+addresses only. LDAP is not supported.
+
+` + "`auto-enroll`" + ` renews a certificate by the old one when so many percent of its life are over, 100 without a number, and tries
+again every hour. The key stays; ` + "`regenerate`" + ` is kept and has no effect.
+`
+
 func documentation() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -108,6 +127,8 @@ func documentation() string {
 			b.WriteString(docsDynamic)
 		case &peerMode:
 			b.WriteString(docsAggressive)
+		case &trustpointMode:
+			b.WriteString(docsTrustpoint)
 		}
 	}
 	b.WriteString(docsParts())

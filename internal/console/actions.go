@@ -15,6 +15,10 @@ type DebugState struct {
 	Authentication bool `json:"aaa_authentication"`
 	Authorization  bool `json:"aaa_authorization"`
 	RADIUS         bool `json:"radius"`
+
+	PKIMessages     bool `json:"pki_messages"`
+	PKITransactions bool `json:"pki_transactions"`
+	PKIValidation   bool `json:"pki_validation"`
 }
 
 func debugState(r Router) DebugState { return DebugState(*r.Debug()) }
@@ -31,15 +35,18 @@ var (
 	debugISAKMP         = debug{"Cryptographic Subsystem", "Crypto ISAKMP", func(d *Debug) *bool { return &d.ISAKMP }}
 	debugIPsec          = debug{"Cryptographic Subsystem", "Crypto IPSEC", func(d *Debug) *bool { return &d.IPsec }}
 	debugEngine         = debug{"Cryptographic Subsystem", "Crypto Engine", func(d *Debug) *bool { return &d.Engine }}
+	debugPKIMsg         = debug{"Cryptographic Subsystem", "Crypto PKI Msg", func(d *Debug) *bool { return &d.PKIMessages }}
+	debugPKITrans       = debug{"Cryptographic Subsystem", "Crypto PKI Trans", func(d *Debug) *bool { return &d.PKITransactions }}
+	debugPKIValid       = debug{"Cryptographic Subsystem", "Crypto PKI Validation", func(d *Debug) *bool { return &d.PKIValidation }}
 	debugRADIUS         = debug{"", "Radius protocol", func(d *Debug) *bool { return &d.RADIUS }}
 )
 
-// Text lists what is on; it is empty when nothing is. The words of AAA and RADIUS
-// are recalled.
+// Text lists what is on; it is empty when nothing is. The words of AAA, RADIUS
+// and PKI are recalled.
 func (s DebugState) Text() string {
 	var b strings.Builder
 	d, heading := Debug(s), ""
-	for _, x := range []debug{debugAuthentication, debugAuthorization, debugISAKMP, debugIPsec, debugEngine, debugRADIUS} {
+	for _, x := range []debug{debugAuthentication, debugAuthorization, debugISAKMP, debugIPsec, debugEngine, debugPKIMsg, debugPKITrans, debugPKIValid, debugRADIUS} {
 		if !*x.is(&d) {
 			continue
 		}

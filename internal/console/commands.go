@@ -48,6 +48,7 @@ var commands = []*node{
 			{Text: "startup-config", Help: "Copy to startup configuration", Do: do(write)},
 		}},
 	}},
+	pkiCommands[0],
 	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(true, conditionNodes(addCondition, true))},
 	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
@@ -138,6 +139,7 @@ var terminalNodes = []*node{
 }
 
 var showCrypto = []*node{
+	{Text: "ca", Help: "Show certification authority policy", Next: showPKI},
 	{Text: "debug-condition", Help: "Debug Condition filters", Do: plain(debugConditions)},
 	{Text: "dynamic-map", Help: "Crypto map templates", Do: do(dynamicMaps), Next: []*node{
 		{Text: "tag", Help: "Crypto map template tag", Next: []*node{
@@ -181,7 +183,13 @@ var showCrypto = []*node{
 		}},
 		{Text: "statistics", Help: "Show counters", Do: plain(statistics)},
 	}},
+	{Text: "key", Help: "Show long term public keys", Next: []*node{
+		{Text: "mypubkey", Help: "Show public keys associated with this router", Next: []*node{
+			{Text: "rsa", Help: "Show RSA public keys", Do: plain(publicKeys)},
+		}},
+	}},
 	{Text: "map", Help: "Crypto maps", Do: plain(cryptoMaps)},
+	{Text: "pki", Help: "Show PKI", Next: showPKI},
 	{Text: "session", Help: "Show crypto sessions (tunnels)", Do: plain(sessions), Next: []*node{
 		{Text: "brief", Help: "Brief output", Do: plain(sessionsBrief)},
 		{Text: "detail", Help: "Detailed output", Do: plain(sessionsDetail)},
@@ -203,6 +211,11 @@ func debugNodes(on bool, condition []*node) []*node {
 			{Text: "engine", Help: "Crypto Engine Debug", Do: setDebug(debugEngine, on)},
 			{Text: "ipsec", Help: "IPSEC processing", Do: setDebug(debugIPsec, on)},
 			{Text: "isakmp", Help: "ISAKMP Key Management", Do: setDebug(debugISAKMP, on)},
+			{Text: "pki", Help: "PKI Client", Next: []*node{
+				{Text: "messages", Help: "PKI Input/Output Messages", Do: setDebug(debugPKIMsg, on)},
+				{Text: "transactions", Help: "PKI Transactions", Do: setDebug(debugPKITrans, on)},
+				{Text: "validation", Help: "PKI Certificate Validation", Do: setDebug(debugPKIValid, on)},
+			}},
 		}},
 		{Text: "radius", Help: "RADIUS protocol", Do: setDebug(debugRADIUS, on)},
 	}

@@ -440,7 +440,8 @@ func TestDocumentationListsTheMembers(t *testing.T) {
 	for _, view := range []View{ISAKMPSAs{}, ISAKMPPolicies{}, IPsecSAs{}, Sessions{}, CryptoMaps{}, RunningConfig{},
 		Version{}, Statistics{}, History{}, Ladders{}, DebugState{}, DebugChange{}, Cleared{}, Ping{}, ISAKMPCount{}, ISAKMPPeers{},
 		ISAKMPProfiles{}, ISAKMPKeys{}, TransformSets{}, IPsecLifetime{}, EngineBrief{}, EngineConnections{}, AccessLists{}, Interfaces{},
-		Routes{}, Logging{}, Hosts{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{}} {
+		Routes{}, Logging{}, Hosts{}, DebugConditions{}, LineHistory{}, TerminalSettings{}, ModeChange{}, ConfigChange{}, Written{},
+		Certificates{}, Trustpoints{}, PKITimers{}, CRLs{}, PublicKeys{}, Message{}} {
 		for _, member := range members(reflect.TypeOf(view)) {
 			if !snake.MatchString(member) || !strings.Contains(string(text), "`"+member+"`") {
 				t.Errorf("%T: member %q is not documented", view, member)

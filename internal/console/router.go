@@ -90,6 +90,10 @@ type Debug struct {
 	Authentication bool // of AAA
 	Authorization  bool // of AAA
 	RADIUS         bool
+
+	PKIMessages     bool
+	PKITransactions bool
+	PKIValidation   bool
 }
 
 // PingRequest is a number of ICMP echo requests.

@@ -64,6 +64,7 @@ type Session struct {
 	settings TerminalSettings
 	history  []string
 	closed   bool
+	question *question // that has to be answered next
 }
 
 // NewSession begins in exec mode.
@@ -73,6 +74,9 @@ func NewSession(r Router) *Session {
 
 // Prompt is what stands before the next line.
 func (s *Session) Prompt() string {
+	if s.question != nil {
+		return s.question.text
+	}
 	if s.edit != nil {
 		return s.edit.cfg.Hostname + s.edit.editor.Prompt() + "#"
 	}
@@ -88,21 +92,32 @@ func (s *Session) Settings() TerminalSettings { return s.settings }
 // Feed takes one line in the present mode. Errors of syntax are shown with
 // ErrorText and the prompt that the line was typed after.
 func (s *Session) Feed(line string) Result {
+	if s.question != nil {
+		return s.renew(s.answer(line))
+	}
 	words := split(line)
 	if len(words) == 0 || strings.HasPrefix(words[0].Text, "!") {
 		return Result{}
 	}
-	s.remember(line)
+	if !holdsPassphrase(words) {
+		s.remember(line)
+	}
 	if s.edit != nil {
 		return s.configLine(line, words)
 	}
 	return s.console.run(line, s)
 }
 
-// End is Ctrl-Z: it ends configuration mode, as `end` does. In exec mode it does
-// nothing.
+// holdsPassphrase says whether a line has one, which the history is not to keep.
+func holdsPassphrase(words []config.Token) bool {
+	match, err := config.Parse(pkiCommands, "", words)
+	return err == nil && match.Args.Has("passphrase")
+}
+
+// End is Ctrl-Z: it ends configuration mode, as `end` does. In exec mode and
+// while a question waits it does nothing.
 func (s *Session) End() Result {
-	if s.edit == nil {
+	if s.edit == nil || s.question != nil {
 		return Result{}
 	}
 	return s.leave()
@@ -123,7 +138,24 @@ func (s *Session) configLine(line string, words []config.Token) Result {
 	case "do":
 		return s.doExec(line, words)
 	}
+	if _, err := config.Parse(pkiCommands, line, words); err == nil {
+		return s.renew(s.execNow(line, 0))
+	}
 	return s.edit.line(line)
+}
+
+// renew begins to edit anew what runs, where a command has changed that: what
+// was typed before is in effect then.
+func (s *Session) renew(r Result) Result {
+	if s.edit == nil || s.console.router.Config().RunningConfig() == s.edit.running {
+		return r
+	}
+	e, err := newEdit(s.console.router.Config())
+	if err != nil {
+		return Result{Output: r.Output, Err: errors.Join(r.Err, err)}
+	}
+	s.edit = e
+	return r
 }
 
 // ownWord is a command that configuration mode has in every sub-mode.
@@ -156,12 +188,16 @@ func (s *Session) leave() Result {
 // doExec runs an exec command on what was configured so far, or on what ran
 // before where that cannot be in effect yet.
 func (s *Session) doExec(line string, words []config.Token) Result {
+	return s.execNow(line, words[1].Col)
+}
+
+// execNow runs an exec command that begins within a line.
+func (s *Session) execNow(line string, at int) Result {
 	change, err := s.edit.commit(s.console.router)
 	before := change.Text()
 	if err != nil {
 		before += "% The lines so far are not in effect; `end` says why.\n"
 	}
-	at := words[1].Col
 	r := s.console.run(line[at:], s)
 	r.Output = before + r.Output
 	var syntax *SyntaxError

@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"qmidle/internal/config"
@@ -14,6 +15,8 @@ type edit struct {
 	cfg    *config.Config
 	// running is the text of the configuration that is in effect.
 	running string
+	// chains are the certificates as they were at the beginning.
+	chains []*config.CertificateChain
 	// told has the findings that were there before, or were shown.
 	told map[string]bool
 }
@@ -24,7 +27,11 @@ func newEdit(running *config.Config) (*edit, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &edit{editor: config.NewEditor(cfg), cfg: cfg, running: text, told: map[string]bool{}}
+	before, err := clone(text)
+	if err != nil {
+		return nil, err
+	}
+	e := &edit{editor: config.NewEditor(cfg), cfg: cfg, running: text, chains: before.Chains, told: map[string]bool{}}
 	e.fresh(e.editor.Check())
 	return e, nil
 }
@@ -58,6 +65,7 @@ func (e *edit) commit(r Router) (ConfigChange, error) {
 	if errs := diagnostics.Of(config.Error); len(errs) > 0 {
 		return change, &ConfigError{Diagnostics: errs}
 	}
+	e.keepChains(r.Config())
 	text := e.cfg.RunningConfig()
 	if text == e.running {
 		return change, nil
@@ -77,6 +85,14 @@ func (e *edit) commit(r Router) (ConfigChange, error) {
 	e.running = text
 	change.Notices = append(change.Notices, notices...)
 	return change, nil
+}
+
+// keepChains takes over the certificates that have come since, where none were
+// edited here: an enrolment goes on while somebody types.
+func (e *edit) keepChains(running *config.Config) {
+	if reflect.DeepEqual(e.cfg.Chains, e.chains) {
+		e.cfg.Chains = running.Chains
+	}
 }
 
 // fresh returns the warnings that were not told yet.

@@ -72,14 +72,15 @@ func (t *Terminal) Monitor(text []byte) {
 // error.
 func (t *Terminal) Run() error {
 	for {
-		prompt, closed := "", false
-		t.options.Serialize(func() { prompt, closed = t.session.Prompt(), t.session.Closed() })
+		prompt, closed, hidden := "", false, false
+		t.options.Serialize(func() {
+			prompt, closed = t.session.Prompt(), t.session.Closed()
+			_, hidden = t.session.Asking()
+		})
 		if closed {
 			return nil
 		}
-		t.term.SetPrompt(prompt)
-		t.keys.end = 0
-		line, err := t.term.ReadLine()
+		line, err := t.read(prompt, hidden)
 		if err == io.EOF {
 			return nil
 		}
@@ -92,10 +93,24 @@ func (t *Terminal) Run() error {
 	}
 }
 
+// read reads a line. What is hidden is not shown.
+func (t *Terminal) read(prompt string, hidden bool) (string, error) {
+	t.keys.end = 0
+	if hidden {
+		return t.term.ReadPassword(prompt)
+	}
+	t.term.SetPrompt(prompt)
+	return t.term.ReadLine()
+}
+
 // feed does a line, and what the key that ended it stands for.
 func (t *Terminal) feed(prompt, line string) error {
 	var text string
 	t.options.Serialize(func() {
+		if asking, _ := t.session.Asking(); asking && t.keys.end == ctrlC {
+			t.session.Refuse()
+			return
+		}
 		r := t.session.Feed(line)
 		text = r.Output + ErrorText(prompt, r.Err)
 		if t.keys.end == ctrlZ {
@@ -109,6 +124,9 @@ func (t *Terminal) feed(prompt, line string) error {
 
 // key handles the keys that the line editor has no use for.
 func (t *Terminal) key(line string, pos int, key rune) (string, int, bool) {
+	if asking, _ := t.session.Asking(); asking {
+		return "", 0, false
+	}
 	switch key {
 	case '?':
 		var help string

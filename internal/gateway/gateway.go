@@ -18,6 +18,7 @@ import (
 	"qmidle/internal/console"
 	"qmidle/internal/dataplane"
 	"qmidle/internal/router"
+	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
 
@@ -43,6 +44,9 @@ type Options struct {
 	// State is the directory of what outlives the gateway: the addresses that
 	// clients had. "" keeps nothing.
 	State string
+	// Keys is the directory of RSA key pairs; "" keeps them until the end.
+	Keys          string
+	KeyPassphrase secret.Secret
 }
 
 // Lengths of the queues to the loop.
@@ -70,6 +74,7 @@ type Gateway struct {
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker
 	panics        int
+	authorities   authorities
 	sampler       *time.Ticker
 
 	log       *textLog
@@ -148,6 +153,9 @@ func (g *Gateway) openRouter() error {
 		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
+	}
+	if err := g.openAuthorities(); err != nil {
+		return err
 	}
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)

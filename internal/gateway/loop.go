@@ -57,7 +57,7 @@ func (g *Gateway) loop(ctx context.Context) {
 		case in := <-g.commands:
 			g.handle("a command", in)
 		case <-timer.C:
-			g.handle("a timer", g.router.Timeout)
+			g.handle("a timer", g.timeout)
 		case <-g.sampler.C:
 			g.adapter.sample(g.router.IPsecSAs())
 		}
@@ -67,10 +67,21 @@ func (g *Gateway) loop(ctx context.Context) {
 // wait is the time to the router's next deadline.
 func (g *Gateway) wait() time.Duration {
 	at, ok := g.router.NextDeadline()
+	if due, on := g.authorities.agent.Deadline(); on && (!ok || due.Before(at)) {
+		at, ok = due, true
+	}
 	if !ok {
 		return time.Hour
 	}
 	return max(0, time.Until(at))
+}
+
+// timeout does what is due.
+func (g *Gateway) timeout(now time.Time) router.Output {
+	if due, on := g.authorities.agent.Deadline(); on && !now.Before(due) {
+		g.enact(now, g.authorities.agent.Timeout(now))
+	}
+	return g.router.Timeout(now)
 }
 
 // setSampler lets the sampler tick where there are connections: dead peer

@@ -54,6 +54,7 @@ func (g *Gateway) adopt(now time.Time, cfg *config.Config, bound bindings, chang
 		}
 	}
 	g.opts.Config, g.bindings = cfg, bound
+	g.authorities.agent.Configure(cfg)
 	g.carry(g.router.Reconfigure(now, change))
 	for local, s := range opened {
 		g.readers.Go(func() { g.receive(local, s) })

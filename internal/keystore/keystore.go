@@ -68,12 +68,13 @@ func InMemory() *Store { return &Store{pairs: map[string]*pair{}} }
 // suffix is that of a key's file.
 const suffix = ".key"
 
-// Open reads the keys of a directory, which is made if need be. What others can
-// read is refused: it may have been read. An empty passphrase is none.
+// Open reads the keys of a directory, which the first key makes if need be. What
+// others can read is refused: it may have been read. An empty passphrase is
+// none.
 func Open(dir string, passphrase secret.Secret) (*Store, error) {
 	s := &Store{dir: dir, passphrase: passphrase, pairs: map[string]*pair{}}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, &Error{Text: "the directory of keys " + dir + " cannot be made: " + plainly(err)}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return s, nil
 	}
 	if err := private(dir, 0o077); err != nil {
 		return nil, err
@@ -189,6 +190,9 @@ func (s *Store) put(p *pair) (Pair, error) {
 		text, err := p.text(s.passphrase)
 		if err != nil {
 			return Pair{}, err
+		}
+		if err := os.MkdirAll(s.dir, 0o700); err != nil {
+			return Pair{}, &Error{Text: "the directory of keys " + s.dir + " cannot be made: " + plainly(err)}
 		}
 		if err := replace(s.file(p.Label), text); err != nil {
 			return Pair{}, &Error{Text: "the key cannot be stored in " + s.dir + ": " + plainly(err)}

@@ -164,6 +164,8 @@ func (r *Router) Record(rec *trace.Record) {
 	shown := r.condition.Shows(rec.Remote.Addr())
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	r.ios.AAAAuthentication, r.ios.AAAAuthorization, r.ios.RADIUS = r.debug.Authentication && shown, r.debug.Authorization && shown, r.debug.RADIUS && shown
+	// Certificates are of no peer, and of every one.
+	r.ios.PKIMessages, r.ios.PKITransactions, r.ios.PKIValidation = r.debug.PKIMessages, r.debug.PKITransactions, r.debug.PKIValidation
 	if r.opts.Text != nil {
 		r.print(rec)
 	}

@@ -40,6 +40,7 @@ type CRLView struct {
 	ThisUpdate      time.Time
 	NextUpdate      time.Time
 	Fetched         time.Time // zero for never
+	Refresh         time.Time // zero for never
 	Entries         int
 	Problem         string // of the last try
 }
@@ -48,7 +49,7 @@ type CRLView struct {
 func (a *Agent) CRLs() []CRLView {
 	var all []CRLView
 	for _, c := range a.crls {
-		v := CRLView{URL: c.url, Trustpoint: c.trustpoint, Fetched: c.fetched, Problem: c.problem}
+		v := CRLView{URL: c.url, Trustpoint: c.trustpoint, Fetched: c.fetched, Refresh: c.refresh, Problem: c.problem}
 		if c.list != nil {
 			v.Issuer, v.ThisUpdate, v.NextUpdate, v.Entries = pki.RawName(c.list.Issuer), c.list.ThisUpdate, c.list.NextUpdate, c.list.Len()
 		}

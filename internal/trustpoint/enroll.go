@@ -262,7 +262,7 @@ func (a *Agent) answered(e *enrolling, answer Answer) {
 	case scep.Granted:
 		a.granted(e, o)
 	case scep.Refused:
-		a.end(e, o.State, errors.New("the CA refuses: "+refusal(o.Reply)))
+		a.end(e, o.State, errors.New("The CA refuses: "+refusal(o.Reply)))
 	case scep.Abandoned:
 		if o.Verdict.OK() {
 			a.record(&trace.PKIUnanswered{Trustpoint: name, Operation: "PKIOperation", Problem: o.Problem.Error()})

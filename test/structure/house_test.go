@@ -12,9 +12,9 @@ type room struct {
 // house is every package, top down. A package may import only rooms that stand
 // below it, and of those only the ones that it names.
 var house = []room{
-	{path: "cmd/qmidle", may: "internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
+	{path: "cmd/qmidle", may: "internal/secret internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
-	{path: "internal/gateway", may: "internal/aaa internal/radius internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/gateway", may: "internal/trustpoint internal/keystore internal/pki/fetch internal/pki internal/secret internal/aaa internal/radius internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the simulator judges the lab's gateways by what they show: it works out itself what is right"},
@@ -48,7 +48,7 @@ var house = []room{
 		whyNo: "the search for phrases must know no vendor"},
 	{path: "internal/router", pure: true, may: "internal/aaa internal/aaa internal/console internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp internal/secret",
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
-	{path: "internal/console", may: "internal/diagnose internal/ladder internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
+	{path: "internal/console", may: "internal/trustpoint internal/keystore internal/pki/scep internal/pki internal/secret internal/diagnose internal/ladder internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
 		whyNo: "the console renders snapshots that it gets by an interface of its own; who fulfils it must be free to change"},
 	{path: "internal/trustpoint", pure: true, may: "internal/config internal/pki internal/pki/scep internal/trace internal/secret",
 		whyNo: "what trustpoints do is the same for the daemon and for the lab: who fetches and who asks must not matter"},

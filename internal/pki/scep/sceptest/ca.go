@@ -54,7 +54,8 @@ type CA struct {
 	Pending   int    // how often the CA lets wait before it grants
 	Fail      string // a failInfo; "" for none
 	Behave    Behaviour
-	Cipher    int // of package pkcs7; 0 is DES, as it is there
+	Dates     pkitest.Option // of what it grants; nil for those around pkitest.Now
+	Cipher    int            // of package pkcs7; 0 is DES, as it is there
 
 	mu       sync.Mutex
 	revoked  []*x509.Certificate
@@ -265,6 +266,9 @@ func (x *exchange) issue(csr *x509.CertificateRequest) *x509.Certificate {
 		c.RawSubject, c.DNSNames, c.IPAddresses = csr.RawSubject, csr.DNSNames, csr.IPAddresses
 		c.KeyUsage |= x509.KeyUsageKeyEncipherment
 	}}
+	if x.ca.Dates != nil {
+		options = append(options, x.ca.Dates)
+	}
 	switch x.ca.Behave {
 	case AnotherKey:
 		key = pkitest.NewRSAKey(2048).Public()

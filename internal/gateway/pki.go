@@ -1,0 +1,255 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/keystore"
+	"qmidle/internal/pki"
+	"qmidle/internal/pki/fetch"
+	"qmidle/internal/router"
+	"qmidle/internal/secret"
+	"qmidle/internal/trustpoint"
+)
+
+// fetchesAtOnce bounds what is asked of CAs at a time; the rest waits.
+const fetchesAtOnce = 4
+
+// maxKept is how much of an answer waits for the loop, lists of revocations
+// apart, which are read on the way.
+const maxKept = 16 << 20
+
+// authorities are trustpoints at work, beside the router.
+type authorities struct {
+	agent  *trustpoint.Agent
+	keys   *keystore.Store
+	client fetch.Client
+	places chan struct{}
+}
+
+func (g *Gateway) openAuthorities() error {
+	keys := keystore.InMemory()
+	if g.opts.Keys != "" {
+		var err error
+		if keys, err = keystore.Open(g.opts.Keys, g.opts.KeyPassphrase); err != nil {
+			return &OperatorError{Message: err.Error()}
+		}
+	}
+	g.authorities = authorities{keys: keys, places: make(chan struct{}, fetchesAtOnce),
+		agent: trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()})}
+	return nil
+}
+
+// serialNumber stands for a router's: it is the host's, and tells nothing of
+// the number that the host keeps to itself.
+func serialNumber() string {
+	id, err := os.ReadFile("/etc/machine-id")
+	if err != nil {
+		return "00000000000"
+	}
+	sum := sha256.Sum256(append([]byte("qmidle serial number "), id...))
+	return fmt.Sprintf("%X", sum)[:11]
+}
+
+// enact does what trustpoints ask for. It is for the loop.
+func (g *Gateway) enact(now time.Time, out trustpoint.Output) {
+	for _, s := range out.Stores {
+		if err := g.store(now, s); err != nil {
+			g.say("certificates of trustpoint %s came, and are not in the running configuration: %v", s.Trustpoint, err)
+		}
+	}
+	for _, f := range out.Fetches {
+		g.fetch(f)
+	}
+}
+
+// store makes certificates part of the running configuration.
+func (g *Gateway) store(now time.Time, s trustpoint.Store) error {
+	cfg, ds := config.Load("running-config", []byte(g.opts.Config.RunningConfig()))
+	if err := ds.Err(); err != nil {
+		return err
+	}
+	s.Apply(cfg)
+	if _, err := g.reconfigure(now, cfg); err != nil {
+		return err
+	}
+	g.text([]byte("%PKI-4-NOAUTOSAVE: Configuration was modified.  Issue \"write memory\" to save new certificate\n"))
+	return nil
+}
+
+// fetch asks a CA, and gives the answer to the loop, whatever that is.
+func (g *Gateway) fetch(f trustpoint.Fetch) {
+	g.resolver.work.Go(func() {
+		answer := g.authorities.ask(g.resolver.ctx, f)
+		in := func(now time.Time) router.Output {
+			g.enact(now, g.authorities.agent.Fetched(now, f.ID, answer))
+			return router.Output{}
+		}
+		select {
+		case g.events <- in:
+		case <-g.resolver.ctx.Done():
+		}
+	})
+}
+
+func (a *authorities) ask(ctx context.Context, f trustpoint.Fetch) trustpoint.Answer {
+	select {
+	case a.places <- struct{}{}:
+		defer func() { <-a.places }()
+	case <-ctx.Done():
+		return trustpoint.Answer{Err: ctx.Err()}
+	}
+	q := fetch.Request{Method: f.HTTP.Method, URL: f.HTTP.URL, ContentType: f.HTTP.ContentType, Body: f.HTTP.Body,
+		MaxBytes: min(f.MaxBytes, maxKept), Configured: f.Configured, Proxy: f.Proxy}
+	var list *pki.CRL
+	if f.CRL {
+		q.MaxBytes = f.MaxBytes
+		q.Read = func(in io.Reader) (err error) {
+			list, err = pki.ReadCRL(in)
+			return err
+		}
+	}
+	r, err := a.client.Do(ctx, q)
+	if err != nil {
+		return trustpoint.Answer{Err: err}
+	}
+	return trustpoint.Answer{Status: r.Status, ContentType: r.ContentType, Header: r.Header, Body: r.Body, CRL: list}
+}
+
+// errBroken is a wait that an operator has ended; what was asked goes on.
+var errBroken = errors.New("The command was broken off")
+
+// awaited is what a trustpoint says later.
+type awaited[T any] struct {
+	value T
+	err   error
+}
+
+// await runs an input of the trustpoints, and waits aside for the first that it
+// says.
+func await[T any](v *view, begin func(done func(T, error)) trustpoint.Output) (T, error) {
+	said := make(chan awaited[T], 1)
+	v.g.enact(v.now, begin(func(value T, err error) {
+		select {
+		case said <- awaited[T]{value, err}:
+		default: // a later one, for the log alone
+		}
+	}))
+	var a awaited[T]
+	err := v.aside(func() error {
+		select {
+		case a = <-said:
+			return nil
+		case <-v.ctx.Done():
+			return errBroken
+		}
+	})
+	return a.value, errors.Join(err, a.err)
+}
+
+// The methods below implement console.PKI.
+
+func (v *view) agent() *trustpoint.Agent { return v.g.authorities.agent }
+
+// Authenticate implements console.PKI.
+func (v *view) Authenticate(name string) (*trustpoint.Offer, error) {
+	return await(v, func(done func(*trustpoint.Offer, error)) trustpoint.Output {
+		return v.agent().Authenticate(v.now, name, done)
+	})
+}
+
+// OfferPEM implements console.PKI.
+func (v *view) OfferPEM(name, text string) (*trustpoint.Offer, error) {
+	return v.agent().OfferPEM(v.now, name, text)
+}
+
+// Accept implements console.PKI.
+func (v *view) Accept(o *trustpoint.Offer) error {
+	v.g.enact(v.now, v.agent().Accept(v.now, o))
+	return nil
+}
+
+// Enroll implements console.PKI.
+func (v *view) Enroll(name string, c trustpoint.Choices) (trustpoint.Status, error) {
+	return await(v, func(done func(trustpoint.Status, error)) trustpoint.Output {
+		return v.agent().Enroll(v.now, name, c, done)
+	})
+}
+
+// Enrollment implements console.PKI.
+func (v *view) Enrollment(name string) (trustpoint.Status, bool) { return v.agent().Status(name) }
+
+// TerminalRequest implements console.PKI.
+func (v *view) TerminalRequest(name string, c trustpoint.Choices) ([]byte, error) {
+	return v.agent().TerminalRequest(v.now, name, c)
+}
+
+// ImportCertificate implements console.PKI.
+func (v *view) ImportCertificate(name, text string) error {
+	out, err := v.agent().ImportPEM(v.now, name, text)
+	v.g.enact(v.now, out)
+	return err
+}
+
+// CRLs implements console.PKI.
+func (v *view) CRLs() []trustpoint.CRLView { return v.agent().CRLs() }
+
+// RequestCRL implements console.PKI.
+func (v *view) RequestCRL(name string) error {
+	_, err := await(v, func(done func(struct{}, error)) trustpoint.Output {
+		return v.agent().RequestCRL(v.now, name, func(err error) { done(struct{}{}, err) })
+	})
+	return err
+}
+
+// Keys implements console.PKI.
+func (v *view) Keys() []keystore.Pair { return v.g.authorities.keys.List() }
+
+// GenerateKey implements console.PKI.
+func (v *view) GenerateKey(label string, bits int, exportable bool) (p keystore.Pair, err error) {
+	now := v.now
+	err = v.aside(func() (err error) {
+		p, err = v.g.authorities.keys.Generate(now, label, bits, exportable)
+		return err
+	})
+	return p, err
+}
+
+// ZeroizeKey implements console.PKI.
+func (v *view) ZeroizeKey(label string) error {
+	return v.aside(func() error { return v.g.authorities.keys.Zeroize(label) })
+}
+
+// ExportKey implements console.PKI.
+func (v *view) ExportKey(label string, passphrase secret.Secret, strong bool) (string, error) {
+	return v.g.authorities.keys.ExportPEM(label, passphrase, strong)
+}
+
+// ImportKey implements console.PKI.
+func (v *view) ImportKey(label, text string, passphrase secret.Secret, exportable bool) error {
+	now := v.now
+	return v.aside(func() error {
+		_, err := v.g.authorities.keys.ImportPEM(now, label, text, passphrase, exportable)
+		return err
+	})
+}
+
+// SerialNumber implements console.PKI.
+func (v *view) SerialNumber() string { return serialNumber() }
+
+// Passphrase reads that of the keys from a file, such as a credential that
+// systemd hands over. A line feed at its end is none of it.
+func Passphrase(file string) (secret.Secret, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return secret.Secret{}, &OperatorError{Message: "the passphrase of the keys cannot be read from " + file + ": " + plainly(err)}
+	}
+	return secret.FromString(strings.TrimRight(string(text), "\r\n")), nil
+}

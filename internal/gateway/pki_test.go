@@ -1,0 +1,96 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/pki/pkitest"
+	"qmidle/internal/pki/scep/sceptest"
+)
+
+var _ console.PKI = (*view)(nil)
+
+// A gateway enrols with a CA over HTTP, while its loop serves others, and its
+// tunnel stays up.
+func TestEnrolmentOverHTTP(t *testing.T) {
+	wantNoLeak(t)
+	ca := sceptest.New().WithRA()
+	now := time.Now()
+	ca.Authority = pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0)))
+	ca.RASign, ca.RAEncrypt, ca.Challenge = nil, nil, "s3cret"
+	ca.Dates = pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0))
+	server := httptest.NewServer(ca)
+	defer server.Close()
+	extra := fmt.Sprintf("crypto pki trustpoint CA\n enrollment url %s/scep\n fingerprint %X\n password s3cret\n rsakeypair CA 2048\n"+
+		" serial-number\n ip-address none\n fqdn one.example.com\n crl query %s/lab.crl\n", server.URL, sha256.Sum256(ca.Authority.Cert.Raw), server.URL)
+	one, two := twoSites(t, extra)
+	one.acquire()
+	waitFor(t, "SAs at one", up(one))
+	waitFor(t, "SAs at two", up(two))
+	if got := one.do(t, "crypto pki authenticate CA"); !strings.Contains(got, "fingerprints matched") {
+		t.Fatal(got)
+	}
+	one.do(t, "debug crypto pki transactions")
+	if got := one.do(t, "crypto pki enroll CA"); !strings.Contains(got, "Certificate request sent") {
+		t.Fatal(got)
+	}
+	for _, want := range []string{"%CRYPTO-6-CERTRET", "%PKI-4-NOAUTOSAVE", "status = 100: certificate is granted"} {
+		waitFor(t, want, func() bool { return strings.Contains(one.log.String(), want) })
+	}
+	if got := one.do(t, "show crypto pki certificates"); !strings.Contains(got, "one.example.com") || strings.Count(got, "Status: Available") != 2 {
+		t.Error(got)
+	}
+	cfg, ds := config.Load("running-config", []byte(one.do(t, "show running-config")))
+	if ds.Err() != nil || len(cfg.Chain("CA").Of(config.OwnCertificate)) != 1 {
+		t.Errorf("%v", ds.Err())
+	}
+	if got := one.do(t, "show running-config"); strings.Contains(got, "PRIVATE") {
+		t.Error("a private key is in the configuration")
+	}
+	if !up(one)() || !up(two)() {
+		t.Error("the tunnel is not up any more")
+	}
+}
+
+func TestCAThatIsNotThere(t *testing.T) {
+	server := httptest.NewServer(nil)
+	server.Close()
+	one, _ := twoSites(t, "crypto pki trustpoint CA\n enrollment url "+server.URL+"\n")
+	if got := one.fails(t, "crypto pki authenticate CA"); !strings.Contains(got, "refuses the connection") {
+		t.Error(got)
+	}
+	if got := one.fails(t, "crypto pki crl request CA"); !strings.Contains(got, "do not say where") {
+		t.Error(got)
+	}
+}
+
+func TestPassphraseOfKeys(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "p")
+	if err := os.WriteFile(file, []byte("correct horse\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Passphrase(file); err != nil || string(p.Reveal()) != "correct horse" {
+		t.Errorf("%v", err)
+	}
+	if _, err := Passphrase(file + "x"); err == nil {
+		t.Error("a file that is not there is read")
+	}
+}
+
+// fails runs a command that must not succeed, and returns why it does not.
+func (s *site) fails(t *testing.T, line string) string {
+	t.Helper()
+	p, err := Ask(s.socket, Request{Line: line})
+	if err != nil || p.OK {
+		t.Fatalf("%s: %v %+v", line, err, p)
+	}
+	return p.Error
+}
