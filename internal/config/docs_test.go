@@ -100,8 +100,8 @@ The certificates that they bring stand below ` + "`crypto pki certificate chain`
 the key of the gateway's own name is used.
 
 SHA-256 and AES protect what passes to a CA, which has to say that it knows them. For old CAs ` + "`hash sha1`, `hash md5`" + ` and
-` + "`qmidle scep-cipher`" + ` ask for less, and ` + "`qmidle legacy`" + ` accepts certificates with SHA-1 signatures and RSA keys of 1024
-bits. Each is weak, and holds for this trustpoint alone.
+` + "`qmidle scep-cipher`" + ` ask for less, and ` + "`qmidle legacy`" + ` accepts SHA-1 signatures, RSA keys of 1024 bits, and answers with
+SHA-1 and DES, which Debian's scepserver gives whatever it is asked with. Each is weak, and holds for this trustpoint alone.
 
 An enrollment URL without a path is that of ` + "`/cgi-bin/pkiclient.exe`" + `; behind ` + "`cgi-bin` and `mscep.dll`" + ` comes ` + "`/pkiclient.exe`" + `.
 The URL, ` + "`crl query`" + ` and ` + "`ocsp url`" + ` may lead anywhere. What a certificate says of itself is a stranger's, and leads to public

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"errors"
 	"math/big"
 	"net/netip"
@@ -92,15 +93,16 @@ func requestHash(h config.EnrollmentHash) crypto.Hash {
 }
 
 func algorithms(t *config.Trustpoint) scep.Algorithms {
-	return scep.Algorithms{Hash: requestHash(t.Hash), Cipher: map[config.EnrollmentCipher]scep.Cipher{
+	return scep.Algorithms{Hash: requestHash(t.Hash), Legacy: t.Legacy, Cipher: map[config.EnrollmentCipher]scep.Cipher{
 		config.EnrollAES: scep.AES128CBC, config.Enroll3DES: scep.TripleDESCBC, config.EnrollDES: scep.DESCBC}[t.Cipher]}
 }
 
-// Enroll asks a trustpoint's CA for a certificate. done is told the state after
-// each answer, and how it ended.
+// Enroll asks a trustpoint's CA for a certificate: by the one that is there,
+// where it is good and of the same key. done is told the state after each
+// answer, and how it ended.
 func (a *Agent) Enroll(now time.Time, name string, c Choices, done func(Status, error)) Output {
 	a.begin(now)
-	if err := a.enroll(name, c, nil, done); err != nil {
+	if err := a.enroll(name, c, a.renewable(name), done); err != nil {
 		done(Status{State: scep.Abandoned}, err)
 	}
 	return a.finish()
@@ -150,6 +152,18 @@ func (a *Agent) enroll(name string, c Choices, renewed *x509.Certificate, done f
 	return nil
 }
 
+// renewable is a trustpoint's certificate if a request can be signed by it.
+func (a *Agent) renewable(name string) *x509.Certificate {
+	own, t := a.parse(name, config.OwnCertificate), a.o.Config.Trustpoint(name)
+	if len(own) == 0 || t == nil || a.now.After(own[0].NotAfter) || a.now.Before(own[0].NotBefore) {
+		return nil
+	}
+	if key, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t)); !ok || !sameKey(key.Public(), own[0].PublicKey) {
+		return nil
+	}
+	return own[0]
+}
+
 // selfSignedFor is how long the certificate lives by which a first request is
 // signed: as long as a CA may let wait.
 const selfSignedFor = 30 * 24 * time.Hour
@@ -160,8 +174,9 @@ func (a *Agent) fill(p *scep.Params, request pki.Request, renewed *x509.Certific
 		return fail("%v", err)
 	}
 	if renewed != nil {
-		p.Client.Signer, p.Subject = renewed, renewed.RawSubject
-		return nil
+		p.Client.Signer = renewed
+		p.Subject, err = asn1.Marshal(request.FullSubject())
+		return err
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: a.now.Add(-pki.ClockSkew), NotAfter: a.now.Add(selfSignedFor),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}

@@ -33,7 +33,7 @@ func run(m *testing.M) int {
 	if os.Getuid() != 0 {
 		return refuse("these tests make network namespaces and need root")
 	}
-	for _, tool := range []string{"ip", "sysctl", "tcpdump", "nft", "conntrack", "swanctl", "tshark", charonPath} {
+	for _, tool := range []string{"ip", "sysctl", "tcpdump", "nft", "conntrack", "swanctl", "tshark", "scepserver", "openssl", charonPath} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return refuse("%s is not installed: `make test-packages` installs what the tests need", tool)
 		}

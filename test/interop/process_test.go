@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -78,6 +79,12 @@ func (p *process) stop(t *testing.T, signal syscall.Signal) error {
 		t.Fatalf("%s does not end within 10 s of %v", p.name, signal)
 		return nil
 	}
+}
+
+// printed waits until a text is in what the process prints.
+func (p *process) printed(t *testing.T, text string) {
+	t.Helper()
+	eventually(t, p.name+" prints "+text, 15*time.Second, func() (bool, string) { return strings.Contains(p.output.String(), text), p.output.String() })
 }
 
 // exited says whether the process has ended.

@@ -264,6 +264,7 @@ func TestWeakAlgorithms(t *testing.T) {
 		{0, sceptest.Honest, scep.Algorithms{Cipher: scep.DESCBC}, scep.Granted},
 		{0, sceptest.WeakReply, scep.Algorithms{Cipher: scep.TripleDESCBC, Hash: crypto.SHA1}, scep.Granted},
 		{1, sceptest.WeakReply, scep.Algorithms{Hash: crypto.SHA256}, scep.Abandoned},
+		{0, sceptest.WeakReply, scep.Algorithms{Legacy: true}, scep.Granted},
 	} {
 		ca := sceptest.New()
 		ca.Cipher, ca.Behave = test.cipher, test.behave

@@ -102,6 +102,9 @@ const nonceLength = 16
 type Algorithms struct {
 	Hash   crypto.Hash
 	Cipher Cipher
+	// Legacy takes replies with weaker ones than these. Some CAs answer with
+	// SHA-1 and DES whatever they are asked with.
+	Legacy bool
 }
 
 func (a Algorithms) hash() crypto.Hash {
@@ -113,7 +116,7 @@ func (a Algorithms) hash() crypto.Hash {
 
 // weak says whether replies may have SHA-1, MD5, 3DES and DES.
 func (a Algorithms) weak() bool {
-	return a.hash() == crypto.SHA1 || a.hash() == crypto.MD5 || ciphers[a.Cipher].weak
+	return a.Legacy || a.hash() == crypto.SHA1 || a.hash() == crypto.MD5 || ciphers[a.Cipher].weak
 }
 
 // Key signs and decrypts; *rsa.PrivateKey is one.
@@ -253,7 +256,7 @@ func (c *Client) Reply(t *Transaction, body []byte) (*Reply, error) {
 		return refuse(CheckForm, "it is malformed, or signed by nobody")
 	}
 	if s.signer.hash == 0 || s.signer.weak && !c.Algorithms.weak() {
-		return refuse(CheckAlgorithm, "it is signed with a hash that the trustpoint does not allow")
+		return refuse(CheckAlgorithm, "it is signed with "+hashName(s.signer.hash)+", which the trustpoint does not allow; `qmidle legacy` would")
 	}
 	if _, ok := s.verify(c.CA.signers()); !ok {
 		return refuse(CheckSignature, "its signature is neither the CA's nor its RA's")
@@ -286,6 +289,13 @@ func (c *Client) Reply(t *Transaction, body []byte) (*Reply, error) {
 	return refuse(CheckForm, "its status is none that there is")
 }
 
+func hashName(h crypto.Hash) string {
+	if h == 0 {
+		return "a hash that is not known"
+	}
+	return h.String()
+}
+
 // open decrypts a success's content: certificates, or a revocation list.
 func (c *Client) open(r *Reply, content []byte) error {
 	inner, err := openEnvelope(c.Random, content, c.Signer, c.Key, c.Algorithms.weak())
@@ -293,7 +303,7 @@ func (c *Client) open(r *Reply, content []byte) error {
 	case errors.Is(err, errNotForUs):
 		return &ReplyError{CheckRecipient, "it is encrypted for another recipient"}
 	case errors.Is(err, errWeak):
-		return &ReplyError{CheckAlgorithm, "it is encrypted with an algorithm that the trustpoint does not allow"}
+		return &ReplyError{CheckAlgorithm, "it is encrypted with an algorithm that the trustpoint does not allow; `qmidle legacy` would"}
 	case err != nil:
 		return &ReplyError{CheckRecipient, "it does not decrypt"}
 	}
