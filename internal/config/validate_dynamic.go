@@ -44,15 +44,14 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 }
 
 // hasKeyForRange says whether a peer with an address that is not known may have
-// a pre-shared key, of a profile's keyrings or of any.
+// a pre-shared key, of a profile's keyrings or of any; aggressive mode finds one by a
+// name or a group too.
 func (e *Editor) hasKeyForRange(profile string) bool {
-	if slices.ContainsFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() }) {
-		return true // clients have their group's
-	}
+	named := e.cfg.ISAKMP.AggressiveMode
 	for _, keys := range e.cfg.keysFor(profile) {
-		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 }) {
+		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 || named && k.Hostname != "" }) {
 			return true
 		}
 	}
-	return false
+	return named && slices.ContainsFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() })
 }

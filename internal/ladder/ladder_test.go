@@ -177,6 +177,22 @@ func TestLongestStates(t *testing.T) {
 	}
 }
 
+// A message of aggressive mode has its number though those before it are gone.
+func TestAggressiveModeWithoutItsBeginning(t *testing.T) {
+	sa, hash := isakmp.PayloadSA, isakmp.PayloadHash
+	for want, c := range map[string]trace.Contents{
+		"AM1": contents(isakmp.ExchangeAggressive, false, 0, sa, isakmp.PayloadKE, isakmp.PayloadNonce, isakmp.PayloadID),
+		"AM2": contents(isakmp.ExchangeAggressive, false, 0, sa, isakmp.PayloadKE, isakmp.PayloadID, isakmp.PayloadNonce, hash),
+		"AM3": contents(isakmp.ExchangeAggressive, true, 0, hash),
+	} {
+		l := Of(there.Addr(), []trace.Record{{Time: start, Context: trace.Context{Local: here, Remote: there, SA: 1, State: trace.AGInitExch, Role: trace.RoleResponder},
+			Event: &trace.PacketSent{Contents: c}}}, 1)
+		if got := l.Sections[0].Steps[0].Message.Label; got != want {
+			t.Errorf("it is %s, want %s", got, want)
+		}
+	}
+}
+
 // Whatever was recorded, in whatever order, is drawn within 79 columns, without
 // a control character, and with each message once.
 func TestDrawsAnything(t *testing.T) {

@@ -243,6 +243,8 @@ func (s *section) name(m *Message, f *flow, c trace.Contents, rec *trace.Record)
 		return
 	case c.Exchange == isakmp.ExchangeIdentity:
 		m.number = mainMode(m, rec)
+	case c.Exchange == isakmp.ExchangeAggressive && (m.Encrypted || !c.Payloads.Empty()):
+		m.number = aggressiveMode(m, c)
 	default:
 		m.number = f.next(m.Sent)
 		if c.Exchange == isakmp.ExchangeQuick && !c.Payloads.Empty() && !c.Payloads.Has(isakmp.PayloadSA) {
@@ -263,6 +265,18 @@ func (f *flow) next(sent bool) int {
 		return 2
 	case f.replied:
 		return 3
+	}
+	return 1
+}
+
+// aggressiveMode is the number of a message of aggressive mode by what is in it: those
+// before it may be gone.
+func aggressiveMode(m *Message, c trace.Contents) int {
+	switch {
+	case m.Encrypted || !c.Payloads.Has(isakmp.PayloadSA):
+		return 3
+	case c.Payloads.Has(isakmp.PayloadHash):
+		return 2
 	}
 	return 1
 }
