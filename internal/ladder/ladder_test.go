@@ -142,6 +142,15 @@ func fill(t *rapid.T, v reflect.Value) {
 			p.Add(isakmp.PayloadType(k))
 		}
 		return
+	case *time.Time:
+		*p = start.Add(time.Duration(rapid.Uint16().Draw(t, "seconds")) * time.Second)
+		return
+	case *netip.AddrPort:
+		*p = netip.AddrPortFrom(there.Addr(), rapid.Uint16().Draw(t, "port"))
+		return
+	case *netip.Prefix:
+		*p = netip.PrefixFrom(there.Addr(), 24)
+		return
 	case *[]byte:
 		*p = rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "octets")
 		return
@@ -155,7 +164,7 @@ func fill(t *rapid.T, v reflect.Value) {
 		v.SetBool(rapid.Bool().Draw(t, "bool"))
 	case reflect.String:
 		v.SetString(rapid.String().Draw(t, "text"))
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(rapid.Uint64Range(0, 40).Draw(t, "number"))
 	default:
 		t.Fatalf("no generator for %s", v.Type())
