@@ -20,6 +20,7 @@ var quick = []read.Phrase{
 	{Text: "IPsec SA established", Do: ipsecUp},
 	{Text: "cannot respond to IPsec SA request because no connection is known for {rest}", Do: noNetworks},
 	{Text: "Quick Mode request rejected; connection has no remote client selector", Do: refuseProxies},
+	{Text: "client ID returned doesn't match my proposal", Do: answerDiffers},
 	{Text: "client subnet returned doesn't match my proposal", Do: answerDiffers},
 	{Text: "subnet returned does not match my proposal", Do: answerDiffers},
 	{Text: "peer returned port doesn't match my proposal", Do: answerDiffers},

@@ -133,7 +133,7 @@ var macos = []read.Phrase{
 		s.Role = diagnose.Initiator
 		x.SetPeer(s, hit.Addr("peer"), s.Local)
 	}},
-	{Text: "IKE Packet: transmit success. (Phase 1 Retransmit)", Do: func(x *read.Context, _ *read.Match) {
+	{Text: "IKE Packet: transmit success. ({Phase1|Phase 1} Retransmit)", Do: func(x *read.Context, _ *read.Match) {
 		o := p1(diagnose.Retransmitted, 1)
 		if s := x.Session; s != nil {
 			o.Message = max(1, s.Sent)
@@ -144,12 +144,28 @@ var macos = []read.Phrase{
 	{Text: "IKE Packet: transmit success. ({role}, {mode}-Mode message {message})", Do: packet(true)},
 	{Text: "IKE Packet: receive success. ({role}, {mode}-Mode message {message})", Do: packet(false)},
 	{Text: "IKE Packet: {receive|transmit} failed. ({rest}", Quiet: true},
-	{Text: "IPSec Phase 1 established", Do: func(x *read.Context, _ *read.Match) { macUp(x) }},
-	{Text: "IKEv1 Phase 1 {role}: success", Do: func(x *read.Context, _ *read.Match) { macUp(x) }},
-	{Text: "IPSec Phase 2 established", Do: ipsecUp},
-	{Text: "IKEv1 Phase 2 {role}: success", Do: ipsecUp},
+	{Text: "IKEv1 {Phase1|Phase 1}: maximum retransmits", Do: macGaveUp},
+	{Text: "IPSec disconnecting from server {rest}", Do: macGaveUp},
+	{Text: "IKEv1 {Phase1|Phase 1} AUTH: failed", Do: func(x *read.Context, _ *read.Match) { told(x); tell(x, p1(diagnose.HashMismatch, 0)) }},
+	{Text: "IKEv1 Dead-Peer-Detection: maximum retransmits", Do: func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})
+	}},
+	{Text: "IPSec {Phase1|Phase 1} established", Do: func(x *read.Context, _ *read.Match) { macUp(x) }},
+	{Text: "IKEv1 {Phase1|Phase 1} {role}: success", Do: func(x *read.Context, _ *read.Match) { macUp(x) }},
+	{Text: "IPSec {Phase2|Phase 2} established", Do: ipsecUp},
+	{Text: "IKEv1 {Phase2|Phase 2} {role}: success", Do: ipsecUp},
 	{Text: "IKEv1 XAUTH: failed", Do: func(x *read.Context, _ *read.Match) { tell(x, config(diagnose.XauthRejected, "")) }},
 	{Text: "IPSec Controller: {rest}", Quiet: true},
+}
+
+// macGaveUp is the end of what is not up.
+func macGaveUp(x *read.Context, _ *read.Match) {
+	s := x.Session
+	if s == nil || s.Up || s.Sent == 0 {
+		return
+	}
+	tell(x, p1(diagnose.GaveUp, s.Sent))
+	s.Sent = 0 // once
 }
 
 func macUp(x *read.Context) {
@@ -167,8 +183,11 @@ func packet(sent bool) func(*read.Context, *read.Match) {
 		s := x.Session
 		n := int(hit.Number("message"))
 		mode := strings.ToLower(hit.Hole("mode"))
-		if s == nil || n == 0 || n > 6 {
+		if n == 0 || n > 6 {
 			return
+		}
+		if s == nil {
+			s = x.Fresh("server")
 		}
 		if strings.HasPrefix(strings.ToLower(hit.Hole("role")), "init") {
 			s.Role = diagnose.Initiator
@@ -185,9 +204,9 @@ func packet(sent bool) func(*read.Context, *read.Match) {
 			return
 		}
 		if sent {
-			step(x, n, 0)
+			step(x, n, n-1)
 		} else {
-			step(x, 0, n)
+			step(x, n-1, n)
 		}
 	}
 }
