@@ -156,6 +156,8 @@ func TestMatrixHasEveryWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, policy, _ := strings.Cut(string(text), "\n## ISAKMP policy mode\n")
+	policy, _, _ = strings.Cut(policy, "\n## ")
 	for _, test := range []struct {
 		line   string // up to the alternatives
 		values []value
@@ -163,7 +165,10 @@ func TestMatrixHasEveryWord(t *testing.T) {
 		{"encryption ", ciphers}, {"hash ", hashes}, {"group ", groups},
 		{"CIPHER ", espCiphers}, {"INTEGRITY ", espAuths}, {"set pfs ", pfsGroups},
 	} {
-		want := documented(string(text), test.line)
+		want := documented(policy, test.line)
+		if len(want) == 0 { // the word of another mode
+			want = documented(string(text), test.line)
+		}
 		var got []string
 		for _, v := range test.values {
 			if v.ios != "" {
