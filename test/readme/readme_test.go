@@ -1,6 +1,7 @@
 package readme
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -76,7 +77,7 @@ func TestREADMEShowsWhatItsCommandsPrint(t *testing.T) {
 	}
 	for _, e := range list {
 		out, err := runIn(root, e.command)
-		if err != nil {
+		if err != nil && !findsFaults(e.command, err) {
 			t.Errorf("README.md:%d: %s: %v\n%s", e.line, e.command, err, out)
 			continue
 		}
@@ -84,6 +85,13 @@ func TestREADMEShowsWhatItsCommandsPrint(t *testing.T) {
 			t.Errorf("README.md:%d: %s does not print, in its place: %s\nit prints:\n%s", e.line, e.command, line, out)
 		}
 	}
+}
+
+// findsFaults says whether an exit status of 1 is the command's answer: `explain`
+// has found what it was asked for.
+func findsFaults(command string, err error) bool {
+	var exit *exec.ExitError
+	return strings.HasPrefix(command, "bin/qmidle explain ") && errors.As(err, &exit) && exit.ExitCode() == 1
 }
 
 func runIn(dir, command string) (string, error) {
