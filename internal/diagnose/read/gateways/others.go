@@ -147,6 +147,7 @@ func isakmpd() *read.Vendor {
 		{Text: "due to notification type {NO_PROPOSAL_CHOSEN|INVALID_ID_INFORMATION|AUTHENTICATION_FAILED}", Quiet: true},
 		says("due to notification type {PAYLOAD_MALFORMED|INVALID_PAYLOAD_TYPE}", keyDiffers),
 		says("message_parse_payloads: reserved field non-zero", keyDiffers),
+		says("check passphrases, if applicable and in Phase 1", keyDiffers),
 		says("message_parse_payloads: invalid next payload type", keyDiffers),
 		says("due to notification type INVALID_EXCHANGE_TYPE", otherMode),
 		says("due to notification type INVALID_MAJOR_VERSION", otherVersion),

@@ -16,6 +16,7 @@ func paloAlto() *read.Vendor {
 		says("When pre-shared key is used, peer-ID must be type IP address", wrongIdentity),
 		says("peer identifier {rest} does not match", wrongIdentity),
 		says("likely pre-shared key mismatch", keyDiffers),
+		says("likely due to pre-shared key mismatch", keyDiffers),
 		says("possibly wrong pre-shared key", keyDiffers),
 		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r}. Due to {rest}", Do: failed},
 		{Text: "IKE phase-1 negotiation is failed as {role}, {mode} mode. Failed SA: {local}-{peer} cookie:{i}:{r} due to {rest}", Do: failed},

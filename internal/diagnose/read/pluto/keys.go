@@ -334,7 +334,7 @@ var notifies = func() (all []read.Phrase) {
 		for _, text := range []string{"dropping unexpected IKE_SA_INIT message containing " + name + " notification", "received unauthenticated v2N_" + name,
 			"unexpected IKE_SA_INIT message containing " + name + " notification", "IKE_AUTH response contained the error notification " + name,
 			"ignoring informational payload, type " + name, "ignoring informational payload " + name, "ignoring secured informational payload " + name,
-			"ignoring unsecured informational payload " + name, "ignoring informational payload, type ISAKMP_N_" + name, "received unencrypted notify " + name} {
+			"ignoring unsecured informational payload " + name, "ignoring informational payload, type ISAKMP_N_" + name, "received and ignored notification payload: " + name, "received unencrypted notify " + name} {
 			secured := strings.Contains(text, " secured ") || strings.Contains(text, "IKE_AUTH")
 			all = append(all, read.Phrase{Text: text, Do: func(x *read.Context, _ *read.Match) { told(x, name, secured) }})
 		}

@@ -36,6 +36,8 @@ var keys = []read.Phrase{
 	{Text: "received IDr {offered}, but require {wanted}", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6, Role: diagnose.Initiator}},
 	{Text: "constraint check failed: {kind}identity '{wanted}' {more}required, not matched by '{offered}'", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6}},
 	{Text: "constraint check failed: {kind}identity '{wanted}' required", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6}},
+	{Text: "constraint check failed: identity '{wanted}' {more}required, not matched by '{offered}'", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6}},
+	{Text: "constraint check failed: identity '{wanted}' required", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6}},
 	{Text: "constraint check failed: certificate does not confirm identity '{wanted}'", Tell: diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 6}},
 	{Text: "constraint check failed: peer not authenticated by CA '{wanted}'", Tell: diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 6}},
 	{Text: "tried {n} shared {key|keys} for '{wanted}' - '{offered}', but MAC mismatched", Tell: diagnose.Observation{Kind: diagnose.HashMismatch, Phase: diagnose.Phase1}},
