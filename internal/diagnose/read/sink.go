@@ -13,6 +13,7 @@ import (
 const (
 	maxKept    = 16 << 10 // observations
 	maxPeer    = 1 << 10  // of one peer
+	maxPeers   = 256      // of whom something is kept
 	maxText    = 400      // bytes of a quoted line
 	maxRepeats = 16       // how far back a repetition is looked for
 )
@@ -44,11 +45,35 @@ func (s *sink) peer(a netip.Addr) *peer {
 	}
 	p := s.of[a]
 	if p == nil {
+		if len(s.of) >= maxPeers {
+			s.leave()
+		}
 		p = &peer{}
 		s.of[a] = p
 	}
 	s.last, s.lastAddr = p, a
 	return p
+}
+
+// leave forgets the peer that was not spoken of for longest.
+func (s *sink) leave() {
+	var oldest netip.Addr
+	least := s.sequence + 1
+	for a, p := range s.of {
+		last := uint64(0)
+		if n := len(p.all); n > 0 {
+			last = p.all[n-1].sequence
+		}
+		if a.IsValid() && last < least {
+			oldest, least = a, last
+		}
+	}
+	if p := s.of[oldest]; p != nil && oldest.IsValid() {
+		s.kept -= len(p.all)
+		s.dropped += uint64(len(p.all))
+		delete(s.of, oldest)
+		s.last = nil
+	}
 }
 
 // add keeps an observation, with the line as its evidence where it has none.
