@@ -15,38 +15,6 @@ func aggressivePFS(hub, spoke *Config) {
 	withPFS(hub, spoke)
 }
 
-func TestLossInAggressiveModeIsMended(t *testing.T) {
-	for lost := 1; lost <= aggressiveDatagrams; lost++ {
-		t.Run(fmt.Sprint("message ", lost), func(t *testing.T) {
-			p := newPair(t, aggressivePFS)
-			p.lose = func(n int, _ Datagram) bool { return n == lost }
-			p.connect()
-			p.advance(upAfter)
-			p.checkUp()
-			p.advance(10 * time.Minute)
-			p.checkUp()
-		})
-	}
-}
-
-func TestDuplicationInAggressiveModeChangesNothing(t *testing.T) {
-	for twice := 1; twice <= aggressiveDatagrams; twice++ {
-		t.Run(fmt.Sprint("message ", twice), func(t *testing.T) {
-			p := newPair(t, aggressivePFS)
-			p.lose = func(n int, d Datagram) bool {
-				if n == twice {
-					p.wire = append(p.wire, copied(d), copied(d))
-				}
-				return false
-			}
-			p.connect()
-			p.checkUp()
-			p.advance(5 * time.Minute)
-			p.checkUp()
-		})
-	}
-}
-
 // Every message comes twice at once: no end sends more for it.
 func TestDuplicatesAtOnceInAggressiveMode(t *testing.T) {
 	p := newPair(t, aggressivePFS)
@@ -58,31 +26,6 @@ func TestDuplicatesAtOnceInAggressiveMode(t *testing.T) {
 	p.checkUp()
 	if n := p.hub.engine.Statistics().DatagramsOut + p.spoke.engine.Statistics().DatagramsOut; n != aggressiveDatagrams {
 		t.Errorf("%d datagrams for a tunnel, want %d", n, aggressiveDatagrams)
-	}
-}
-
-func TestLateArrivalInAggressiveModeChangesNothing(t *testing.T) {
-	for late := 1; late <= aggressiveDatagrams; late++ {
-		t.Run(fmt.Sprint("message ", late), func(t *testing.T) {
-			p := newPair(t, aggressivePFS)
-			var held []Datagram
-			p.lose = func(n int, d Datagram) bool {
-				if n == late {
-					held = append(held, copied(d))
-					return true
-				}
-				return false
-			}
-			p.connect()
-			p.advance(upAfter)
-			p.checkUp()
-			for _, wait := range []time.Duration{0, time.Minute, 10 * time.Minute} {
-				p.advance(wait)
-				p.wire = append(p.wire, copied(held[0]))
-				p.settle()
-				p.checkUp()
-			}
-		})
 	}
 }
 
@@ -113,26 +56,6 @@ func TestReorderingInAggressiveModeIsMended(t *testing.T) {
 			}
 			p.advance(2 * upAfter)
 			p.checkUp()
-		})
-	}
-}
-
-func TestLossOfEverythingInAggressiveModeEnds(t *testing.T) {
-	for last := 1; last <= aggressiveDatagrams; last++ {
-		t.Run(fmt.Sprint("from message ", last), func(t *testing.T) {
-			p := newPair(t, aggressivePFS)
-			p.lose = func(n int, _ Datagram) bool { return n >= last }
-			p.connect()
-			p.advance(5 * time.Minute)
-			if n := len(p.hub.sas); n != 0 {
-				t.Errorf("the hub has %d IPsec SAs of a quick mode that did not end", n)
-			}
-			p.advance(25 * time.Hour)
-			p.hub.engine.checkQuiet(t)
-			p.spoke.engine.checkQuiet(t)
-			if last < aggressiveDatagrams && len(p.spoke.failed) != 1 {
-				t.Errorf("the spoke's request failed %d times, want once", len(p.spoke.failed))
-			}
 		})
 	}
 }

@@ -22,36 +22,46 @@ func withPFS(hub, spoke *Config) {
 // retransmission.
 const upAfter = DefaultRetransmitInterval + time.Second
 
-func TestLossOfAnyMessageIsMended(t *testing.T) {
-	for lost := 1; lost <= tunnelDatagrams; lost++ {
-		t.Run(fmt.Sprint("message ", lost), func(t *testing.T) {
-			p := newPair(t, withPFS)
-			p.lose = func(n int, _ Datagram) bool { return n == lost }
-			p.connect()
-			p.advance(upAfter)
-			p.checkUp()
-			p.advance(10 * time.Minute)
-			p.checkUp()
-		})
+// eachMessage runs a test for each message that makes a tunnel, by main and by
+// aggressive mode. last is the number of messages.
+func eachMessage(t *testing.T, run func(t *testing.T, p *pair, number, last int)) {
+	for _, phase1 := range []struct {
+		name   string
+		change func(hub, spoke *Config)
+		last   int
+	}{{"main mode", withPFS, tunnelDatagrams}, {"aggressive mode", aggressivePFS, aggressiveDatagrams}} {
+		for number := 1; number <= phase1.last; number++ {
+			t.Run(fmt.Sprintf("%s, message %d", phase1.name, number), func(t *testing.T) {
+				run(t, newPair(t, phase1.change), number, phase1.last)
+			})
+		}
 	}
 }
 
+func TestLossOfAnyMessageIsMended(t *testing.T) {
+	eachMessage(t, func(t *testing.T, p *pair, lost, _ int) {
+		p.lose = func(n int, _ Datagram) bool { return n == lost }
+		p.connect()
+		p.advance(upAfter)
+		p.checkUp()
+		p.advance(10 * time.Minute)
+		p.checkUp()
+	})
+}
+
 func TestDuplicationOfAnyMessageChangesNothing(t *testing.T) {
-	for twice := 1; twice <= tunnelDatagrams; twice++ {
-		t.Run(fmt.Sprint("message ", twice), func(t *testing.T) {
-			p := newPair(t, withPFS)
-			p.lose = func(n int, d Datagram) bool {
-				if n == twice {
-					p.wire = append(p.wire, copied(d), copied(d))
-				}
-				return false
+	eachMessage(t, func(t *testing.T, p *pair, twice, _ int) {
+		p.lose = func(n int, d Datagram) bool {
+			if n == twice {
+				p.wire = append(p.wire, copied(d), copied(d))
 			}
-			p.connect()
-			p.checkUp()
-			p.advance(5 * time.Minute)
-			p.checkUp()
-		})
-	}
+			return false
+		}
+		p.connect()
+		p.checkUp()
+		p.advance(5 * time.Minute)
+		p.checkUp()
+	})
 }
 
 // Every message comes twice at once: no end sends more for it. A duplicate that
@@ -92,48 +102,42 @@ func TestDuplicatesAtOnceAreNotAnswered(t *testing.T) {
 // A message that comes after its retransmission has done its work is a
 // duplicate, whatever the state has become.
 func TestLateArrivalOfAnyMessageChangesNothing(t *testing.T) {
-	for late := 1; late <= tunnelDatagrams; late++ {
-		t.Run(fmt.Sprint("message ", late), func(t *testing.T) {
-			p := newPair(t, withPFS)
-			var held []Datagram
-			p.lose = func(n int, d Datagram) bool {
-				if n == late {
-					held = append(held, copied(d))
-					return true
-				}
-				return false
+	eachMessage(t, func(t *testing.T, p *pair, late, _ int) {
+		var held []Datagram
+		p.lose = func(n int, d Datagram) bool {
+			if n == late {
+				held = append(held, copied(d))
+				return true
 			}
-			p.connect()
-			p.advance(upAfter)
+			return false
+		}
+		p.connect()
+		p.advance(upAfter)
+		p.checkUp()
+		for _, wait := range []time.Duration{0, time.Minute, 10 * time.Minute} {
+			p.advance(wait)
+			p.wire = append(p.wire, copied(held[0]))
+			p.settle()
 			p.checkUp()
-			for _, wait := range []time.Duration{0, time.Minute, 10 * time.Minute} {
-				p.advance(wait)
-				p.wire = append(p.wire, copied(held[0]))
-				p.settle()
-				p.checkUp()
-			}
-		})
-	}
+		}
+	})
 }
 
 func TestLossOfEverythingEndsInRetransmission(t *testing.T) {
-	for last := 1; last <= tunnelDatagrams; last++ {
-		t.Run(fmt.Sprint("from message ", last), func(t *testing.T) {
-			p := newPair(t, withPFS)
-			p.lose = func(n int, _ Datagram) bool { return n >= last }
-			p.connect()
-			p.advance(5 * time.Minute)
-			if n := len(p.hub.sas); n != 0 {
-				t.Errorf("the hub has %d IPsec SAs of a quick mode that did not end", n)
-			}
-			p.advance(25 * time.Hour) // what came up ends with its lifetime
-			p.hub.engine.checkQuiet(t)
-			p.spoke.engine.checkQuiet(t)
-			if last < tunnelDatagrams && len(p.spoke.failed) != 1 {
-				t.Errorf("the spoke's request failed %d times, want once", len(p.spoke.failed))
-			}
-		})
-	}
+	eachMessage(t, func(t *testing.T, p *pair, from, last int) {
+		p.lose = func(n int, _ Datagram) bool { return n >= from }
+		p.connect()
+		p.advance(5 * time.Minute)
+		if n := len(p.hub.sas); n != 0 {
+			t.Errorf("the hub has %d IPsec SAs of a quick mode that did not end", n)
+		}
+		p.advance(25 * time.Hour) // what came up ends with its lifetime
+		p.hub.engine.checkQuiet(t)
+		p.spoke.engine.checkQuiet(t)
+		if from < last && len(p.spoke.failed) != 1 {
+			t.Errorf("the spoke's request failed %d times, want once", len(p.spoke.failed))
+		}
+	})
 }
 
 // A responder whose SA is never confirmed takes it back, and says so: the

@@ -1,26 +1,14 @@
 package fortigate
 
 import (
-	"strings"
 	"testing"
 
-	"qmidle/internal/diagnose"
-	"qmidle/internal/diagnose/read"
+	"qmidle/internal/diagnose/read/readtest"
 )
 
 func FuzzRead(f *testing.F) {
-	r, err := read.New(Vendor())
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, text := range []string{
+	readtest.Fuzz(f, []string{
 		"ike 0: comes 203.0.113.7:500->198.51.100.2:500,ifindex=5\nike 0:a:1: incoming proposal:\n trans_id = ESP_AES_CBC (key_len = 256)\nmy proposal:\n type=OAKLEY_GROUP, val=MODP\nno SA proposal chosen\n",
 		"sent IKE msg (ident_i1send): 1.2.3.4:500->:500, len=1\n",
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(_ *testing.T, text string) {
-		log, _ := r.Read("fuzz", strings.NewReader(text))
-		diagnose.Judge(log.Observations)
-	})
+	}, Vendor())
 }
