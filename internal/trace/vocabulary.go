@@ -324,7 +324,6 @@ const (
 	DropAggressiveMode                // aggressive mode, which the configuration forbids
 	DropUserUnknown                   // mode config or quick mode before the user has logged in
 	DropConfigType                    // a request where a reply is due, or the like
-	DropConfigID                      // a reply with the identifier of another request
 	DropConfigAttribute               // an attribute that has no place in the message, or of a wrong length
 	DropNoClients                     // XAUTH or mode config with a peer that is none of ours for it
 	NumDrops
@@ -335,7 +334,7 @@ var dropNames = [...]string{"truncated", "bad header", "malformed payload", "une
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
 	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
 	"bad fragment", "aggressive mode disabled", "user not logged in", "wrong type of configuration message",
-	"wrong configuration identifier", "bad configuration attribute", "remote access not configured"}
+	"bad configuration attribute", "remote access not configured"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 

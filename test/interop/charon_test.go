@@ -39,6 +39,12 @@ func startCharon(t *testing.T, l *lab, s *site, x setup) *charon {
 // strongswan.conf.
 func newCharon(t *testing.T, l *lab, s *site, settings string) *charon {
 	t.Helper()
+	return loadCharon(t, l, s, charonModules, settings)
+}
+
+// loadCharon is newCharon with other modules than those that every test needs.
+func loadCharon(t *testing.T, l *lab, s *site, modules, settings string) *charon {
+	t.Helper()
 	c := &charon{site: s, dir: filepath.Join(l.dir, "c-"+s.name)}
 	run := filepath.Join(c.dir, "run")
 	if err := os.MkdirAll(run, 0o755); err != nil {
@@ -58,7 +64,7 @@ func newCharon(t *testing.T, l *lab, s *site, settings string) *charon {
     }
   }
 }
-`, charonModules, settings, c.dir))
+`, modules, settings, c.dir))
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("charon's log at the %s:\n%s", s.name, c.log(t))

@@ -69,7 +69,7 @@ func (q *qmidle) run(t *testing.T, text string) {
 		}
 	})
 	q.process = start(t, "qmidle at the "+q.site.name, q.site.ns, []string{raceOptions},
-		q.path, "run", "-c", q.file(), "-s", q.socket, "--log", q.record)
+		q.path, "run", "-c", q.file(), "-s", q.socket, "--log", q.record, "--state", filepath.Join(q.dir, "state"))
 	eventually(t, "the daemon's command line", 15*time.Second, func() (bool, string) {
 		out, err := q.try("show version")
 		return err == nil || q.exited(), out
