@@ -20,6 +20,7 @@ crypto isakmp policy 10
  encr aes
  authentication pre-share
  group 2
+crypto isakmp key main-mode-secret-7 address 192.1.1.42
 crypto isakmp keepalive 10 3
 crypto isakmp client configuration group clients
  key group-secret-7
@@ -136,6 +137,16 @@ func TestStrongswanLogsIn(t *testing.T) {
 	}
 	q.do(t, "clear crypto session")
 	c.waitSAs(t, 0, 0)
+
+	// Main mode: the key is that of the address, the group that of the identity.
+	c.loadText(t, strings.ReplaceAll(clientOfUsers("no", "alice-password"), "group-secret-7", "main-mode-secret-7"))
+	c.initiate(t)
+	q.waitSAs(t, 1, 1)
+	if list := c.waitSAs(t, 1, 1); !strings.Contains(list, "10.55.0.10/32") {
+		t.Errorf("charon's SAs by main mode:\n%s", list)
+	}
+	c.terminate(t, "--ike", "peer")
+	q.waitSAs(t, 0, 0)
 	q.end(t)
 	c.end(t)
 	if text := q.debug(t); strings.Contains(text, "alice-password") || strings.Contains(text, "guess") || strings.Contains(text, "group-secret-7") {
