@@ -30,7 +30,7 @@ type Payload struct {
 //
 // consumed is how many bytes of body the payloads cover. In an encrypted
 // message the rest is padding and may hold anything (RFC 2409 appendix B); in
-// a clear one there must be no rest. Payloads of unknown types are kept.
+// a clear one up to three octets of zero. Payloads of unknown types are kept.
 //
 // The error is an *Error (RFC 2408 section 5.3). A payload's reserved byte is
 // checked before its length: with a wrong key it is what fails first. The
@@ -54,10 +54,21 @@ func ParsePayloads(first PayloadType, body []byte, encrypted bool, dst []Payload
 		consumed += len(p.Raw)
 		next = following
 	}
-	if !encrypted && consumed < len(body) {
+	if !encrypted && !padding(body[consumed:]) {
 		return payloads, consumed, trailing(PayloadNone, FieldPayload, HeaderLen+consumed, len(body)-consumed)
 	}
 	return payloads, consumed, nil
+}
+
+// padding says whether what follows the last payload fills up to a multiple of 4
+// octets: libreswan sends messages in clear so.
+func padding(b []byte) bool {
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return len(b) < 4
 }
 
 // splitPayload cuts the payload of type t off the front of b, which starts at

@@ -154,3 +154,14 @@ func BenchmarkParseMainMode1WithSA(b *testing.B) {
 		}
 	}
 }
+
+// A message in clear may be filled up with zeros to a multiple of 4 octets.
+func TestPaddingOfAMessageInClear(t *testing.T) {
+	for n, want := range []bool{true, true, true, true, false} {
+		body := append([]byte{0, 0, 0, 5, 1}, make([]byte, n)...)
+		payloads, consumed, err := ParsePayloads(PayloadKE, body, false, nil)
+		if ok := err == nil && consumed == 5 && len(payloads) == 1; ok != want {
+			t.Errorf("%d octets: %d payloads, %d consumed, %v", n, len(payloads), consumed, err)
+		}
+	}
+}
