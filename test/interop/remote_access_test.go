@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -132,11 +131,12 @@ esac
 exit 0
 `
 
-// dialVPNC starts vpnc at the spoke as a user.
-func dialVPNC(t *testing.T, l *lab, user, password string) (p *process, connected string) {
+// dialVPNC starts vpnc at the spoke as a user. A setting takes the place of the one
+// whose name it begins with.
+func dialVPNC(t *testing.T, l *lab, user, password string, settings ...string) (p *process, connected string) {
 	t.Helper()
-	dir := filepath.Join(l.dir, "vpnc-"+user)
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir, err := os.MkdirTemp(l.dir, "vpnc-")
+	if err != nil {
 		t.Fatal(err)
 	}
 	connected = filepath.Join(dir, "connected")
@@ -145,9 +145,18 @@ func dialVPNC(t *testing.T, l *lab, user, password string) (p *process, connecte
 		t.Fatal(err)
 	}
 	conf := filepath.Join(dir, "vpnc.conf")
-	text := fmt.Sprintf("IPSec gateway 192.1.1.40\nIPSec ID clients\nIPSec secret group-secret-7\nIKE Authmode psk\nIKE DH Group dh2\n"+
-		"Perfect Forward Secrecy nopfs\nXauth username %s\nXauth password %s\nNAT Traversal Mode natt\nLocal Port 0\nNoninteractive\nNo Detach\n"+
-		"Interface name vpn0\nScript %s\nPidfile %s/pid\n", user, password, script, dir)
+	lines := [][2]string{{"IPSec gateway", "192.1.1.40"}, {"IPSec ID", "clients"}, {"IPSec secret", "group-secret-7"}, {"IKE Authmode", "psk"},
+		{"IKE DH Group", "dh2"}, {"Perfect Forward Secrecy", "nopfs"}, {"Xauth username", user}, {"Xauth password", password},
+		{"NAT Traversal Mode", "natt"}, {"Local Port", "0"}, {"Interface name", "vpn0"}, {"Script", script}, {"Pidfile", dir + "/pid"}}
+	text := "Noninteractive\nNo Detach\n"
+	for _, line := range lines {
+		for _, s := range settings {
+			if rest, ok := strings.CutPrefix(s, line[0]+" "); ok {
+				line[1] = rest
+			}
+		}
+		text += line[0] + " " + line[1] + "\n"
+	}
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
