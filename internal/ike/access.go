@@ -124,8 +124,19 @@ func (s *sa) openAccess() {
 		return
 	}
 	s.show = trace.QMIdle
-	s.startWaiting()
+	if s.waitsToSettle() && len(s.waiting) > 0 {
+		s.e.timers.set(&s.retry, s.e.now.Add(s.e.cfg.SettleTime))
+	} else {
+		s.startWaiting()
+	}
 	s.same(trace.Internal, trace.InputPhase1Complete)
+}
+
+// waitsToSettle says whether quick mode waits until the responder has had time for
+// message 3 of aggressive mode, which nothing answers: strongSwan may look at what
+// comes right behind it first, and ignores that.
+func (s *sa) waitsToSettle() bool {
+	return s.e.cfg.SettleTime > 0 && s.aggressive && s.role == trace.RoleInitiator && !s.xauth
 }
 
 // startWaiting begins the quick modes that waited for s.

@@ -340,3 +340,25 @@ func TestMainModeWhereAggressiveModeIsDisabled(t *testing.T) {
 		t.Error("it was aggressive mode")
 	}
 }
+
+// TestQuickModeWaitsBehindAggressiveMode: nothing answers message 3, so that a quick
+// mode right behind it may overtake it within the peer.
+func TestQuickModeWaitsBehindAggressiveMode(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		aggressivePFS(hub, spoke)
+		hub.SettleTime, spoke.SettleTime = 50*time.Millisecond, 50*time.Millisecond
+	})
+	quick := 0
+	p.lose = func(_ int, d Datagram) bool {
+		if h, err := isakmp.ParseHeader(d.Data); err == nil && h.Exchange == isakmp.ExchangeQuick {
+			quick++
+		}
+		return false
+	}
+	p.connect()
+	if quick != 0 {
+		t.Errorf("%d messages of quick mode at once", quick)
+	}
+	p.advance(time.Second)
+	p.checkUp()
+}

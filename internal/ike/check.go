@@ -120,7 +120,7 @@ func (a *audit) sa(s *sa) {
 	case s.complete():
 		a.must(retry && life, "SA %d has no end", s.id)
 		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
-		a.must((len(s.waiting) == 0 || !s.up()) && s.stage == proven, "SA %d is up and something waits", s.id)
+		a.must((len(s.waiting) == 0 || !s.up() || s.waitsToSettle()) && s.stage == proven, "SA %d is up and something waits", s.id)
 		a.access(s)
 		a.must(dpd || s.liveness() == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
 	default:

@@ -244,6 +244,9 @@ func (s *sa) startRenewal() {
 	if len(s.rivals()) > 0 {
 		at = earlier(at, s.e.now.Add(overlap))
 	}
+	if s.retry.index != 0 && len(s.waiting) > 0 { // for its first quick mode
+		at = earlier(at, s.retry.at)
+	}
 	s.e.timers.set(&s.retry, at)
 }
 

@@ -33,10 +33,15 @@ func (s *sa) startRetransmission() {
 }
 
 // retryDue is the retry timer: a retransmission of phase 1, its end, the renewal
-// of an SA that is up, or the purge of a dead one.
+// of an SA that is up, its first quick mode, or the purge of a dead one.
 func (s *sa) retryDue(now time.Time) {
 	if s.dead {
 		s.purge()
+		return
+	}
+	if s.up() && len(s.waiting) > 0 {
+		s.startWaiting()
+		s.startRenewal()
 		return
 	}
 	if s.complete() {

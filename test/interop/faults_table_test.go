@@ -55,7 +55,7 @@ var charonFaults = []faulty{
 	{name: "UDP 4500 is blocked, we call", before: drop("udp dport 4500"), truth: []string{"natt-udp4500-blocked"}, within: 25 * time.Second},
 	{name: "UDP 4500 is blocked, charon calls", before: drop("udp dport 4500"), theyCall: true, truth: []string{"natt-udp4500-blocked"}, within: 45 * time.Second, there: []string{"local-firewall-or-nat-state"}},
 	{name: "UDP 4500 is blocked under the tunnel", after: up(both(drop("udp dport 4500"), keepSending)), truth: []string{"natt-udp4500-blocked", "esp-blocked-one-way"}, behind: true,
-		within: time.Minute, unseen: true},
+		within: time.Minute, unseen: true, offWire: true},
 	{name: "the far host is silent", before: farHostSilent, after: keepSending, truth: []string{"routing-missing"}, behind: true, unseen: true},
 	{name: "charon is dead and questioned", with: setup{ios: "crypto isakmp keepalive 10 2 periodic\n"}, after: up(charonDies), truth: []string{"dpd-timeout"}, wire: "peer-unreachable-or-udp500-blocked", within: 45 * time.Second, unseen: true},
 	{name: "charon has forgotten", after: up(both(charonReturns, keepSending)), truth: []string{"stale-sa-or-invalid-spi"}, behind: true, within: time.Minute, unseen: true},
