@@ -192,7 +192,7 @@ func (a *audit) nodes(s *sa) {
 		}
 		a.keyPair(n.dhNumber)
 		retry := a.set(&n.retry)
-		a.must(n.id == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
+		a.must(n.key() == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
 		a.must(retry || n.busy && !n.done, "quick mode %#x waits forever in %v", n.id, n.state)
 		a.must(n.done || !s.dead, "quick mode %#x goes on under dead SA %d", n.id, s.id)
 		a.must(n.done || n.conn == nil || a.e.connection(n.conn.Tag) == n.conn, "quick mode %#x is of a connection that is gone", n.id)

@@ -20,7 +20,7 @@ func (m *message) info() {
 		m.drop(trace.DropState)
 		return
 	}
-	if m.header.MessageID == 0 {
+	if m.header.MessageID == 0 && !s.xauth {
 		m.drop(trace.DropMessageID)
 		return
 	}

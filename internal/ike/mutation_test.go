@@ -18,7 +18,7 @@ func (s *sa) chainFor(h isakmp.Header) keymat.IV {
 	if h.Exchange == isakmp.ExchangeIdentity {
 		return s.iv
 	}
-	if n := s.nodes[h.MessageID]; n != nil {
+	if n := s.nodes[nodeKey(h.Exchange, h.MessageID)]; n != nil {
 		return n.iv
 	}
 	return s.iv.ForMessage(s.suite.Hash, h.MessageID, s.cipher.BlockSize())
@@ -63,7 +63,7 @@ func (s *sa) asItsPeer(h isakmp.Header, body []byte) []byte {
 }
 
 func (s *sa) peersHash(h isakmp.Header, rest []byte) []byte {
-	n := s.nodes[h.MessageID]
+	n := s.nodes[nodeKey(h.Exchange, h.MessageID)]
 	switch {
 	case n == nil || h.Exchange != isakmp.ExchangeQuick:
 		return keymat.QuickHash1(s.suite.Hash, s.skeyid.A, h.MessageID, rest)

@@ -94,11 +94,23 @@ func (n *node) confirmedByTraffic() bool {
 // answer has gone three times.
 func (n *node) awaitsConfirmation() bool { return n.attempts < 2 }
 
+// nodeKey is where an exchange is listed: transactions apart from quick modes, for
+// vpnc's message IDs have one octet, and one may come again in the other kind.
+// Their payloads differ, so that neither can be replayed as the other.
+func nodeKey(x isakmp.ExchangeType, id uint32) uint32 {
+	if x == isakmp.ExchangeTransaction {
+		return ^id
+	}
+	return id
+}
+
+func (n *node) key() uint32 { return nodeKey(n.exchange, n.id) }
+
 func (s *sa) addNode(n *node) {
 	if s.nodes == nil {
 		s.nodes = make(map[uint32]*node)
 	}
-	s.nodes[n.id] = n
+	s.nodes[n.key()] = n
 }
 
 func (s *sa) sortedNodes() []*node {
@@ -124,7 +136,7 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	}
 	s.emit(&trace.NodeDeleted{Node: n.id, Error: failed, Reason: reason})
 	n.done, n.failed = true, failed
-	s.finished.add(n.id)
+	s.finished.add(n.key())
 	if !failed {
 		s.clearDH(&n.dhNumber)
 	}
@@ -143,7 +155,7 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 	}
 	if s.dead {
 		s.e.timers.clear(&n.retry)
-		delete(s.nodes, n.id)
+		delete(s.nodes, n.key())
 		return
 	}
 	s.e.timers.set(&n.retry, s.e.now.Add(purgeDelay))
@@ -183,7 +195,7 @@ func (n *node) retryDue(now time.Time) {
 	s := n.s
 	if n.done {
 		s.emit(&trace.NodePurged{Node: n.id})
-		delete(s.nodes, n.id)
+		delete(s.nodes, n.key())
 		if len(s.nodes) == 0 {
 			s.nodes = nil // an empty map is not small
 		}

@@ -22,7 +22,7 @@ func (m *message) phase2() {
 		s.remind()
 		return
 	}
-	if m.header.MessageID == 0 {
+	if m.header.MessageID == 0 && !s.xauth { // vpnc may draw it
 		m.drop(trace.DropMessageID)
 		return
 	}
@@ -32,7 +32,7 @@ func (m *message) phase2() {
 		n.duplicate(m.remote)
 		return
 	}
-	if n != nil && (n.busy || n.exchange != isakmp.ExchangeQuick) {
+	if n != nil && n.busy {
 		m.drop(trace.DropState)
 		return
 	}

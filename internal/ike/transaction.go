@@ -21,24 +21,21 @@ const maxConfigValue = 4096
 // transact handles a message of a transaction exchange.
 func (m *message) transact() {
 	s, id := m.s, m.header.MessageID
-	switch {
-	case !s.complete(): // or dead: a client that was refused still acknowledges that
+	if !s.complete() { // or dead: a client that was refused still acknowledges that
 		m.drop(trace.DropState)
-		return
-	case id == 0:
-		m.drop(trace.DropMessageID)
 		return
 	}
 	m.digest = digestOf(m.raw)
-	n := s.nodes[id]
+	key := nodeKey(isakmp.ExchangeTransaction, id)
+	n := s.nodes[key]
 	switch {
 	case n != nil && n.lastIn == m.digest:
 		n.duplicate(m.remote)
 		return
-	case n != nil && (n.busy || n.exchange != isakmp.ExchangeTransaction):
+	case n != nil && n.busy:
 		m.drop(trace.DropState)
 		return
-	case n != nil && n.done, s.finished.has(id):
+	case n != nil && n.done, s.finished.has(key):
 		m.drop(trace.DropReplay)
 		return
 	case n == nil && s.awaitsAnswer():
@@ -86,7 +83,7 @@ func (s *sa) begunTransaction() *node {
 // datagram. It is false for a message that is dropped; nothing has changed then.
 func (m *message) takeConfig(types ...isakmp.ConfigType) (a isakmp.Attributes, ok bool) {
 	s, n := m.s, m.n
-	if s.nodes[n.id] == nil {
+	if s.nodes[n.key()] == nil {
 		s.emit(&trace.NodeCreated{Node: n.id})
 	}
 	hash, rest, ok := m.covered()
@@ -120,7 +117,7 @@ func (m *message) takeConfig(types ...isakmp.ConfigType) (a isakmp.Attributes, o
 // take accepts a message whose attributes will do.
 func (m *message) take(a isakmp.Attributes) {
 	s, n := m.s, m.n
-	if s.nodes[n.id] == nil {
+	if s.nodes[n.key()] == nil {
 		s.addNode(n)
 	}
 	n.identifier = a.Identifier

@@ -339,3 +339,22 @@ func TestMessageIDsOfOneOctet(t *testing.T) {
 		t.Errorf("%d of 20 are answered", n)
 	}
 }
+
+// vpnc's message IDs have one octet: 0 is one of them, and mode config's may come
+// again in quick mode.
+func TestOneMessageIDForTwoExchanges(t *testing.T) {
+	for _, id := range []uint32{0, 7} {
+		r := newRemote(t, nil)
+		r.connect()
+		r.checkUp()
+		before := r.hub.engine.Statistics().Dropped
+		r.asClient(isakmp.ExchangeTransaction, id, config(isakmp.ConfigRequest, 1, isakmp.Attribute{Type: isakmp.ConfigIP4DNS}))
+		r.asClient(isakmp.ExchangeQuick, id, r.offer(hostProxy(clientAddr))...)
+		if after := r.hub.engine.Statistics().Dropped; after != before {
+			t.Errorf("message ID %d: dropped %v, before %v", id, after, before)
+		}
+		if n := len(r.hub.engine.IPsecSAs()); n != 2 {
+			t.Errorf("message ID %d: %d pairs of IPsec SAs", id, n)
+		}
+	}
+}
