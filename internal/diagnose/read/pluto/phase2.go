@@ -73,7 +73,8 @@ func initiateQuick(x *read.Context, _ *read.Match) {
 	if st := m.now; st != nil {
 		parent := ""
 		if at := strings.Index(text, "isakmp#"); at >= 0 {
-			parent = strings.FieldsFunc(text[at+len("isakmp#"):], func(r rune) bool { return r < '0' || r > '9' })[0]
+			rest := text[at+len("isakmp#"):]
+			parent = rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))]
 		}
 		m.under(x, st, parent)
 		if at := strings.Index(text, "==="); at > 0 {
