@@ -171,17 +171,8 @@ func addEasyVPNPeer(e *Editor, a Args) *Problem {
 	if problem != nil {
 		return problem
 	}
-	if p.Default {
-		for i := range e.easyVPN.Peers {
-			e.easyVPN.Peers[i].Default = false
-		}
-	}
 	e.rememberEasyVPN("peer "+p.String(), a, "")
-	if i := slices.IndexFunc(e.easyVPN.Peers, p.same); i >= 0 {
-		e.easyVPN.Peers[i] = p
-		return nil
-	}
-	e.easyVPN.Peers = append(e.easyVPN.Peers, p)
+	e.easyVPN.Peers = p.into(e.easyVPN.Peers)
 	return nil
 }
 

@@ -212,18 +212,24 @@ func addPeer(e *Editor, a Args) *Problem {
 	if p.Addr.IsValid() && !unicast(p.Addr) {
 		return &Problem{Code: CodeValue, Arg: "address", Message: "% Invalid IP address: a peer has a unicast address"}
 	}
+	e.rememberEntry("peer "+p.String(), a, "")
+	e.entry.Peers = p.into(e.entry.Peers)
+	return nil
+}
+
+// into is a list of peers with p, which takes the place of the same peer, and is the
+// only default one if it is one.
+func (p Peer) into(list []Peer) []Peer {
 	if p.Default {
-		for i := range e.entry.Peers {
-			e.entry.Peers[i].Default = false
+		for i := range list {
+			list[i].Default = false
 		}
 	}
-	e.rememberEntry("peer "+p.String(), a, "")
-	if i := slices.IndexFunc(e.entry.Peers, p.same); i >= 0 {
-		e.entry.Peers[i] = p
-		return nil
+	if i := slices.IndexFunc(list, p.same); i >= 0 {
+		list[i] = p
+		return list
 	}
-	e.entry.Peers = append(e.entry.Peers, p)
-	return nil
+	return append(list, p)
 }
 
 func (p Peer) same(o Peer) bool { return p.Addr == o.Addr && strings.EqualFold(p.Host, o.Host) }
