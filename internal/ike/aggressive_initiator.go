@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"net/netip"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -158,7 +159,7 @@ func (s *sa) aggressive3Send(r DHResult) {
 		s.deleteSA(trace.ReasonInternal)
 		return
 	}
-	s.judgeNAT()
+	s.judgeNAT([]netip.AddrPort{s.local}, []netip.AddrPort{s.remote})
 	b := s.builder(isakmp.ExchangeAggressive, 0, isakmp.FlagEncryption)
 	s.works(trace.CryptoHMACContext)
 	b.Add(isakmp.PayloadHash, keymat.HashI(s.suite.Hash, h.base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, h.idI))

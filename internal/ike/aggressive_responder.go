@@ -3,6 +3,7 @@ package ike
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -212,7 +213,9 @@ func (m *message) aggressive3() {
 	m.accept()
 	s.peerID = h.claims
 	h.natD = m.natDetection()
-	s.judgeNATOf(m)
+	// Some initiators make the payloads of the ports that they use from message 3
+	// on, some of those from before.
+	s.judgeNAT([]netip.AddrPort{s.local, m.local}, []netip.AddrPort{s.remote, m.remote})
 	s.followPorts(m)
 	if m.header.Encrypted() {
 		m.takePhase1Notifies()
@@ -221,31 +224,6 @@ func (m *message) aggressive3() {
 	s.tellAuthenticated()
 	s.lastOut = nil
 	s.finishPhase1(trace.FromPeer, trace.InputAMExch)
-}
-
-// judgeNATOf compares the NAT-D payloads of message 3 with what we see. Some
-// initiators make them of the ports that they use from this message on, some of
-// those from before.
-func (s *sa) judgeNATOf(m *message) {
-	if len(s.handshake.natD) < 2 {
-		s.natt = trace.NATTNone
-		return
-	}
-	local, remote := [][]byte{s.natHash(s.local), s.natHash(m.local)}, [][]byte{s.natHash(s.remote), s.natHash(m.remote)}
-	s.localNAT = !anyEqual(s.handshake.natD[:1], local)
-	s.remoteNAT = !anyEqual(s.handshake.natD[1:], remote)
-	s.emit(&trace.NATDetected{LocalBehindNAT: s.localNAT, RemoteBehindNAT: s.remoteNAT})
-}
-
-func anyEqual(list, wanted [][]byte) bool {
-	for _, x := range list {
-		for _, y := range wanted {
-			if keymat.Equal(x, y) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // keyFor finds the key of the identity that the initiator presents. One that nobody

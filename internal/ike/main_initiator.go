@@ -174,7 +174,7 @@ func (s *sa) mainMode5Send(r DHResult) {
 		return
 	}
 	s.tellVendorIDs(h.vendorIDs)
-	s.judgeNAT()
+	s.judgeNAT([]netip.AddrPort{s.local}, []netip.AddrPort{s.remote})
 	s.same(trace.Internal, trace.InputProcessMainMode)
 	if s.behindNAT() && s.local.Port() != isakmp.PortNATT {
 		s.float(isakmp.PortNATT, isakmp.PortNATT)

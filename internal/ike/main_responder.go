@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"net/netip"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
@@ -234,7 +235,7 @@ func (s *sa) mainMode4Send(r DHResult) {
 		return
 	}
 	s.tellVendorIDs(h.vendorIDs)
-	s.judgeNAT()
+	s.judgeNAT([]netip.AddrPort{s.local}, []netip.AddrPort{s.remote})
 	s.same(trace.Internal, trace.InputProcessMainMode)
 	s.show = trace.MMKeyExch
 	s.sendKeyExchange(h.nonceR)

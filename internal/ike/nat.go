@@ -66,22 +66,30 @@ func (m *message) natDetection() [][]byte {
 }
 
 // judgeNAT compares the peer's NAT-D payloads with what we see. The first is
-// about our endpoint, the others about the peer's, which may have several.
-func (s *sa) judgeNAT() {
+// about our endpoint, the others about the peer's, which may have several; each
+// end is known by one of its endpoints.
+func (s *sa) judgeNAT(local, remote []netip.AddrPort) {
 	found := s.handshake.natD
 	if len(found) < 2 {
 		s.natt = trace.NATTNone
 		return
 	}
-	s.localNAT = !keymat.Equal(found[0], s.natHash(s.local))
-	s.remoteNAT = true
-	seen := s.natHash(s.remote)
-	for _, f := range found[1:] {
-		if keymat.Equal(f, seen) {
-			s.remoteNAT = false
+	s.localNAT = !s.namesOne(found[:1], local)
+	s.remoteNAT = !s.namesOne(found[1:], remote)
+	s.emit(&trace.NATDetected{LocalBehindNAT: s.localNAT, RemoteBehindNAT: s.remoteNAT})
+}
+
+// namesOne says whether some of the NAT-D payloads is about one of some endpoints.
+func (s *sa) namesOne(found [][]byte, ends []netip.AddrPort) bool {
+	for _, end := range ends {
+		seen := s.natHash(end)
+		for _, f := range found {
+			if keymat.Equal(f, seen) {
+				return true
+			}
 		}
 	}
-	s.emit(&trace.NATDetected{LocalBehindNAT: s.localNAT, RemoteBehindNAT: s.remoteNAT})
+	return false
 }
 
 func (s *sa) behindNAT() bool { return s.natt != trace.NATTNone && (s.localNAT || s.remoteNAT) }
