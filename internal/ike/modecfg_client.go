@@ -240,7 +240,7 @@ func (c *ClientConfig) readSplit(value []byte) bool {
 		return false
 	}
 	for ; len(value) > 0; value = value[splitLen:] {
-		bits, ok := maskBits([4]byte(value[4:]))
+		bits, ok := isakmp.MaskBits(value[4:8])
 		if !ok {
 			return false
 		}
@@ -248,16 +248,6 @@ func (c *ClientConfig) readSplit(value []byte) bool {
 			SourcePort: uint16(value[10])<<8 | uint16(value[11]), DstPort: uint16(value[12])<<8 | uint16(value[13])})
 	}
 	return true
-}
-
-// maskBits is the prefix length of a mask; false for one with holes.
-func maskBits(b [4]byte) (bits int, ok bool) {
-	for bits = 0; bits <= 32; bits++ {
-		if mask(bits) == netip.AddrFrom4(b) {
-			return bits, true
-		}
-	}
-	return 0, false
 }
 
 // event tells what a client has got.

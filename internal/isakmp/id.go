@@ -111,7 +111,7 @@ func (id ID) Prefix() (netip.Prefix, bool) {
 	if !ok {
 		return netip.Prefix{}, false
 	}
-	bits, ok := maskBits(mask.AsSlice())
+	bits, ok := MaskBits(mask.AsSlice())
 	if !ok {
 		return netip.Prefix{}, false
 	}
@@ -152,8 +152,9 @@ func (id ID) pair() (a, b netip.Addr, ok bool) {
 	return a, b, true
 }
 
-// maskBits counts the leading ones of mask; it is false if a one follows a zero.
-func maskBits(mask []byte) (int, bool) {
+// MaskBits counts the leading ones of a netmask of 4 or 16 octets; it is false if a
+// one follows a zero.
+func MaskBits(mask []byte) (int, bool) {
 	bits, ended := 0, false
 	for bit := range len(mask) * 8 {
 		set := mask[bit/8]&(0x80>>(bit%8)) != 0

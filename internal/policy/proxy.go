@@ -72,7 +72,7 @@ func setSubnet(p *Proxy, data []byte) bool {
 	if !ok {
 		return false
 	}
-	bits, ok := maskBits(data[n:])
+	bits, ok := isakmp.MaskBits(data[n:])
 	if !ok {
 		return false
 	}
@@ -84,20 +84,6 @@ func setSubnet(p *Proxy, data []byte) bool {
 	return true
 }
 
-// maskBits counts a netmask's leading ones; ok is false for one with holes.
-func maskBits(mask []byte) (n int, ok bool) {
-	for i := 0; i < len(mask)*8; i++ {
-		if mask[i/8]&(0x80>>(i%8)) == 0 {
-			continue
-		}
-		if i != n {
-			return 0, false
-		}
-		n++
-	}
-	return n, true
-}
-
 // Mask returns a subnet's or host's netmask; ok is false for a range that is
 // no prefix.
 func Mask(p Proxy) (mask netip.Addr, ok bool) {
@@ -106,7 +92,7 @@ func Mask(p Proxy) (mask netip.Addr, ok bool) {
 	for i := range m {
 		m[i] = ^(lo[i] ^ hi[i])
 	}
-	if _, contiguous := maskBits(m); !contiguous {
+	if _, contiguous := isakmp.MaskBits(m); !contiguous {
 		return netip.Addr{}, false
 	}
 	return netip.AddrFromSlice(m)

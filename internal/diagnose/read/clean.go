@@ -76,13 +76,3 @@ func escape(line []byte) int {
 	}
 	return 2
 }
-
-// printable says whether text may go to a terminal as it is.
-func printable(text []byte) bool {
-	for i, r := range string(text) {
-		if r == utf8.RuneError && text[i] != 0xef || !unicode.IsPrint(r) && r != '\t' {
-			return false
-		}
-	}
-	return true
-}
