@@ -52,7 +52,7 @@ var house = []room{
 		whyNo: "daemon and lab drive the same router, so it must know neither"},
 	{path: "internal/console", may: "internal/trustpoint internal/keystore internal/pki/scep internal/pki internal/secret internal/diagnose internal/ladder internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
 		whyNo: "the console renders snapshots that it gets by an interface of its own; who fulfils it must be free to change"},
-	{path: "internal/trustpoint", pure: true, may: "internal/config internal/pki internal/pki/scep internal/trace internal/secret",
+	{path: "internal/trustpoint", pure: true, may: "internal/config internal/pki internal/pki/scep internal/trace internal/isakmp internal/secret",
 		whyNo: "what trustpoints do is the same for the daemon and for the lab: who fetches and who asks must not matter"},
 	{path: "internal/diagnose", pure: true, may: "internal/config internal/ike internal/policy internal/trace internal/ipsec internal/isakmp",
 		whyNo: "a diagnosis is a function of what was seen; who saw it, and who is told, must not matter"},
