@@ -19,7 +19,9 @@ type Aggressive struct {
 	Secret secret.Secret
 	// XAUTH offers it: the peer will ask for a user.
 	XAUTH bool
-	// Offer is what to offer, all of one group; nil is the policies.
+	// Policies are offered, and taken in answer; nil is the engine's.
+	Policies []policy.IKE
+	// Offer is what to offer in the place of the policies, all of their group.
 	Offer []isakmp.Transform
 }
 

@@ -39,7 +39,7 @@ func (s *sa) beginAggressive(how *Aggressive) {
 // offerAggressive is the part of offerIKE that has one group.
 func (c *Config) offerAggressive(how *Aggressive) (g isakmp.Group, offer isakmp.SA) {
 	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
-	for _, p := range c.Policies {
+	for _, p := range c.policiesFor(how) {
 		if !supported(p) || g != isakmp.GroupNone && p.Group != g {
 			continue
 		}
@@ -117,7 +117,7 @@ func (m *message) aggressive2() {
 		return
 	}
 	if !ok {
-		s.emit(&trace.AnswerNotOffered{Attr: s.e.cfg.closest(f.sa.Proposals[0].Transforms[0])})
+		s.emit(&trace.AnswerNotOffered{Attr: closest(s.e.cfg.policiesFor(h.how), f.sa.Proposals[0].Transforms[0])})
 		s.countError(trace.ErrorNoProposal)
 		return
 	}

@@ -101,7 +101,7 @@ func (m *message) mainMode2() {
 	if !ok {
 		// Message 2 is not authenticated: a forged one must not end the
 		// negotiation, so the true one is awaited until the tries are over.
-		s.emit(&trace.AnswerNotOffered{Attr: s.e.cfg.closest(answer.Proposals[0].Transforms[0])})
+		s.emit(&trace.AnswerNotOffered{Attr: closest(s.e.cfg.Policies, answer.Proposals[0].Transforms[0])})
 		s.countError(trace.ErrorNoProposal)
 		s.move(trace.Internal, trace.InputProcessError, trace.StateIMM1)
 		return

@@ -51,11 +51,19 @@ func (c *Config) groupKey(name string) (Key, bool) {
 	return Key{}, false
 }
 
+// policiesFor are those of aggressive mode with a peer; nil is of any other.
+func (c *Config) policiesFor(how *Aggressive) []policy.IKE {
+	if how != nil && how.Policies != nil {
+		return how.Policies
+	}
+	return c.Policies
+}
+
 // acceptable returns the policies to compare with, the built-in one last. It
 // is compared although it is off, because IOS shows it; on says whether it may
 // be accepted.
-func (c *Config) acceptable() (list []policy.IKE, on func(policy.IKE) bool) {
-	list = append(append(list, c.Policies...), policy.Default)
+func (c *Config) acceptable(how *Aggressive) (list []policy.IKE, on func(policy.IKE) bool) {
+	list = append(append(list, c.policiesFor(how)...), policy.Default)
 	return list, func(p policy.IKE) bool { return c.DefaultPolicy || p.Priority != policy.Default.Priority }
 }
 
@@ -63,7 +71,7 @@ func (c *Config) acceptable() (list []policy.IKE, on func(policy.IKE) bool) {
 // transform, and tells each comparison. A pre-shared key that is missing
 // refuses the method.
 func (s *sa) chooseIKE(offer isakmp.SA, haveKey bool) (c choice, ok bool) {
-	policies, on := s.e.cfg.acceptable()
+	policies, on := s.e.cfg.acceptable(s.handshake.how)
 	defaultWould := false
 	for _, prop := range offer.Proposals {
 		if prop.Protocol != isakmp.ProtocolISAKMP {
@@ -129,11 +137,11 @@ func (c *Config) offerIKE() isakmp.SA {
 	return isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{prop}}
 }
 
-// closest is the attribute in which a transform differs from the one of our
+// closest is the attribute in which a transform differs from the one of some
 // policies that it resembles most.
-func (c *Config) closest(t isakmp.Transform) (attr trace.IKEAttr) {
+func closest(policies []policy.IKE, t isakmp.Transform) (attr trace.IKEAttr) {
 	offer := policy.ParseIKEOffer(t)
-	for _, p := range c.Policies {
+	for _, p := range policies {
 		if refusal, match := p.Match(offer); !match && refusal.Attr > attr {
 			attr = refusal.Attr
 		}

@@ -10,6 +10,7 @@ import (
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
+	"qmidle/internal/router"
 	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
@@ -24,9 +25,6 @@ type vpnClient struct {
 	user     string
 	password secret.Secret
 }
-
-// clientLife is the lifetime that Cisco's client offers, in both phases.
-const clientLife = 2147483
 
 // clientTag is the client's only connection.
 const clientTag = 1
@@ -44,12 +42,12 @@ func newVPNClient(h *host, server netip.Addr, group, key, user, password string,
 	any4 := policy.ProxyFromPrefix(netip.MustParsePrefix("0.0.0.0/0"), 0, 0)
 	own := policy.ProxyFromPrefix(netip.PrefixFrom(local, 32), 0, 0)
 	c.engine = ike.New(ike.Config{
-		Policies: clientPolicies(), Rand: rand, Events: c, Keys: noKeys{},
+		Policies: router.ClientPolicies(router.CiscoClient, isakmp.GroupMODP1024), Rand: rand, Events: c, Keys: noKeys{},
 		NATT: []trace.NATTVersion{trace.NATTDraft02n},
 		Aggressive: map[netip.Addr]*ike.Aggressive{server: {Identity: policy.Identity{Type: isakmp.IDKeyID, Data: group},
-			Secret: secret.FromString(key), XAUTH: true, Offer: clientOffer()}},
+			Secret: secret.FromString(key), XAUTH: true, Offer: router.ClientOffer(router.CiscoClient, isakmp.GroupMODP1024)}},
 		Connections: []*ike.Connection{{Tag: clientTag, Map: "client", Seq: 1, Local: local, Peers: []netip.Addr{server},
-			TransformSets: clientSets(), Lives: policy.Lives{Seconds: clientLife}, EasyVPN: &ike.EasyVPN{Version: "Cisco Systems VPN Client 4.6"},
+			TransformSets: clientSets(), Lives: policy.Lives{Seconds: router.ClientLife}, EasyVPN: &ike.EasyVPN{Version: "Cisco Systems VPN Client 4.6"},
 			ACL: []policy.ACLEntry{{Permit: true, Local: own, Remote: any4}}}},
 	})
 	return c, nil
@@ -59,45 +57,6 @@ func newVPNClient(h *host, server netip.Addr, group, key, user, password string,
 type noKeys struct{}
 
 func (noKeys) PresharedKey(ike.KeyQuery) (ike.Key, bool) { return ike.Key{}, false }
-
-// clientSuites are what Cisco's client offers, in its order: AES-256, then
-// AES-128, each with SHA and with MD5; in phase 1 with XAUTH, AES-256 also without.
-var clientSuites = []struct {
-	bits  uint16
-	hash  isakmp.HashAlgorithm
-	xauth bool
-}{
-	{256, isakmp.HashSHA1, true}, {256, isakmp.HashMD5, true}, {256, isakmp.HashSHA1, false}, {256, isakmp.HashMD5, false},
-	{128, isakmp.HashSHA1, true}, {128, isakmp.HashMD5, true}, {128, isakmp.HashSHA1, false}, {128, isakmp.HashMD5, false},
-}
-
-// clientOffer has the key length as the last attribute, where Cisco's client has
-// it.
-func clientOffer() (offer []isakmp.Transform) {
-	for i, s := range clientSuites {
-		auth := isakmp.AuthPSK
-		if s.xauth {
-			auth = isakmp.AuthXAUTHInitPSK
-		}
-		offer = append(offer, isakmp.Transform{Number: uint8(i + 1), ID: isakmp.TransformKeyIKE, Attributes: []isakmp.Attribute{
-			isakmp.BasicAttribute(isakmp.AttrEncryption, uint16(isakmp.EncrAESCBC)), isakmp.BasicAttribute(isakmp.AttrHash, uint16(s.hash)),
-			isakmp.BasicAttribute(isakmp.AttrGroup, uint16(isakmp.GroupMODP1024)), isakmp.BasicAttribute(isakmp.AttrAuthMethod, uint16(auth)),
-			isakmp.BasicAttribute(isakmp.AttrLifeType, uint16(isakmp.LifeSeconds)), isakmp.VariableAttribute(isakmp.AttrLifeDuration, clientLife, 4),
-			isakmp.BasicAttribute(isakmp.AttrKeyLength, s.bits)}})
-	}
-	return offer
-}
-
-// clientPolicies are what the client takes in answer.
-func clientPolicies() (all []policy.IKE) {
-	for i, s := range clientSuites {
-		if s.xauth {
-			all = append(all, policy.IKE{Priority: uint16(i + 1), Encryption: isakmp.EncrAESCBC, KeyBits: s.bits, Hash: s.hash,
-				Auth: isakmp.AuthPSK, Group: isakmp.GroupMODP1024, Lifetime: clientLife})
-		}
-	}
-	return all
-}
 
 func clientSets() []policy.TransformSet {
 	set := func(name string, bits uint16, auth isakmp.AuthAlgorithm) policy.TransformSet {
