@@ -47,6 +47,7 @@ func lastAttempt(p Part) *Attempt {
 	var last *Attempt
 	for i := len(order) - 1; i >= 0; i-- {
 		a := by[order[i]]
+		a.imply()
 		switch {
 		case !a.telling():
 		case last == nil:
@@ -82,6 +83,16 @@ func (o *Observation) ofNegotiation() bool {
 // ownWill are reasons of an SA's end that say nothing about the peer.
 var ownWill = []string{trace.ReasonUserCommand.String(), trace.ReasonShutdown.String(), trace.ReasonReconfigured.String(),
 	trace.ReasonReplaced.String(), trace.ReasonInitialContact.String()}
+
+// imply takes what must have gone before where a log does not show it: who sends a
+// message has received the one before it.
+func (a *Attempt) imply() {
+	if a.Sent > a.Received {
+		a.Received = a.Sent - 1
+		return
+	}
+	a.Sent = max(a.Sent, a.Received-1)
+}
 
 func (a *Attempt) take(o *Observation) {
 	a.Part = append(a.Part, o)

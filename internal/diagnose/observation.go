@@ -138,6 +138,7 @@ const (
 	CertificateRevoked
 	CRLMissing
 	IssuerUnknown
+	CertificateRefused // for a reason that is not known
 	EnrolmentFailed
 
 	// What is no IKE.

@@ -53,6 +53,11 @@ func aggressiveTold(c *Case) *Finding {
 		return nil
 	}
 	o := on.Last()
+	if o.Role == Initiator && o.Detail == "AUTHENTICATION-FAILED" && o.Attr != AttrGroupName {
+		return find(AggressiveVsMain, Possible, on, "the peer refuses this end in aggressive mode ("+o.Detail+"): it takes none with pre-shared keys, as a rule").in(Phase1, 1).
+			or(forged+"The peer's log says whether it takes aggressive mode, and whether it has a connection and a key for the identity of this end.",
+				IdentityMismatch, ConnectionNotMatched, NoPSKForPeer, GroupUnknown, PSKMismatch)
+	}
 	if o.Role == Initiator {
 		return find(ConnectionNotMatched, Possible, on, "the peer refuses this end in aggressive mode ("+o.Detail+")").in(Phase1, 1).
 			or(forged+"The peer's log says whether it takes aggressive mode with pre-shared keys at all, and whether it has a connection and a key for the identity of this end.",

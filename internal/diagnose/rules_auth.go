@@ -15,6 +15,7 @@ var authRules = []rule{
 	{"told-identity", IdentityMismatch, []Kind{NotifyReceived}, Likely, told, toldIdentity},
 	{"told-authentication", PSKMismatch, []Kind{NotifyReceived}, Likely, told, toldAuthentication},
 	{"refused-unread", PSKMismatch, []Kind{RefusedUnread}, Likely, told, refusedUnread},
+	{"answered-in-clear", PSKMismatch, []Kind{NotEncrypted}, Possible, told, answeredInClear},
 	{"deleted-at-once", IdentityMismatch, []Kind{Phase1Up}, Possible, told, deletedAtOnce},
 }
 
@@ -182,6 +183,10 @@ func toldAuthentication(c *Case) *Finding {
 		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, 3).
 			or(forged+"The peer's log says whether it has found a key. strongSwan says so when no secret fits the two identities.", Phase1PolicyMismatch, MalformedOrCorrupt, PeerQuirk)
 	}
+	if name == "AUTHENTICATION-FAILED" && on.Last().Authentic && !c.signed() {
+		return find(IdentityMismatch, Likely, on, "the peer refuses this end under keys that agree ("+name+"): the identity does not fit").in(Phase1, 5).
+			or("Ask for the peer's log: it names the identity that it has for this connection.", ConnectionNotMatched, PSKMismatch, XauthNotExpected)
+	}
 	if a == nil || a.Sent < 5 {
 		if name != "AUTHENTICATION-FAILED" {
 			return find(MalformedOrCorrupt, Possible, on, "the peer cannot use a message of this end ("+name+")").in(Phase1, 0).
@@ -227,6 +232,17 @@ func refusedUnread(c *Case) *Finding {
 	}
 	return find(PSKMismatch, Possible, on, "the peer answers this end's proof with a notify instead of its own proof: it refuses this end").in(Phase1, 5).
 		or("Ask for the peer's log: with a wrong key it cannot decrypt message 5, with a wrong identity it names the one that it wants.", IdentityMismatch, ConnectionNotMatched)
+}
+
+// answeredInClear is a message that must be encrypted and is not. A peer that cannot
+// read this end's proof says so in clear.
+func answeredInClear(c *Case) *Finding {
+	on := c.Phase1.Of(NotEncrypted)
+	if len(on) == 0 || c.Up || c.TunnelUp {
+		return nil
+	}
+	return find(PSKMismatch, Possible, on, "the peer answers in clear where it must encrypt, as one does that cannot read this end's proof: the pre-shared keys differ, as a rule").in(Phase1, 5).
+		or("Ask for the peer's log: it says what it cannot read. Anybody can send such a message.", MalformedOrCorrupt, StaleSA, PeerQuirk)
 }
 
 // deletedByPeer is the Detail of an SA that the peer has deleted.

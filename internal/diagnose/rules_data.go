@@ -155,10 +155,14 @@ func (c *Case) altered() Part {
 
 func outsideSelector(c *Case) *Finding {
 	on := c.All.Of(DataDropped).About("selector mismatch")
+	certainty := Likely
 	if on.Total() < enough {
-		return nil
+		if len(on) == 0 || !on.read() {
+			return nil
+		}
+		certainty = Possible // a log names but some of them
 	}
-	return find(ProxyIdentityMismatch, Likely, on, fmt.Sprintf("%d packets came through the tunnel that are outside of what was agreed for it", on.Total())).in(PhaseData, 0).
+	return find(ProxyIdentityMismatch, certainty, on, fmt.Sprintf("%d packets came through the tunnel that are outside of what was agreed for it", on.Total())).in(PhaseData, 0).
 		or("The peer puts more into the tunnel than its identities said.", PeerQuirk)
 }
 

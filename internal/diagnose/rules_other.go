@@ -86,6 +86,7 @@ var remoteAccessRules = []rule{
 	simple("no-crl", CRLUnreachable, CRLMissing, Likely, Phase1, "no list of revoked certificates could be had", "Fetch the list by hand from this gateway.", CAUnknown),
 	simple("issuer-unknown", CAUnknown, IssuerUnknown, Likely, Phase1, "the peer's certificate leads to no authority that is trusted here",
 		"Compare the issuer of the peer's certificate with the trustpoints.", IdentityMismatch),
+	{"certificate-refused", CAUnknown, []Kind{CertificateRefused}, Possible, seen, certificateRefused},
 	simple("signature-invalid", MalformedOrCorrupt, SignatureInvalid, Likely, Phase1, "the peer's signature does not verify",
 		"See whether the peer's private key belongs to its certificate.", IdentityMismatch, PeerQuirk),
 	simple("enrolment-failed", SCEPFailed, EnrolmentFailed, Certain, PhaseNone, "the enrolment with the certificate authority failed", ""),
@@ -104,6 +105,16 @@ func noSuchGroup(c *Case) *Finding {
 	f := find(GroupUnknown, Certain, on, text).in(on.Last().Phase, on.Last().Message).or("")
 	f.about = on.Last()
 	return f
+}
+
+// certificateRefused is a peer whose certificate does not do, where nothing says why.
+func certificateRefused(c *Case) *Finding {
+	on := c.All.After(Phase2Up).Of(CertificateRefused)
+	if len(on) == 0 || c.All.Has(CertificateExpired, CertificateEarly, CertificateRevoked, CRLMissing, IssuerUnknown, IdentityRefused) {
+		return nil
+	}
+	return find(CAUnknown, Possible, on, "the peer's certificate is refused here").in(Phase1, 5).
+		or("Debugging of certificates says what is wrong with it; else compare its issuer, its dates and its revocation.", CertExpired, CertRevoked, CRLUnreachable, CertNotYetValid, IdentityMismatch)
 }
 
 // nameUnknown is a peer whose name has no address now.

@@ -16,7 +16,7 @@ var phase2Rules = []rule{
 	{"wrong-local-address-2", ConnectionNotMatched, []Kind{WrongLocalAddress}, Likely, seen, wrongLocalAddress2},
 	{"flow-fails", ProxyIdentityMismatch, []Kind{FlowDown}, Possible, inferred, flowFails},
 	{"told-identities", ProxyIdentityMismatch, []Kind{NotifyReceived}, Likely, told, toldProxies},
-	{"told-no-proposal-2", ProxyIdentityMismatch, []Kind{NotifyReceived}, Possible, told, toldNoProposal2},
+	{"told-no-proposal-2", Phase2TransformMismatch, []Kind{NotifyReceived}, Possible, told, toldNoProposal2},
 	{"told-group", PFSMismatch, []Kind{NotifyReceived}, Likely, told, toldGroup},
 	{"quick-mode-failed", ProxyIdentityMismatch, []Kind{QuickFailed}, Possible, inferred, quickFailed},
 	{"quick-mode-unanswered", StaleSA, []Kind{Retransmitted, GaveUp}, Possible, inferred, quickUnanswered},
@@ -122,7 +122,7 @@ func transformRefused(c *Case) *Finding {
 	best := closestTransform(c)
 	if best == nil {
 		on := c.Phase2.Of(Phase2OfferRefused)
-		if len(on) == 0 || c.Phase2.Has(ProxyRefused, IdentityRefused) {
+		if len(on) == 0 || c.Phase2.Has(ProxyRefused, IdentityRefused, WrongLocalAddress) {
 			return nil
 		}
 		return find(Phase2TransformMismatch, Likely, on, "no proposal of the peer for phase 2 is acceptable here").in(Phase2, 1).
@@ -221,20 +221,21 @@ func toldProxies(c *Case) *Finding {
 		or("The peer's log names the networks that it has for this connection.", ConnectionNotMatched, PFSMismatch)
 }
 
-// toldNoProposal2 is NO-PROPOSAL-CHOSEN for quick mode: a Cisco router says no
-// more, whatever it does not like.
+// toldNoProposal2 is NO-PROPOSAL-CHOSEN for quick mode. Most peers mean the
+// transform or the group, and have another notify for the networks; a Cisco router
+// says no more, whatever it does not like.
 func toldNoProposal2(c *Case) *Finding {
 	on := refused2(c, "NO-PROPOSAL-CHOSEN", "ATTRIBUTES-NOT-SUPPORTED", "BAD-PROPOSAL-SYNTAX", "INVALID-TRANSFORM-ID")
 	if len(on) == 0 {
 		return nil
 	}
 	const tell = "Ask for the peer's log: a responder names the attribute. A Cisco router says `proxy identities not supported`, `transform proposal not supported` or `IPSec policy invalidated proposal with error` 32 (identities), 256 (transform) or 64 (group)."
-	cause, others := ProxyIdentityMismatch, []Cause{Phase2TransformMismatch, PFSMismatch, ConnectionNotMatched, IdentityMismatch}
-	if on.Last().Detail != "NO-PROPOSAL-CHOSEN" {
-		cause, others = Phase2TransformMismatch, []Cause{PFSMismatch, ProxyIdentityMismatch, ConnectionNotMatched}
+	others := []Cause{PFSMismatch, ProxyIdentityMismatch, ConnectionNotMatched}
+	if on.Last().Detail == "NO-PROPOSAL-CHOSEN" {
+		others = append(others, IdentityMismatch)
 	}
-	return find(cause, Possible, withFailure(c, on),
-		"the peer refuses the offer of phase 2 ("+on.Last().Detail+") and does not say why: the networks, the transform or the group for perfect forward secrecy do not fit"+forPair(c, on)).
+	return find(Phase2TransformMismatch, Possible, withFailure(c, on),
+		"the peer refuses the offer of phase 2 ("+on.Last().Detail+") and does not say why: the transform, the group for perfect forward secrecy or the networks do not fit"+forPair(c, on)).
 		in(Phase2, 1).or(tell, others...)
 }
 
@@ -329,7 +330,11 @@ func wrongLocalAddress2(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	return find(ConnectionNotMatched, Likely, on, "the peer's offer for phase 2 is for the address "+on.Last().Detail+" of this end, and no crypto map is active there").in(Phase2, 1).
+	address := "an address"
+	if d := on.Last().Detail; d != "" {
+		address = "the address " + d
+	}
+	return find(ConnectionNotMatched, Likely, on, "the peer's offer for phase 2 is for "+address+" of this end, and no crypto map is active there").in(Phase2, 1).
 		or("See on which interface the crypto map is, and whether it has a `local-address`.", CryptoMapNotApplied)
 }
 

@@ -128,7 +128,7 @@ func TestJudge(t *testing.T) {
 		"the verdict alone":                      {log(Observation{Kind: Phase2OfferRefused, Phase: Phase2}), Phase2TransformMismatch, Likely, []Cause{PFSMismatch, ProxyIdentityMismatch}},
 		"a group that fits nothing":              {log(Observation{Kind: PFSRefused, Phase: Phase2, Attr: AttrGroup}), PFSMismatch, Certain, nil},
 		"told that the proxies do not fit":       {log(up1, told2("INVALID-ID-INFORMATION")), ProxyIdentityMismatch, Likely, nil},
-		"told that nothing fits in phase 2":      {log(up1, told2("NO-PROPOSAL-CHOSEN")), ProxyIdentityMismatch, Possible, []Cause{Phase2TransformMismatch, PFSMismatch}},
+		"told that nothing fits in phase 2":      {log(up1, told2("NO-PROPOSAL-CHOSEN")), Phase2TransformMismatch, Possible, []Cause{ProxyIdentityMismatch, PFSMismatch}},
 		"quick mode without an answer":           {log(up1, Observation{Kind: Retransmitted, Phase: Phase2, Message: 1, Session: 1, Role: Initiator}), ProxyIdentityMismatch, Possible, []Cause{StaleSA, Phase2TransformMismatch}},
 		"ESP for no SA":                          {log(Observation{Kind: InvalidSPI, Phase: PhaseLife}), StaleSA, Likely, nil},
 		"ESP for no SA, and a new tunnel":        {log(Observation{Kind: InvalidSPI, Phase: PhaseLife}, up1, up2), "", 0, nil},

@@ -166,7 +166,7 @@ func TestKeysDecrypt(t *testing.T) {
 // What is refused in the protected notifies of phase 2 is named.
 func TestKeysTellRefusals(t *testing.T) {
 	for n, want := range map[isakmp.NotifyType]diagnose.Cause{
-		isakmp.NotifyNoProposalChosen: diagnose.ProxyIdentityMismatch, isakmp.NotifyInvalidKeyInfo: diagnose.PFSMismatch, isakmp.NotifyAttrsNotSupported: diagnose.Phase2TransformMismatch,
+		isakmp.NotifyNoProposalChosen: diagnose.Phase2TransformMismatch, isakmp.NotifyInvalidKeyInfo: diagnose.PFSMismatch, isakmp.NotifyAttrsNotSupported: diagnose.Phase2TransformMismatch,
 	} {
 		e := newEncrypted(t)
 		packets := append(e.mainMode(), ike500(left, right, e.later(isakmp.ExchangeQuick, 7)), ike500(right, left, e.later(isakmp.ExchangeInformational, 8, notifyOf(n))))

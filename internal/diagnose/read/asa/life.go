@@ -55,7 +55,7 @@ func ended(x *read.Context, why string) {
 	case strings.Contains(why, "phase 2 error"):
 		tell(x, diagnose.Observation{Kind: diagnose.QuickFailed, Phase: diagnose.Phase2, Message: 1})
 	case strings.Contains(why, "lost service"), strings.Contains(why, "lost carrier"):
-		if s := x.Session; s != nil && s.Up {
+		if s := x.Session; s == nil || s.Up {
 			tell(x, diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})
 		}
 	case strings.Contains(why, "administrator reset"), strings.Contains(why, "user requested"):

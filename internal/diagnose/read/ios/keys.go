@@ -41,6 +41,8 @@ var keys = read.Join([]read.Phrase{
 		remember(x).ends(netip.Addr{}, match.Addr("peer"))
 		x.TellApart(diagnose.Observation{Kind: diagnose.NotEncrypted, Phase: diagnose.Phase1, Peer: match.Addr("peer")})
 	}),
+	does("IKE (connection id {n}) unable to decrypt", garbageCounted),
+	does("unable to decrypt {IKE|ISAKMP} {message|packet}", garbageCounted),
 	does("Remote peer {peer} responded with attribute {detail} not offered or changed", func(x *read.Context, match *read.Match) {
 		x.TellApart(diagnose.Observation{Kind: diagnose.AllOffersRefused, Phase: diagnose.Phase1, Message: 2, Role: diagnose.Initiator, Peer: match.Addr("peer"), Detail: match.Hole("detail")})
 	}),

@@ -49,15 +49,19 @@ var phase2 = read.Join([]read.Phrase{
 		x.Tell(diagnose.Observation{Kind: diagnose.NotEnabled, Phase: diagnose.Phase1, Message: 1, Local: match.Addr("local")})
 	}),
 	does("transform proposals not supported", transformRefused),
-	does("transform proposal (prot {}, trans {}, hmac_alg {}) not supported", transformRefused),
+	does("transform proposal ({prot|port} {}, trans {}, hmac_alg {}) not supported", transformRefused),
 	does("invalid proxy IDs", proxiesRefused),
 	does("ACL = deny; no sa created", func(x *read.Context, _ *read.Match) {
+		x.TellApart(diagnose.Observation{Kind: diagnose.NoMatch, Count: 1, Place: "the interface"})
+	}),
+	does("ACL = deny; sa request ignored", func(x *read.Context, _ *read.Match) {
 		x.TellApart(diagnose.Observation{Kind: diagnose.NoMatch, Count: 1, Place: "the interface"})
 	}),
 	does("Packet dropped because {cryptomap|crypto map|map} {is incomplete|policy not found}", func(x *read.Context, _ *read.Match) {
 		x.TellApart(diagnose.Observation{Kind: diagnose.MapIncomplete, Place: "the crypto map entry", Detail: "peer, access list or transform set"})
 	}),
 	does("invalid local address {local}", func(x *read.Context, match *read.Match) {
+		remember(x).offer.proposal, remember(x).offer.refused = true, true
 		x.Tell(diagnose.Observation{Kind: diagnose.WrongLocalAddress, Phase: diagnose.Phase2, Message: 1, Local: match.Addr("local"), Detail: match.Hole("local")})
 	}),
 	does("peer address {peer} not found", func(x *read.Context, match *read.Match) {
@@ -257,11 +261,16 @@ func refused2(x *read.Context) {
 }
 
 // invalidated is IPsec's answer to a proposal, by a number: 32 for the networks,
-// 256 for the transform. The others are named by the lines before.
+// 256 for the transform, 8 for this router's address, 64 for the group. The lines
+// before it say more.
 func invalidated(x *read.Context, match *read.Match) {
 	switch match.Number("n") {
 	case 32:
 		proxiesRefused(x, match)
+	case 8:
+		if !remember(x).offer.refused {
+			x.Tell(diagnose.Observation{Kind: diagnose.WrongLocalAddress, Phase: diagnose.Phase2, Message: 1})
+		}
 	case 64:
 		if remember(x).offer.refused {
 			refused2(x)

@@ -60,7 +60,7 @@ var syslog = read.Join([]read.Phrase{
 	}),
 	does("IKEv2:{}Received Packet [From {peer}:{port}/To {local}:{port2}", func(x *read.Context, match *read.Match) {}),
 }, read.Known("%CRYPTO-6-ISAKMP_ON_OFF", "CRYPTO-5-SESSION_STATUS", "CRYPTO-5-IKMP_SETUP_FAILURE", "ISAKMP_MANUAL_DELETE",
-	"IKMP_NO_ID_CERT_ADDR_MATCH", "IKMP_NO_ID_CERT_FQDN_MATCH"))
+	"IKMP_NO_ID_CERT_ADDR_MATCH", "IKMP_NO_ID_CERT_FQDN_MATCH", "IKMP_NO_ID_CERT_USER_FQDN_MATCH", "IKMP_NO_ID_CERT_DN_MATCH"))
 
 // session is a tunnel that came up or went down.
 func session(x *read.Context, match *read.Match) {
