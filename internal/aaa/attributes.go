@@ -14,8 +14,7 @@ import (
 // attributes are what a server gives a user or a group.
 type attributes struct {
 	Group
-	key       secret.Secret // ipsec:tunnel-password
-	userGroup string        // ipsec:user-vpn-group: the only group a user may be in
+	userGroup string // ipsec:user-vpn-group: the only group a user may be in
 }
 
 // Values of attributes that are no value.
@@ -65,7 +64,7 @@ func (a *attributes) pair(pair string) {
 	c := &a.Policy
 	switch name {
 	case "tunnel-password":
-		a.key = secret.FromString(value)
+		a.Key = secret.FromString(value)
 	case "user-vpn-group":
 		a.userGroup = value
 	case "addr-pool":

@@ -14,18 +14,37 @@ import (
 // this word, which every server of IOS's knows.
 var groupPassword = secret.FromString("cisco")
 
-// authorization is a client whose group is being looked up.
+// authorization is a group that is being looked up: for a client, or for its key
+// alone, of who may turn out to be one.
 type authorization struct {
 	s       *Service
 	id      uint64
 	ask     ike.AuthorizeClient
+	keyOnly bool
 	methods []Method
 	at      int
 }
 
 func (s *Service) authorize(now time.Time, id uint64, ask ike.AuthorizeClient, fx *Effects) {
 	s.session(ask.Client)
-	a := &authorization{s: s, id: id, ask: ask}
+	s.lookUp(now, &authorization{s: s, id: id, ask: ask}, fx)
+}
+
+// maxGroupName is what a request to a server can carry: a longer name would be
+// cut to another's.
+const maxGroupName = 253
+
+func (s *Service) findKey(now time.Time, id uint64, ask ike.FindGroupKey, fx *Effects) {
+	a := &authorization{s: s, id: id, ask: ike.AuthorizeClient(ask), keyOnly: true}
+	if len(ask.Group) > maxGroupName {
+		a.refuse(now, trace.RefusalGroup, fx)
+		return
+	}
+	s.lookUp(now, a, fx)
+}
+
+func (s *Service) lookUp(now time.Time, a *authorization, fx *Effects) {
+	ask := &a.ask
 	list, ok := s.list(s.cfg.Authorization, ask.List)
 	s.record(now, context(ask.Client), &trace.AAAListPicked{Session: ask.Session, List: ask.List, Authorization: true, Exists: ok})
 	if !ok {
@@ -79,7 +98,7 @@ func (s *Service) group(name string) (Group, bool) {
 // tryServers asks for the group as if it were a user, as IOS does.
 func (a *authorization) tryServers(now time.Time, m Method, fx *Effects) {
 	s := a.s
-	s.ask(now, m.Group, &request{
+	r := &request{
 		client: context(a.ask.Client), session: a.ask.Session, secret: radius.Credentials{Password: groupPassword},
 		build: func(*server) (*radius.Packet, error) {
 			p := &radius.Packet{Code: radius.AccessRequest}
@@ -88,16 +107,23 @@ func (a *authorization) tryServers(now time.Time, m Method, fx *Effects) {
 			p.AddUint(radius.ServiceType, serviceOutbound)
 			return p, nil
 		},
-		done: a.answered,
-	}, fx)
+	}
+	r.done = func(now time.Time, reply *radius.Packet, from *server, fx *Effects) {
+		a.answered(now, r, reply, from, fx)
+	}
+	s.ask(now, m.Group, r, fx)
 }
 
-func (a *authorization) answered(now time.Time, reply *radius.Packet, _ *server, fx *Effects) {
+func (a *authorization) answered(now time.Time, r *request, reply *radius.Packet, from *server, fx *Effects) {
 	switch {
 	case reply == nil:
 		a.next(now, fx)
 	case reply.Code == radius.AccessAccept:
-		a.allow(now, attributesOf(reply).Group, fx)
+		g := attributesOf(reply).Group
+		if g.Key.IsZero() {
+			g.Key = reply.TunnelSecret(r.packet, from.Key)
+		}
+		a.allow(now, g, fx)
 	default:
 		a.refuse(now, trace.RefusalGroup, fx)
 	}
@@ -105,6 +131,10 @@ func (a *authorization) answered(now time.Time, reply *radius.Packet, _ *server,
 
 // allow lets the client in if its group and its user have room.
 func (a *authorization) allow(now time.Time, g Group, fx *Effects) {
+	if a.keyOnly {
+		a.giveKey(now, g.Key, fx)
+		return
+	}
 	if why := a.s.room(a.ask.Client, g); why != trace.RefusalNone {
 		a.refuse(now, why, fx)
 		return
@@ -112,11 +142,29 @@ func (a *authorization) allow(now time.Time, g Group, fx *Effects) {
 	if g.Policy.Interim == 0 {
 		g.Policy.Interim = a.s.cfg.Interim
 	}
+	a.s.split(&g.Policy)
 	if v := a.s.sessions[a.ask.Session]; v != nil { // it may have ended meanwhile
 		v.counted = true
 	}
 	a.verdict(now, trace.AAAPass, trace.RefusalNone)
 	fx.Answers = append(fx.Answers, Answered{a.id, ike.Authorized{Policy: g.Policy}})
+}
+
+// split adds the networks of the access list that a server names.
+func (s *Service) split(p *ike.ClientPolicy) {
+	if p.SplitName != "" && len(p.Split) == 0 && s.cfg.SplitList != nil {
+		p.Split = s.cfg.SplitList(p.SplitName)
+	}
+}
+
+// giveKey answers with a group's key. A group without one is none for phase 1.
+func (a *authorization) giveKey(now time.Time, key secret.Secret, fx *Effects) {
+	if key.IsZero() {
+		a.refuse(now, trace.RefusalGroup, fx)
+		return
+	}
+	a.verdict(now, trace.AAAPass, trace.RefusalNone)
+	fx.Answers = append(fx.Answers, Answered{a.id, ike.GroupKey{Key: key}})
 }
 
 // room counts who is in. A client that logs in anew from where it is takes no
@@ -159,6 +207,10 @@ func same(a, b ike.Client) bool {
 
 func (a *authorization) refuse(now time.Time, why trace.Refusal, fx *Effects) {
 	a.verdict(now, trace.AAAFail, why)
+	if a.keyOnly {
+		fx.Answers = append(fx.Answers, Answered{a.id, ike.GroupKey{Refusal: why}})
+		return
+	}
 	fx.Answers = append(fx.Answers, Answered{a.id, ike.Authorized{Refusal: why}})
 }
 

@@ -20,9 +20,12 @@ type Config struct {
 	Users         map[string]User
 	Groups        map[string]Group // by name; DefaultGroup for any other
 	Pools         []Pool
-	DefaultPool   string // of clients whose group has none; "" for none
-	Interim       time.Duration
-	RADIUS        RADIUS
+	// SplitList is what an access list that a server names has a client send
+	// through the tunnel; nil for a list that is not there.
+	SplitList   func(name string) []ike.SplitNetwork
+	DefaultPool string // of clients whose group has none; "" for none
+	Interim     time.Duration
+	RADIUS      RADIUS
 
 	Hostname string     // NAS-Identifier
 	Rand     io.Reader  // of authenticators
@@ -66,6 +69,7 @@ type User struct {
 
 // Group is a local group's attributes.
 type Group struct {
+	Key       secret.Secret // of phase 1; empty where it has none
 	Policy    ike.ClientPolicy
 	Lock      bool // `group-lock`
 	MaxUsers  int  // 0: no limit

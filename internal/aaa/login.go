@@ -227,6 +227,7 @@ func (l *login) answered(now time.Time, reply *radius.Packet, from *server, fx *
 			l.refuse(now, trace.RefusalGroupLock, message(reply), fx)
 			return
 		}
+		l.s.split(&got.Policy)
 		l.accept(now, got.Policy, fx)
 	case reply.Code == radius.AccessChallenge:
 		state, _ := reply.First(radius.State)

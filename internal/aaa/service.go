@@ -79,6 +79,8 @@ func (s *Service) Configure(cfg Config) {
 // gets none.
 func (s *Service) Ask(now time.Time, id uint64, ask ike.Ask, fx *Effects) {
 	switch a := ask.(type) {
+	case ike.FindGroupKey:
+		s.findKey(now, id, a, fx)
 	case ike.AuthenticateUser:
 		s.authenticate(now, id, a, fx)
 	case ike.AuthorizeClient:

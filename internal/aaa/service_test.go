@@ -341,6 +341,59 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
+func TestKeysOfGroups(t *testing.T) {
+	b := newBench(t, func(c *Config) {
+		c.Groups["admin"] = Group{Key: secret.FromString("local key")}
+		c.Groups["keyless"] = Group{}
+		c.Authorization["NONE"] = List{Methods: []Method{{Kind: None}}}
+	})
+	find := func(list, group string) uint64 {
+		c := client(9, "")
+		c.Group = group
+		return b.ask(ike.FindGroupKey{Client: c, List: list})
+	}
+	holds := func(what string, got ike.Answer, key string, why trace.Refusal) {
+		t.Helper()
+		if k := got.(ike.GroupKey); k.Refusal != why || !k.Key.Equal(secret.FromString(key)) {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	holds("a local group", b.answer(find("LOCAL", "admin")), "local key", trace.RefusalNone)
+	holds("a local group without key", b.answer(find("LOCAL", "keyless")), "", trace.RefusalGroup)
+	holds("an unknown group", b.answer(find("LOCAL", "unknown")), "", trace.RefusalGroup)
+	holds("no list", b.answer(find("GONE", "admin")), "", trace.RefusalNoList)
+	holds("everybody passes", b.answer(find("NONE", "admin")), "", trace.RefusalGroup)
+	holds("a name that no request can carry", b.answer(find("RADIUS", strings.Repeat("g", 254))), "", trace.RefusalGroup)
+
+	accept := func(fill func(p, request *radius.Packet)) uint64 {
+		id := find("RADIUS", "sales")
+		request, err := radius.Parse(b.fx.Send[0].Data)
+		if err != nil || request.Text(radius.UserName) != "sales" || !request.Given(first.Key, "cisco") {
+			t.Fatalf("%v %v", request, err)
+		}
+		p := &radius.Packet{Code: radius.AccessAccept}
+		fill(p, request)
+		b.reply(first.Key, p)
+		return id
+	}
+	id := accept(func(p, _ *radius.Packet) { p.AddCisco("ipsec:tunnel-password=pair key") })
+	holds("a pair", b.answer(id), "pair key", trace.RefusalNone)
+	id = accept(func(p, request *radius.Packet) {
+		p.AddTunnelSecret(secret.FromString("a key of more than fifteen octets"), 7, request, first.Key)
+	})
+	holds("Tunnel-Password", b.answer(id), "a key of more than fifteen octets", trace.RefusalNone)
+	id = accept(func(*radius.Packet, *radius.Packet) {})
+	holds("a user that is no group", b.answer(id), "", trace.RefusalGroup)
+	if len(b.s.sessions) != 0 {
+		t.Error("a question for a key makes a session")
+	}
+	for _, e := range b.events {
+		if text := string(trace.AppendText(nil, &trace.Record{Event: e})); strings.Contains(text, "pair key") || strings.Contains(text, "local key") {
+			t.Error(text)
+		}
+	}
+}
+
 func TestLimitsOfAGroup(t *testing.T) {
 	b := newBench(t, nil)
 	authorize := func(c ike.Client) trace.Refusal {

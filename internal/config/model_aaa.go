@@ -30,6 +30,11 @@ type MethodList struct {
 	StopOnly bool // of accounting: `stop-only`
 }
 
+// AsksServers says whether a list has a group of servers; nil has none.
+func (l *MethodList) AsksServers() bool {
+	return l != nil && slices.ContainsFunc(l.Methods, func(m Method) bool { return m.Kind == MethodGroup })
+}
+
 // MethodKind is where a Method looks.
 type MethodKind uint8
 

@@ -28,6 +28,7 @@ type eventReader struct {
 // session is what the reader remembers of an ISAKMP SA.
 type session struct {
 	offered    string // the suite under comparison
+	asked      bool   // AAA, for the key of the peer's group
 	name       string // that the peer presents in aggressive mode, without a key
 	aggressive bool
 	proven     bool // message 5 or 6 is being read, and its identity was

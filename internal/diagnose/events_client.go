@@ -12,6 +12,8 @@ func (r *eventReader) readClient(event trace.Event) bool {
 		r.userJudged(e)
 	case *trace.ClientRefused:
 		r.refused(e.Refusal, clientWords(e.User, e.Group))
+	case *trace.GroupRequested:
+		r.session().asked = true
 	case *trace.XAUTHStatusReceived:
 		if !e.OK {
 			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "by the server"})
@@ -35,9 +37,15 @@ func (r *eventReader) userJudged(e *trace.UserJudged) {
 	r.refused(e.Refusal, clientWords(e.User, e.Group))
 }
 
+// placeAAA is where a group is missing that AAA was asked for.
+const placeAAA = "AAA"
+
 // refused is AAA's no to a client, of which Detail says who it is.
 func (r *eventReader) refused(why trace.Refusal, who string) {
 	o := Observation{Phase: PhaseConfig, Detail: who}
+	if r.rec.State == trace.AGNoState {
+		o.Phase, o.Message = Phase1, 1 // of the group alone
+	}
 	switch why {
 	case trace.RefusalSilence:
 		o.Kind = AAASilent

@@ -60,7 +60,11 @@ func (r *eventReader) namedKey(e *trace.NamedKeyLookup) {
 	switch {
 	case e.Found:
 	case e.ID == isakmp.IDKeyID:
-		r.add(Observation{Kind: GroupMissing, Phase: Phase1, Message: 1, Detail: unquoted(fmt.Sprintf("%q", e.Name))})
+		o := Observation{Kind: GroupMissing, Phase: Phase1, Message: 1, Detail: unquoted(fmt.Sprintf("%q", e.Name))}
+		if r.session().asked {
+			o.Place, o.Detail = placeAAA, o.Detail+", which AAA does not know, or has no key for"
+		}
+		r.add(o)
 	default:
 		r.session().name = fmt.Sprintf("nor for the name %q that it presents", e.Name)
 	}

@@ -21,6 +21,11 @@ func fixXAUTH(x *fixer) {
 }
 
 func fixGroup(x *fixer) {
+	if x.o.Place == placeAAA {
+		x.ios("see what the servers say of the group, which is a user of theirs with the password cisco and the key as ipsec:tunnel-password",
+			"debug aaa authorization", "debug radius")
+		return
+	}
 	x.ios("name the group as the client does", "crypto isakmp client configuration group GROUP", " key KEY", " pool POOL")
 }
 

@@ -33,7 +33,11 @@ func client(name string, cause Cause, kind Kind, c Certainty, summary, tell stri
 		if len(k.All.After(kind).Of(ClientIn)) > 0 {
 			return nil
 		}
-		return judge(k)
+		f := judge(k)
+		if f != nil && f.about.Phase == Phase1 {
+			f.in(Phase1, f.about.Message)
+		}
+		return f
 	}
 	return r
 }

@@ -143,6 +143,9 @@ sales Cleartext-Password := "cisco"
 	Cisco-AVPair += "ipsec:default-domain=lab.example",
 	Cisco-AVPair += "ipsec:dns-servers=10.1.1.1 10.1.1.2",
 	Cisco-AVPair += "ipsec:split-include=10.0.0.0/8"
+field Cleartext-Password := "cisco"
+	Tunnel-Password:0 = "a key of more than fifteen octets",
+	Cisco-AVPair = "ipsec:addr-pool=P"
 `
 
 // freeRADIUS is a running server.
@@ -328,6 +331,20 @@ func TestFreeRADIUS(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		if text := strings.Join(a.events, "\n"); strings.Contains(text, "groupsecret") || strings.Contains(text, "radsecret") {
+			t.Error(text)
+		}
+	})
+	t.Run("keys of groups", func(t *testing.T) {
+		a := newAsker(t, []aaa.Server{f.server()}, nil)
+		for group, want := range map[string]string{"sales": "groupsecret", "field": "a key of more than fifteen octets", "alice": "", "nobody": ""} {
+			c := clientOf("")
+			c.Group = group
+			got := a.ask(ike.FindGroupKey{Client: c, List: "L"}).(ike.GroupKey)
+			if !got.Key.Equal(secret.FromString(want)) || (got.Refusal == trace.RefusalNone) != (want != "") {
+				t.Errorf("%s: %+v", group, got)
+			}
+		}
+		if text := strings.Join(a.events, "\n"); strings.Contains(text, "groupsecret") || strings.Contains(text, "fifteen") {
 			t.Error(text)
 		}
 	})

@@ -14,8 +14,8 @@ import (
 // patience. The engine does not wait for ever (Config.AAATimeout), and an answer
 // that nobody waits for any more is dropped; an address in it is given back.
 
-// Ask is a question that no computation answers. It is one of AuthenticateUser,
-// AuthorizeClient, AllocateAddress and AskCredentials.
+// Ask is a question that no computation answers. It is one of FindGroupKey,
+// AuthenticateUser, AuthorizeClient, AllocateAddress and AskCredentials.
 type Ask interface{ ask() }
 
 // Answer is what a question yields: a DHResult, or what the comment of an Ask
@@ -30,6 +30,20 @@ type Client struct {
 	Local, Remote netip.AddrPort
 	Group         string // as phase 1 named it; "" for none
 	User          string // "" until XAUTH has asked
+}
+
+// FindGroupKey asks for the pre-shared key of the group that an initiator of
+// aggressive mode names, before anything of it is proven. Its Session is of no
+// login: nothing else is asked or told by it. The answer is a GroupKey.
+type FindGroupKey struct {
+	Client
+	List string // of aaa authorization network
+}
+
+// GroupKey answers FindGroupKey. A refusal of trace.RefusalNone has a key.
+type GroupKey struct {
+	Refusal trace.Refusal
+	Key     secret.Secret
 }
 
 // AuthenticateUser asks whether a user is who he says that he is. Of the secrets
@@ -127,10 +141,12 @@ type Credentials struct {
 	Reply    secret.Secret
 }
 
+func (FindGroupKey) ask()     {}
 func (AuthenticateUser) ask() {}
 func (AuthorizeClient) ask()  {}
 func (AllocateAddress) ask()  {}
 func (AskCredentials) ask()   {}
+func (GroupKey) answer()      {}
 func (Authenticated) answer() {}
 func (Authorized) answer()    {}
 func (Allocated) answer()     {}
@@ -199,6 +215,7 @@ type SessionRecord struct {
 type Clients struct {
 	Authentication string // the list of XAUTH; "" asks for no user
 	Authorization  string // the list that has the groups
+	AskGroups      bool   // it is not for Config.Groups alone: AAA has their keys too
 	Accounting     string
 	Respond        bool // client configuration address respond
 	Initiate       bool

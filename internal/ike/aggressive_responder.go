@@ -61,14 +61,23 @@ func (m *message) aggressive1() {
 		s.move(trace.FromPeer, trace.InputAMExch, trace.StateRAMAAAAwait)
 	}
 	c.proposal.Transforms = []isakmp.Transform{c.transform}
-	answer := isakmp.AppendSA(nil, isakmp.SA{DOI: f.sa.DOI, Situation: f.sa.Situation, Proposals: []isakmp.Proposal{c.proposal}})
+	h.answer = isakmp.AppendSA(nil, isakmp.SA{DOI: f.sa.DOI, Situation: f.sa.Situation, Proposals: []isakmp.Proposal{c.proposal}})
 	h.busy = true
+	if s.asksForGroup(f.who) {
+		m.askGroupKey()
+		return
+	}
+	s.aggressive2()
+}
+
+// aggressive2 makes message 2, now that the key is known, or that there is none.
+func (s *sa) aggressive2() {
 	s.works(trace.CryptoGenerateParameter)
-	s.e.sharePair(s.suite.Group, func(p *sharedPair, err error) { s.aggressive2Send(p, err, answer) })
+	s.e.sharePair(s.suite.Group, s.aggressive2Send)
 }
 
 // aggressive2Send sends the responder's choice, public value, identity and proof.
-func (s *sa) aggressive2Send(p *sharedPair, err error, answer []byte) {
+func (s *sa) aggressive2Send(p *sharedPair, err error) {
 	h := s.handshake
 	if err == nil {
 		h.shared = p
@@ -92,7 +101,7 @@ func (s *sa) aggressive2Send(p *sharedPair, err error, answer []byte) {
 	own := keymat.HashR(s.suite.Hash, h.base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
 	h.proof = keymat.HashI(s.suite.Hash, h.base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, h.idI)
 	b := s.builder(isakmp.ExchangeAggressive, 0, 0)
-	b.Add(isakmp.PayloadSA, answer)
+	b.Add(isakmp.PayloadSA, h.answer)
 	b.Add(isakmp.PayloadKE, h.keys.Public())
 	b.Add(isakmp.PayloadID, body)
 	b.Add(isakmp.PayloadNonce, h.nonceR)
@@ -105,7 +114,7 @@ func (s *sa) aggressive2Send(p *sharedPair, err error, answer []byte) {
 	s.addNATDetection(b)
 	s.show = trace.AGInitExch
 	s.sendPhase1(s.ready(b.Bytes(1)))
-	h.saiB, h.nonceI, h.nonceR, h.idI = nil, nil, nil, nil // what both proofs cover has been hashed
+	h.saiB, h.nonceI, h.nonceR, h.idI, h.answer = nil, nil, nil, nil, nil // what both proofs cover has been hashed
 	if s.state == trace.StateRAMAAAAwait {
 		s.move(trace.FromAAA, trace.InputPresharedKeyReply, trace.StateRAM2)
 	} else {
@@ -212,6 +221,7 @@ func (m *message) aggressive3() {
 	}
 	m.accept()
 	s.peerID = h.claims
+	s.groupProven()
 	h.natD = m.natDetection()
 	// Some initiators make the payloads of the ports that they use from message 3
 	// on, some of those from before.
@@ -233,6 +243,9 @@ func (s *sa) keyFor(who policy.Identity) (key Key, decoy, ok bool) {
 	nobodys, ok := s.e.decoy(who)
 	if !ok {
 		return Key{}, false, false
+	}
+	if s.asksForGroup(who) {
+		return Key{Secret: nobodys}, true, true // until AAA says more
 	}
 	key, found := s.presentedKey(who)
 	if !found {

@@ -303,6 +303,13 @@ func (a *audit) counts() {
 		awaited += max(len(p.waiting)-1, 0)
 		a.sharing -= p.users - len(p.waiting)
 	}
+	for name, q := range e.groupQuestions {
+		awaited += max(len(q.waiting)-1, 0)
+		for s := range q.waiting {
+			a.must(!s.dead && s.handshake != nil && s.handshake.group == q, "SA %d waits for the key of group %q, and has gone on", s.id, name.group)
+		}
+	}
+	a.must(len(e.groupQuestions) <= len(e.questions), "%d groups are asked for by %d questions", len(e.groupQuestions), len(e.questions))
 	a.must(a.sharing >= 0, "key pairs are shared by %d more than there are", -a.sharing)
 	a.must(len(e.questions)+awaited >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
 	a.backlog(&e.halfOpen, e.cfg.maxHalfOpen(), "half-open")

@@ -14,7 +14,8 @@
 // 3706, and Cisco's fragments. The exchanges are rows of one table (table.go); a
 // file is named for its exchange. What aggressive mode may cost before the peer has
 // answered is bounded by shared key pairs (dhpool.go); an identity without a key
-// (decoy.go) is answered as any other. The life of an SA is in files of its own:
+// (decoy.go) is answered as any other; the key of a group that AAA knows is asked for
+// (groupkey.go). The life of an SA is in files of its own:
 // renewal and collisions (rekey.go), what is asked for and of whom (request.go,
 // failover.go), lifetimes (lifetime.go), peers that move (moved.go) and SAs that
 // only the peer has (invalid_spi.go).

@@ -35,6 +35,9 @@ type Engine struct {
 
 	questions map[uint64]*question
 
+	groupQuestions map[groupName]*groupQuestion
+	provenGroups   map[groupName]bool // a client has had their key
+
 	logins     map[uint64]*login     // of clients, by session
 	leased     map[netip.Addr]*login // by the client's address
 	configured map[uint32]netip.Addr // what servers gave to connections of ours, by tag
@@ -83,6 +86,10 @@ func New(cfg Config) *Engine {
 		preferred:  make(map[uint32]netip.Addr),
 		invalidSPI: make(map[addrPair]*time.Time),
 		questions:  make(map[uint64]*question),
+
+		groupQuestions: make(map[groupName]*groupQuestion),
+		provenGroups:   make(map[groupName]bool),
+
 		pairs:      make(map[isakmp.Group]*sharedPair),
 		logins:     make(map[uint64]*login),
 		leased:     make(map[netip.Addr]*login),

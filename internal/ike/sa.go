@@ -105,6 +105,8 @@ type handshake struct {
 	decoy    bool            // responder: key is nobody's
 	resends  int             // responder: how often message 2 may go unasked
 	held     *message        // responder: what came behind message 3, while its keys are made
+	group    *groupQuestion  // responder: that message 2 waits for; nil for none
+	answer   []byte          // responder: the SA payload's body of message 2
 
 	expectsProof bool // the HMAC context for the peer's HASH was told
 }
@@ -198,6 +200,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	e.timers.clear(&s.keepalive)
 	e.timers.clear(&s.dpd.timer)
 	s.withdrawQuestion()
+	s.leaveGroupQuestion()
 	for _, n := range s.sortedNodes() {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"qmidle/internal/ike"
@@ -142,6 +143,11 @@ func withoutSecrets(words []string) []string {
 		shown[4], shown[6] = "<secret>", "<secret>"
 	case words[0] == "radius" && len(words) > 3 && (words[1] == "user" || words[2] == "key"):
 		shown[3] = "<secret>"
+		for i, w := range shown {
+			if name, _, ok := strings.Cut(w, "="); ok && strings.HasSuffix(name, "tunnel-password") {
+				shown[i] = name + "=<secret>"
+			}
+		}
 	}
 	return shown
 }

@@ -35,6 +35,7 @@ type radiusUser struct {
 	challenge string // what he is asked behind his password; "" for nothing
 	answer    string
 	accept    radius.Packet // its attributes
+	tunnel    secret.Secret // Tunnel-Password, which is hidden anew in each answer
 }
 
 // challengeState marks the answer to a challenge.
@@ -74,16 +75,24 @@ func (w *radiusWorld) judge(request *radius.Packet, key secret.Secret) *radius.P
 	state, answering := request.First(radius.State)
 	switch {
 	case u != nil && answering && string(state) == challengeState && request.Given(key, u.answer):
-		return &u.accept
+		return u.accepted(request, key)
 	case u == nil || answering || !request.Given(key, u.password):
 		return &radius.Packet{Code: radius.AccessReject}
 	case u.challenge == "":
-		return &u.accept
+		return u.accepted(request, key)
 	}
 	p := &radius.Packet{Code: radius.AccessChallenge}
 	p.AddText(radius.ReplyMessage, u.challenge)
 	p.AddText(radius.State, challengeState)
 	return p
+}
+
+func (u *radiusUser) accepted(request *radius.Packet, key secret.Secret) *radius.Packet {
+	p := u.accept
+	if !u.tunnel.IsZero() {
+		p.AddTunnelSecret(u.tunnel, uint16(request.Identifier), request, key)
+	}
+	return &p
 }
 
 // parseRADIUS reads the forms of `radius`.
@@ -124,8 +133,8 @@ func (l *lab) parseRADIUS(words []string) (func() error, error) {
 }
 
 // parseRADIUSUser reads a user with what he gets: address=A.B.C.D, class=TEXT,
-// timeout=SECONDS, challenge=QUESTION/ANSWER, and Cisco's pairs, which have a
-// colon in their name.
+// timeout=SECONDS, tunnel-password=KEY, challenge=QUESTION/ANSWER, and Cisco's
+// pairs, which have a colon in their name.
 func (l *lab) parseRADIUSUser(words []string) (func() error, error) {
 	if len(words) < 2 {
 		return nil, errForm
@@ -159,6 +168,8 @@ func (u *radiusUser) give(name, value string) error {
 			return fmt.Errorf("%q is no number of seconds", value)
 		}
 		u.accept.AddUint(radius.SessionTimeout, uint32(n))
+	case name == "tunnel-password":
+		u.tunnel = secret.FromString(value)
 	case name == "challenge":
 		u.challenge, u.answer, _ = strings.Cut(value, "/")
 	case strings.Contains(name, ":"):

@@ -215,6 +215,31 @@ func TestCiscoPairs(t *testing.T) {
 }
 
 // A packet that is shown has no password in it.
+func TestTunnelSecrets(t *testing.T) {
+	request, _ := newRequest(t, Credentials{})
+	key := secret.FromString("shared")
+	for _, n := range []int{0, 1, 14, 15, 16, 30, 31, 32, 128} {
+		want := secret.FromString(strings.Repeat("k", n))
+		p := &Packet{Code: AccessAccept}
+		p.AddTunnelSecret(want, uint16(n), request, key)
+		if v, _ := p.First(TunnelPassword); len(v) != 3+16*(n/16+1) || v[1]&0x80 == 0 {
+			t.Errorf("%d octets: % x", n, v)
+		}
+		if got := p.TunnelSecret(request, key); !got.Equal(want) {
+			t.Errorf("%d octets come back as %d", n, len(got.Reveal()))
+		}
+		if got := p.TunnelSecret(request, secret.FromString("other")); got.Equal(want) && n > 0 {
+			t.Errorf("%d octets are read with another key", n)
+		}
+	}
+	for _, n := range []int{0, 1, 2, 3, 18, 20, 34} {
+		p := &Packet{Code: AccessAccept, Attributes: []Attribute{{TunnelPassword, make([]byte, n)}}}
+		if got := p.TunnelSecret(request, key); !got.IsZero() {
+			t.Errorf("a value of %d octets yields a password", n)
+		}
+	}
+}
+
 func TestShownWithoutPasswords(t *testing.T) {
 	for _, chap := range []bool{false, true} {
 		_, b := newRequest(t, Credentials{Password: secret.FromString("wonderland"), CHAP: chap})

@@ -16,11 +16,17 @@ func aaaConfig(c *config.Config, o Options, events *Router) aaa.Config {
 		RADIUS:   aaa.RADIUS{Groups: map[string]aaa.ServerGroup{}, Unsigned: c.AAA.RADIUS.Unsigned, CHAP: c.AAA.RADIUS.CHAP, Dead: aaa.DeadCriteria(c.AAA.RADIUS.Dead)},
 		Hostname: c.Hostname, Rand: o.Rand, Events: events, Epoch: uint32(events.started.Unix()),
 	}
+	x.SplitList = func(name string) []ike.SplitNetwork {
+		if l := c.AccessList(name); l != nil {
+			return splitNetworks(l)
+		}
+		return nil
+	}
 	for _, u := range c.AAA.Users {
 		x.Users[u.Name] = aaa.User{Password: u.Password}
 	}
 	for _, g := range c.ClientGroups {
-		x.Groups[g.Name] = aaa.Group{Policy: clientPolicy(c, g), Lock: g.GroupLock, MaxUsers: g.MaxUsers, MaxLogins: g.MaxLogins}
+		x.Groups[g.Name] = aaa.Group{Key: g.Key, Policy: clientPolicy(c, g), Lock: g.GroupLock, MaxUsers: g.MaxUsers, MaxLogins: g.MaxLogins}
 	}
 	for _, p := range c.Pools {
 		pool := aaa.Pool{Name: p.Name, Recycle: p.Recycle}
@@ -104,14 +110,18 @@ func clientPolicy(c *config.Config, g *config.ClientGroup) ike.ClientPolicy {
 		}
 	}
 	if l := c.AccessList(g.ACL); l != nil {
-		p.SplitName = l.Name
-		for _, e := range l.Entries {
-			if n, ok := splitNetwork(e); ok {
-				p.Split = append(p.Split, n)
-			}
-		}
+		p.SplitName, p.Split = l.Name, splitNetworks(l)
 	}
 	return p
+}
+
+func splitNetworks(l *config.AccessList) (all []ike.SplitNetwork) {
+	for _, e := range l.Entries {
+		if n, ok := splitNetwork(e); ok {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // splitNetwork is what an entry of a split tunnel's list tells a client: the
@@ -133,9 +143,10 @@ func splitNetwork(e *config.ACLEntry) (ike.SplitNetwork, bool) {
 
 // clients is how a crypto map or a profile treats clients; nil is that there are
 // none.
-func clients(c config.Client) *ike.Clients {
-	if c == (config.Client{}) {
+func clients(c *config.Config, x config.Client) *ike.Clients {
+	if x == (config.Client{}) {
 		return nil
 	}
-	return &ike.Clients{Authentication: c.Login, Authorization: c.Network, Accounting: c.Accounting, Respond: c.Respond, Initiate: c.Initiate}
+	return &ike.Clients{Authentication: x.Login, Authorization: x.Network, AskGroups: c.AAA.NetworkList(x.Network).AsksServers(),
+		Accounting: x.Accounting, Respond: x.Respond, Initiate: x.Initiate}
 }

@@ -77,7 +77,7 @@ func connections(c *config.Config, local LocalAddress, known *names) ([]*ike.Con
 				if conn.Profile == "" {
 					conn.Profile = m.Profile
 				}
-				conn.Clients = clients(m.Client)
+				conn.Clients = clients(c, m.Client)
 				all = append(all, conn)
 			}
 		}

@@ -27,7 +27,7 @@ func newPeering(c *config.Config, local LocalAddress, known *names) peering {
 	for _, x := range c.Profiles {
 		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity),
 			Aggressive: x.Aggressive}
-		profile.Clients = clients(x.Client)
+		profile.Clients = clients(c, x.Client)
 		for _, m := range x.Match {
 			profile.Match = append(profile.Match, identityMatch(m))
 		}

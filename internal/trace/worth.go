@@ -41,6 +41,10 @@ var worths = [NumCodes]func(fields []byte) (key []byte, worthy bool){
 	CodeInvalidSPIReceived:       nothing,
 	CodeClearTextReceived:        nothing,
 	CodeResponderLifetime:        nothing,
+	CodeUserJudged:               whole,
+	CodeClientRefused:            whole,
+	CodeGroupRequested:           whole,
+	CodeXAUTHStatusReceived:      whole,
 }
 
 func worthOf(code Code, fields []byte) (key []byte, worthy bool) {

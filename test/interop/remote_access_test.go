@@ -117,6 +117,19 @@ const accessUsers = `alice Cleartext-Password := "alice-password"
 	Framed-IP-Address = 10.55.0.77,
 	Class = 0x676f6c64
 bob Cleartext-Password := "bob-password"
+pairs Cleartext-Password := "cisco"
+	Cisco-AVPair = "ipsec:key-exchange=ike",
+	Cisco-AVPair += "ipsec:tunnel-password=group-secret-8",
+	Cisco-AVPair += "ipsec:addr-pool=POOL",
+	Cisco-AVPair += "ipsec:dns-servers=192.168.2.53",
+	Cisco-AVPair += "ipsec:default-domain=radius.example",
+	Cisco-AVPair += "ipsec:inacl=150"
+plain Cleartext-Password := "cisco"
+	Tunnel-Password:0 = "group secret of more than fifteen octets",
+	Cisco-AVPair = "ipsec:addr-pool=POOL",
+	Cisco-AVPair += "ipsec:dns-servers=192.168.2.53",
+	Cisco-AVPair += "ipsec:default-domain=radius.example",
+	Cisco-AVPair += "ipsec:split-include=192.168.2.0/24"
 `
 
 // accessScript configures vpnc's device, and nothing else of the host.
@@ -175,26 +188,9 @@ type accessPool struct {
 // carried; a wrong password gets nothing.
 func TestVPNCWithFreeRADIUS(t *testing.T) {
 	t.Parallel()
-	for _, tool := range []string{"vpnc", "freeradius"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Fatalf("%s is not installed: `make test-packages` installs what the tests need", tool)
-		}
-	}
+	needRemoteAccess(t)
 	l := newLab(t)
-	radius := filepath.Join(l.dir, "radius")
-	if err := os.Mkdir(radius, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{"radiusd.conf": strings.ReplaceAll(accessRADIUS, "DIR", radius), "users": accessUsers} {
-		if err := os.WriteFile(filepath.Join(radius, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	command(t, "ip", "-n", l.hub.ns, "link", "set", "lo", "up")
-	server := start(t, "freeradius", l.hub.ns, nil, "freeradius", "-n", "radiusd", "-f", "-l", "stdout", "-d", radius)
-	eventually(t, "FreeRADIUS", 30*time.Second, func() (bool, string) {
-		return strings.Contains(server.output.String(), "Ready to process requests"), server.output.String()
-	})
+	radius := startRADIUS(t, l)
 	q := newQmidle(t, l, l.hub, qmidlePath)
 	q.run(t, accessConfig)
 	for _, line := range []string{"debug aaa authentication", "debug radius"} {

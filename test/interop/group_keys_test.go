@@ -1,0 +1,89 @@
+//go:build interop
+
+package interop
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func needRemoteAccess(t *testing.T) {
+	t.Helper()
+	for _, tool := range []string{"vpnc", "freeradius"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Fatalf("%s is not installed: `make test-packages` installs what the tests need", tool)
+		}
+	}
+}
+
+// startRADIUS runs FreeRADIUS beside the hub, and returns its directory.
+func startRADIUS(t *testing.T, l *lab) string {
+	t.Helper()
+	radius := filepath.Join(l.dir, "radius")
+	if err := os.Mkdir(radius, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"radiusd.conf": strings.ReplaceAll(accessRADIUS, "DIR", radius), "users": accessUsers} {
+		if err := os.WriteFile(filepath.Join(radius, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, "ip", "-n", l.hub.ns, "link", "set", "lo", "up")
+	server := start(t, "freeradius", l.hub.ns, nil, "freeradius", "-n", "radiusd", "-f", "-l", "stdout", "-d", radius)
+	eventually(t, "FreeRADIUS", 30*time.Second, func() (bool, string) {
+		return strings.Contains(server.output.String(), "Ready to process requests"), server.output.String()
+	})
+	return radius
+}
+
+// TestVPNCWithGroupsOfFreeRADIUS: the groups of vpnc's users, with their keys, are
+// at FreeRADIUS, one of them as Cisco's pairs and one by Tunnel-Password. A group
+// that is not there, and a wrong key, get nothing and look the same.
+func TestVPNCWithGroupsOfFreeRADIUS(t *testing.T) {
+	t.Parallel()
+	needRemoteAccess(t)
+	l := newLab(t)
+	startRADIUS(t, l)
+	q := newQmidle(t, l, l.hub, qmidlePath)
+	config := strings.Replace(accessConfig, "aaa authorization network GROUPS local", "aaa authorization network GROUPS group radius", 1)
+	from := strings.Index(config, "crypto isakmp client configuration group")
+	to := strings.Index(config, "crypto ipsec transform-set")
+	q.run(t, config[:from]+config[to:])
+	for _, line := range []string{"debug aaa authorization", "debug radius", "debug crypto isakmp"} {
+		q.do(t, line)
+	}
+	var refused []string
+	for _, c := range [][2]string{{"pairs", "wrong"}, {"strangers", "group-secret-8"}} {
+		p, _ := dialVPNC(t, l, "bob", "bob-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
+		eventually(t, "the end of vpnc with a wrong key", 30*time.Second, func() (bool, string) { return p.exited(), p.output.String() })
+		refused = append(refused, p.output.String())
+	}
+	if refused[0] != refused[1] || !strings.Contains(refused[0], "hash comparison failed") {
+		t.Errorf("vpnc says of a wrong key:\n%s\nof an unknown group:\n%s", refused[0], refused[1])
+	}
+	for _, c := range [][2]string{{"pairs", "group-secret-8"}, {"plain", "group secret of more than fifteen octets"}} {
+		p, connected := dialVPNC(t, l, "bob", "bob-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
+		eventually(t, "the tunnel of group "+c[0], 30*time.Second, func() (bool, string) {
+			_, err := os.Stat(connected)
+			return err == nil || p.exited(), p.output.String()
+		})
+		got, err := os.ReadFile(connected)
+		if err != nil || !strings.HasPrefix(string(got), "10.55.0.1") || !strings.HasSuffix(string(got), " 192.168.2.53 radius.example\n") {
+			t.Fatalf("a client of group %s gets %q: %v\n%s", c[0], got, err, p.output)
+		}
+		if out, err := exec.Command("ip", "netns", "exec", l.spoke.ns, "ping", "-c", "3", "-i", "0.2", "-W", "5", l.hub.host).CombinedOutput(); err != nil {
+			t.Errorf("group %s: %v\n%s", c[0], err, out)
+		}
+		if err := p.stop(t, syscall.SIGTERM); err != nil {
+			t.Errorf("group %s: vpnc ends with %v\n%s", c[0], err, p.output)
+		}
+	}
+	if text := q.debug(t); strings.Contains(text, "group-secret") || strings.Contains(text, "group secret") || !strings.Contains(text, "IKE_R_AM_AAA_AWAIT") {
+		t.Error("the debug text has a key, or no wait for AAA")
+	}
+}
