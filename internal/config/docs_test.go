@@ -75,6 +75,10 @@ Users, groups and pools are for clients of remote access:
   ` + "`password 0`" + ` are read. A secret that is written in clear is kept as type 9.
 - A RADIUS server's answer needs a Message-Authenticator, or it is dropped: who stands between the two could turn a
   reject into an accept (BlastRADIUS). ` + "`qmidle radius message-authenticator optional`" + ` is for servers that cannot send it.
+- With a group of servers in the list of ` + "`isakmp authorization list`" + `, the servers know the groups: a group is a user of
+  theirs with the password ` + "`cisco`" + `, its key ` + "`ipsec:tunnel-password`" + ` or Tunnel-Password, and ` + "`ipsec:addr-pool`" + `,
+  ` + "`ipsec:default-domain`" + `, ` + "`ipsec:dns-servers`" + `, ` + "`ipsec:wins-servers`" + `, ` + "`ipsec:split-include`" + `, ` + "`ipsec:inacl`" + ` (an access list
+  of this gateway) and others what its clients get.
 - A banner ends where its first character comes again, be it lines below.
 `
 
