@@ -9,31 +9,94 @@ import (
 // Both names what is wrong between two ends from what both of them saw. What one
 // end knows explains what the other only suffers, and what one end sent and the
 // other never had was lost between them.
-func Both(here, there []Observation) Report {
-	var r Report
-	alone := func(c *Case) {
-		r.Findings = append(r.Findings, judgeCase(c)...)
-		r.Notes = append(r.Notes, notesOf(c)...)
-	}
+func Both(here, there []Observation) Report { return Together(here, there, nil) }
+
+// Together is Both with captures besides, each for itself: what was seen between
+// the two ends is weighed with what the ends say of it.
+func Together(here, there []Observation, captures [][]Observation) Report {
 	mine, others := Cases(here), Cases(there)
-	paired := make(map[*Case]bool)
+	var paths []*Case
+	for _, all := range captures {
+		paths = append(paths, Cases(all)...)
+	}
+	var r Report
+	used := make(map[*Case]bool)
+	judge := func(c, d *Case) {
+		var between []*Case
+		for _, p := range paths {
+			if p.isBetween(c, paths) || d != nil && p.isBetween(d, paths) {
+				between, used[p] = append(between, p), true
+			}
+		}
+		r.Findings = append(r.Findings, judgeAll(c, d, between)...)
+		for _, x := range append([]*Case{c, d}, between...) {
+			if x != nil {
+				r.Notes = append(r.Notes, notesOf(x)...)
+			}
+		}
+	}
 	for _, c := range mine {
 		d := counterpart(c, mine, others)
-		if d == nil || c.OnPath || d.OnPath {
-			alone(c)
-			continue
+		if d != nil && (c.OnPath || d.OnPath) {
+			d = nil
 		}
-		paired[d] = true
-		r.Findings = append(r.Findings, judgePair(c, d)...)
-		r.Notes = append(append(r.Notes, notesOf(c)...), notesOf(d)...)
+		if d != nil {
+			used[d] = true
+		}
+		judge(c, d)
 	}
 	for _, d := range others {
-		if !paired[d] && d.Dealings {
-			alone(d)
+		if !used[d] && d.Dealings {
+			judge(d, nil)
+		}
+	}
+	for _, p := range paths {
+		if !used[p] {
+			r.Findings = append(r.Findings, judgeCase(p)...)
+			r.Notes = append(r.Notes, notesOf(p)...)
 		}
 	}
 	sortFindings(r.Findings)
 	return r
+}
+
+// judgeAll weighs what is known of one tunnel: from an end, from the other where d
+// is not nil, and from captures between them.
+func judgeAll(c, d *Case, captures []*Case) []Finding {
+	ends := []*Case{c}
+	var all []Finding
+	if d == nil {
+		all = candidates(c)
+	} else {
+		all, ends = pairCandidates(c, d), append(ends, d)
+	}
+	for _, p := range captures {
+		for _, end := range ends {
+			if f := notTaken(end, p); f != nil {
+				f.weight, f.Peer, f.Local = seen, end.Peer, end.local()
+				all = append(all, *f)
+			}
+		}
+		all = append(all, candidates(p)...)
+	}
+	found := weigh(all)
+	for i := range found {
+		found[i].Fix = fixesOf(found[i].endOf(c, d, captures), &found[i])
+	}
+	return found
+}
+
+// endOf is the case whose words the fixes of a finding speak.
+func (f *Finding) endOf(c, d *Case, captures []*Case) *Case {
+	for _, p := range captures {
+		if f.onPath && slices.Contains(p.All, f.about) {
+			return p
+		}
+	}
+	if d != nil && f.Local == d.local() && f.Local != c.local() {
+		return d
+	}
+	return c
 }
 
 // counterpart is the case of the other end about this one: the one with the
@@ -53,6 +116,11 @@ func counterpart(c *Case, mine, others []*Case) *Case {
 
 func byAddress(c *Case, others []*Case) *Case {
 	var found *Case
+	for _, d := range others {
+		if c.sharesCookie(d) {
+			return d
+		}
+	}
 	for _, d := range others {
 		if d.Peer == c.local() && d.Peer.IsValid() {
 			found = d
@@ -76,7 +144,8 @@ func byAddress(c *Case, others []*Case) *Case {
 	return found
 }
 
-func judgePair(c, d *Case) []Finding {
+// pairCandidates are what the rules say of both ends and of what is between them.
+func pairCandidates(c, d *Case) []Finding {
 	all := slices.DeleteFunc(append(candidates(c), candidates(d)...), func(f Finding) bool {
 		other := c
 		if f.Peer == c.Peer {
@@ -98,15 +167,7 @@ func judgePair(c, d *Case) []Finding {
 	for i := range all {
 		all[i].idle = !c.Dealings && !d.Dealings
 	}
-	found := weigh(all)
-	for i := range found {
-		end := c
-		if found[i].Local == d.local() && found[i].Local != c.local() {
-			end = d
-		}
-		found[i].Fix = fixesOf(end, &found[i])
-	}
-	return found
+	return all
 }
 
 // between is the way from one end to the other.

@@ -207,6 +207,7 @@ type Observation struct {
 	Local      netip.Addr // likewise
 	Time       time.Time  // zero when the source does not say
 	Session    uint64     // one attempt at phase 1; 0 when the source does not say
+	Cookie     string     // the initiator's, of the ISAKMP SA, in hexadecimal digits; "" when the source does not say
 	Role       Role
 	Phase      Phase
 	Aggressive bool // phase 1 is aggressive mode

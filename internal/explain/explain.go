@@ -65,38 +65,52 @@ type Explanation struct {
 	diagnose.Report
 }
 
-// Explain judges sources: one end's, or both ends' of tunnels. Of several, those
-// of one end are put together: the ends are told apart by whom they speak of.
+// Explain judges sources: one end's, or both ends' of tunnels, and captures
+// between them. Of several logs those of one end are put together: the ends are
+// told apart by the ISAKMP SAs and by whom they speak of.
 func Explain(sources []*Source) *Explanation {
 	e := &Explanation{Sources: sources}
-	here, there := ends(sources)
-	if len(there) > 0 {
-		e.Report = diagnose.Both(here, there)
-	} else {
-		e.Report = diagnose.Judge(here)
-	}
+	here, there, captures := ends(sources)
+	e.Report = diagnose.Together(here, there, captures)
 	for _, s := range sources {
 		e.Peers = append(e.Peers, peersOf(s)...)
 	}
 	return e
 }
 
-// ends divides what sources tell into that of the first one's end and that of the
-// other: a source whose own address is a peer's of the first is the other end's.
-// Two sources that do not say where they are from are taken for both ends.
-func ends(sources []*Source) (here, there []diagnose.Observation) {
-	if len(sources) == 0 {
-		return nil, nil
-	}
-	first := sources[0]
-	for i, s := range sources {
-		if i > 0 && (first.calls(s) || len(sources) == 2 && !first.same(s)) {
-			there = append(there, s.Observations...)
+// ends divides what sources tell into that of the first log's end, that of the
+// other, and what captures show: a source whose own address is a peer's of the
+// first is the other end's. Two logs that do not say where they are from are taken
+// for both ends.
+func ends(sources []*Source) (here, there []diagnose.Observation, captures [][]diagnose.Observation) {
+	var logs []*Source
+	for _, s := range sources {
+		if s.Capture {
+			captures = append(captures, s.Observations)
 			continue
 		}
-		here = append(here, s.Observations...)
+		logs = append(logs, s)
 	}
-	return here, there
+	for i, s := range logs {
+		all := apart(s.Observations, uint64(i))
+		if i > 0 && (logs[0].calls(s) || len(logs) == 2 && !logs[0].same(s)) {
+			there = append(there, all...)
+			continue
+		}
+		here = append(here, all...)
+	}
+	return here, there, captures
+}
+
+// apart numbers the negotiations of a source as no other does.
+func apart(all []diagnose.Observation, source uint64) []diagnose.Observation {
+	all = slices.Clone(all)
+	for i := range all {
+		if all[i].Session != 0 {
+			all[i].Session |= source << 48
+		}
+	}
+	return all
 }
 
 // calls says whether another source's own address is a peer of this one.

@@ -76,6 +76,17 @@ func (c *conversation) session(initiator isakmp.Cookie) *session {
 	return nil
 }
 
+// cookieOf is the initiator's cookie of a negotiation that is remembered; "" for
+// none.
+func (c *conversation) cookieOf(id uint64) string {
+	for _, s := range c.sessions {
+		if s.id == id {
+			return s.initiator.String()
+		}
+	}
+	return ""
+}
+
 // lastSession is the youngest negotiation, nil for none.
 func (c *conversation) lastSession() *session {
 	if len(c.sessions) == 0 {

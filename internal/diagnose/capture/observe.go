@@ -33,7 +33,7 @@ func (r *reader) tell(c *conversation, here int, at place, text string, o diagno
 		r.told -= n
 		r.dropped += uint64(n)
 	}
-	o.OnPath = true
+	o.OnPath, o.Cookie = true, c.cookieOf(o.Session)
 	o.Local, o.Peer, o.Time = c.addr[here], c.addr[1-here], at.time
 	o.Evidence = diagnose.Evidence{Source: r.options.Source, Line: int(at.number), Time: at.time, Text: text}
 	c.out = append(c.out, o)

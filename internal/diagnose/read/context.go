@@ -35,8 +35,9 @@ type Session struct {
 	Role           diagnose.Role
 	Sent, Received int // messages of phase 1, as far as the vendor tells them
 	Up             bool
-	Aggressive     bool // phase 1 is aggressive mode
-	Memory         any  // the vendor's
+	Aggressive     bool   // phase 1 is aggressive mode
+	Cookie         string // the initiator's
+	Memory         any    // the vendor's
 
 	id   uint64
 	key  string
@@ -155,6 +156,10 @@ func (x *Context) Tell(o diagnose.Observation) {
 				o.Role = s.Role
 			}
 			o.Aggressive = o.Aggressive || s.Aggressive && o.Phase == diagnose.Phase1
+			if s.Cookie == "" {
+				s.Cookie = cookie(x.Text)
+			}
+			o.Cookie = s.Cookie
 		}
 	}
 	x.tell(o)
