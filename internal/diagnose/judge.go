@@ -18,6 +18,27 @@ func Judge(all []Observation) Report {
 	return r
 }
 
+// Add puts findings from elsewhere, such as a comparison of configurations, among
+// the others. One with a cause that is there already makes that one as sure as it
+// is itself, and adds its evidence.
+func (r *Report) Add(more ...Finding) {
+	for _, f := range more {
+		f.weight = seen
+		i := slices.IndexFunc(r.Findings, func(k Finding) bool { return k.Cause == f.Cause })
+		if i < 0 {
+			r.Findings = append(r.Findings, f)
+			continue
+		}
+		k := &r.Findings[i]
+		k.Certainty = max(k.Certainty, f.Certainty)
+		k.Evidence = append(k.Evidence, f.Evidence...)
+		if len(k.Fix) == 0 {
+			k.Fix = f.Fix
+		}
+	}
+	sortFindings(r.Findings)
+}
+
 func judgeCase(c *Case) []Finding {
 	found := weigh(candidates(c))
 	for i := range found {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"qmidle/internal/compare"
 	"qmidle/internal/diagnose"
 	"qmidle/internal/diagnose/read/vendors"
 )
@@ -26,6 +27,8 @@ type Source struct {
 	Capture      bool     // of packets, rather than a log
 	// Remarks are sentences about what could not be read, for the reader.
 	Remarks []string
+
+	configs []*compare.File // of routers, that stand in it
 }
 
 // Log reads a log of any vendor.
@@ -34,8 +37,9 @@ func Log(name string, in io.Reader) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	in, configs := configurations(name, in)
 	log, err := readers.Read(name, in)
-	s := &Source{Name: name, Observations: log.Observations, Lines: log.Lines}
+	s := &Source{Name: name, Observations: log.Observations, Lines: log.Lines, configs: configs}
 	for format, n := range log.Understood {
 		s.Formats = append(s.Formats, format)
 		s.Understood += n
@@ -67,11 +71,13 @@ type Explanation struct {
 
 // Explain judges sources: one end's, or both ends' of tunnels, and captures
 // between them. Of several logs those of one end are put together: the ends are
-// told apart by the ISAKMP SAs and by whom they speak of.
+// told apart by the ISAKMP SAs and by whom they speak of. Configurations of
+// several routers in them are held against each other.
 func Explain(sources []*Source) *Explanation {
 	e := &Explanation{Sources: sources}
 	here, there, captures := ends(sources)
 	e.Report = diagnose.Together(here, there, captures)
+	e.Add(misfits(sources)...)
 	for _, s := range sources {
 		e.Peers = append(e.Peers, peersOf(s)...)
 	}

@@ -47,7 +47,7 @@ func (e *Explanation) Text(o Options) string {
 		r.Notes = nil
 	}
 	b.WriteString(r.Text())
-	if len(r.Findings) > 0 && len(e.Sources) == 1 {
+	if len(r.Findings) > 0 && len(e.Sources) == 1 && len(e.Sources[0].configs) < 2 {
 		b.WriteByte('\n')
 		more := "This is one end's view. With the other end's log of the same time, `qmidle explain FILE OTHER` compares the two."
 		if e.Sources[0].Capture {
