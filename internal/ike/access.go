@@ -27,6 +27,7 @@ type access struct {
 	wanted        []isakmp.AttributeType // of the request that waits for AAA
 	configID      uint16                 // its identifier
 	withoutDemand bool                   // nobody has asked: the server sets
+	forgetful     bool                   // login.forgetful
 }
 
 // The limits of a login.

@@ -44,6 +44,7 @@ type child struct {
 	ready     bool // outbound too
 	exhausted bool // its volume is nearly used up
 	deleted   bool // the peer was told of its end
+	unwanted  bool // it ends with the quick mode for its successor, whatever comes of that
 }
 
 // half is one IPsec SA of a pair.
@@ -229,7 +230,7 @@ const maxSettle = time.Second
 // greatest groups.
 func (n *node) settleTime() time.Duration {
 	least := n.s.e.cfg.SettleTime
-	if least == 0 {
+	if least == 0 || n.s.login() != nil && n.s.login().forgetful {
 		return 0
 	}
 	switch n.pfs {
@@ -257,6 +258,9 @@ func (e *Engine) installOut(c *child) {
 func (c *child) lifeDue(time.Time) { c.e.expireChild(c, trace.ReasonLifetime) }
 
 func (e *Engine) expireChild(c *child, reason trace.Reason) {
+	if c.endsLogin(reason) {
+		return
+	}
 	c.tellEnd()
 	e.removeChild(c, reason)
 }

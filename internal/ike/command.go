@@ -58,9 +58,12 @@ func (e *Engine) ClearIPsec(now time.Time, f IPsecFilter, fx *Effects) int {
 
 func (e *Engine) clearIPsec(chosen func(*child) bool) (n int) {
 	for _, c := range e.sortedChildren() {
-		if chosen(c) {
+		if !chosen(c) {
+			continue
+		}
+		n++
+		if !c.replaced() {
 			e.expireChild(c, trace.ReasonUserCommand)
-			n++
 		}
 	}
 	return n

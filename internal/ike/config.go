@@ -142,6 +142,7 @@ type Connection struct {
 	TransformSets  []policy.TransformSet
 	PFS            isakmp.Group // GroupNone: not asked for
 	Lives          policy.Lives
+	Timed          bool              // Lives.Seconds is the operator's choice: for clients too
 	ACL            []policy.ACLEntry // in order; the index names a line
 	ReplayWindow   int
 	IdleTime       time.Duration // after which a pair that carries nothing ends; 0 for never

@@ -184,7 +184,7 @@ func (m *message) deleteISAKMP(d isakmp.Delete) {
 		if known && named != s {
 			named.deleteSA(trace.ReasonPeerDeleted)
 		}
-		if named == s {
+		if named == s && !s.meansPredecessors() {
 			s.emit(&trace.NodeDeleted{Node: m.n.id, Reason: trace.NodeInformational})
 			s.deleteSA(trace.ReasonPeerDeleted)
 		}

@@ -180,7 +180,7 @@ func (s *sa) newInstance(template *Connection, local, remote policy.Proxy) *Conn
 // follow takes over what a template says about SAs to come.
 func (c *Connection) follow(template *Connection) {
 	c.DynamicMap, c.DynamicSeq = template.DynamicMap, template.DynamicSeq
-	c.TransformSets, c.PFS, c.Lives = template.TransformSets, template.PFS, template.Lives
+	c.TransformSets, c.PFS, c.Lives, c.Timed = template.TransformSets, template.PFS, template.Lives, template.Timed
 	c.ReplayWindow, c.IdleTime, c.IdleToDefault = template.ReplayWindow, template.IdleTime, template.IdleToDefault
 	c.Profile, c.MoreInterfaces = template.Profile, template.MoreInterfaces
 }

@@ -19,6 +19,7 @@ type login struct {
 	accounting string       // the list
 	policy     ClientPolicy // the user's alone until the group's is known
 	merged     bool         // it is the group's and the user's
+	forgetful  bool         // the client has one pair at a time, from message 2 on the new one
 	address    netip.Addr   // invalid for none
 	since      time.Time    // the user has passed; zero before
 	begun      bool         // and it is told
@@ -62,13 +63,15 @@ func (s *sa) newLogin(user string) *login {
 	return l
 }
 
-// loginAt is the login of a user that is there for s's peer.
+// loginAt is the login of a user that is there for s's peer: where it is now, or
+// where it began this phase 1.
 func (e *Engine) loginAt(s *sa, user string) *login {
 	for _, o := range e.byAddrs[s.pair()] {
 		if o == s || o.dead || o.access == nil || !o.passed() {
 			continue
 		}
-		if l := o.access.login; l != nil && o.remote == s.remote && l.User == user && l.Group == s.group() {
+		here := o.remote == s.remote || o.remote == s.opened
+		if l := o.access.login; l != nil && here && l.User == user && l.Group == s.group() {
 			return l
 		}
 	}
@@ -193,10 +196,10 @@ func (l *login) leave(s *sa) {
 	e.timers.clear(&l.life)
 	e.timers.clear(&l.interim)
 	e.timers.clear(&l.idle)
+	delete(e.logins, l.Session)
 	for _, c := range l.children() {
 		e.expireChild(c, trace.ReasonLoginEnded)
 	}
-	delete(e.logins, l.Session)
 	if l.begun {
 		l.emit(&trace.ClientSession{Reason: l.cause})
 	}

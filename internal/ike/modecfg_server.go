@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
@@ -42,6 +43,9 @@ func (m *message) configRequest() {
 	s.emit(&trace.ConfigChecked{})
 	for _, one := range a.Attributes {
 		x.want(one.Type)
+		if one.Type == isakmp.ConfigApplication && strings.HasPrefix(string(one.Value), forgetful) {
+			x.forgetful = true
+		}
 		s.emit(&trace.ConfigAttributeSeen{Attr: trace.ConfigAttr(one.Type)})
 	}
 	n.busy = true
@@ -93,6 +97,7 @@ func (s *sa) authorized(a Answer) {
 		l.policy, l.merged = r.Policy.over(l.policy), true
 	}
 	l.startTimes()
+	l.forgetful = l.forgetful || x.forgetful
 	if !slices.Contains(x.wanted, isakmp.ConfigIP4Address) || l.address.IsValid() {
 		s.giveConfig()
 		return

@@ -25,7 +25,7 @@ func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort
 	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() || from == c.remote {
 		return
 	}
-	e.movePeer(c.pair(), c.party, c.remote, from)
+	e.movePeer(c.pair(), nil, c.party, c.remote, from)
 }
 
 // mayHaveMoved says whether a message may be of s's peer behind a NAT that gave
@@ -38,7 +38,7 @@ func (s *sa) mayHaveMoved(m *message) bool {
 // authentic notes where an authenticated message of phase 2 came from.
 func (m *message) authentic() {
 	if m.remote != m.s.remote {
-		m.e.movePeer(m.s.pair(), m.s.party(), m.s.remote, m.remote)
+		m.e.movePeer(m.s.pair(), m.s, m.s.party(), m.s.remote, m.remote)
 	}
 }
 
@@ -46,16 +46,16 @@ func (m *message) authentic() {
 // phase 1.
 func (s *sa) cameFrom() {
 	if s.local.Port() == isakmp.PortNATT {
-		s.e.movePeer(s.pair(), s.party(), s.remote, s.remote)
+		s.e.movePeer(s.pair(), s, s.party(), s.remote, s.remote)
 	}
 }
 
-// movePeer makes all SAs with a peer follow it. Should another peer behind the
-// NAT have had the new port, it has it no longer: it gets the old one, until it
-// shows where it is.
-func (e *Engine) movePeer(pair addrPair, who party, from, to netip.AddrPort) {
+// movePeer makes all SAs with a peer follow it; by is the one that has shown where
+// it is, nil for none. Should another peer behind the NAT have had the new port, it
+// has it no longer: it gets the old one, until it shows where it is.
+func (e *Engine) movePeer(pair addrPair, by *sa, who party, from, to netip.AddrPort) {
 	for _, s := range e.byAddrs[pair] {
-		other := swapped(s.remote, from, to, s.remote == from || who != 0 && s.party() == who)
+		other := swapped(s.remote, from, to, s == by || s.remote == from || who != 0 && s.party() == who)
 		if other != s.remote {
 			s.remote = other
 			s.emit(&trace.PortsFloated{LocalPort: s.local.Port(), RemotePort: other.Port()})

@@ -129,7 +129,7 @@ func TestPeersThatSwapPortsStayApart(t *testing.T) {
 		e.begin(p.now, fx)
 		other := e.newSA(trace.RoleResponder, s.local, second)
 		e.lockPeer(other, trace.ForProcessBlock)
-		e.movePeer(s.pair(), s.party(), first, second)
+		e.movePeer(s.pair(), nil, s.party(), first, second)
 		if s.remote != second || other.remote != first {
 			t.Errorf("the peers are at %v and %v", s.remote, other.remote)
 		}

@@ -176,12 +176,15 @@ func (n *node) forget() {
 // failNode takes back what a failed quick mode had begun. The peer is told,
 // since it may send on the SA already: only its message 3 is missing.
 func (s *sa) failNode(n *node, reason trace.NodeReason) {
-	if n.child != nil && !n.child.ready {
+	if n.child != nil && !n.child.ready && (reason == trace.NodeIKEDeleted || !n.child.endsLogin(trace.ReasonUnconfirmed)) {
 		s.sendDeleteESP(n.child.in.spi)
 		s.e.removeChild(n.child, trace.ReasonUnconfirmed)
 	}
 	if n.role != trace.RoleInitiator || n.conn == nil {
 		return
+	}
+	if n.rekeys != nil && n.rekeys.unwanted {
+		s.e.expireChild(n.rekeys, trace.ReasonUserCommand)
 	}
 	if reason == trace.NodeRetransmission {
 		s.e.failover(n.request(), s.remote.Addr())

@@ -74,7 +74,7 @@ func (n *node) quickMode1Send(r DHResult) {
 func (n *node) offerESP() isakmp.SA {
 	offer := isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly}
 	for i, ts := range n.offeredSets() {
-		t := ts.Transform(1, n.s.encapsulation(ts.Transport), n.pfs, n.conn.Lives)
+		t := ts.Transform(1, n.s.encapsulation(ts.Transport), n.pfs, n.offeredLives())
 		if n.conn.EasyVPN != nil {
 			t.Attributes = inClientsOrder(t.Attributes)
 		}
@@ -161,7 +161,7 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 	}
 	n.validates(o)
 	n.suite, n.encap = ts, o.Encap
-	n.lives = n.conn.Lives.Shorter(o)
+	n.lives = n.offeredLives().Shorter(o)
 	return true
 }
 

@@ -152,7 +152,8 @@ func (e *Engine) initiated(cookie isakmp.Cookie, local, remote netip.Addr) *sa {
 
 // addressAllowed says whether a message with s's cookies may come from where
 // it came. The address is fixed; a port may change to 4500 while NAT traversal
-// floats (RFC 3947 section 4), and later when a NAT forgets.
+// floats (RFC 3947 section 4), and later when a NAT forgets. A client that renews
+// an ISAKMP SA at port 4500 may float once more: vpnc opens a new socket for it.
 func (s *sa) addressAllowed(m *message) bool {
 	if m.local.Addr() != s.local.Addr() || m.remote.Addr() != s.remote.Addr() {
 		return false
@@ -163,7 +164,8 @@ func (s *sa) addressAllowed(m *message) bool {
 	if s.mayHaveMoved(m) {
 		return true
 	}
-	return m.local.Port() == isakmp.PortNATT && s.natt != trace.NATTNone && s.local.Port() != isakmp.PortNATT
+	floats := s.local.Port() != isakmp.PortNATT || s.state == trace.StateRAM2
+	return floats && m.local.Port() == isakmp.PortNATT && s.natt != trace.NATTNone
 }
 
 // elsewhere handles a message that came by endpoints which are not s's. One that

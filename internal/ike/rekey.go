@@ -82,11 +82,11 @@ func (c *child) retire() {
 }
 
 // renew asks for a successor. A pair that has carried nothing gets none, as in
-// IOS: its traffic will ask when it comes.
+// IOS: its traffic will ask when it comes. A client's does not ask.
 func (c *child) renew() {
 	e := c.e
 	conn := e.connection(c.conn)
-	if conn == nil || !c.used() {
+	if conn == nil || !c.used() && c.session == 0 {
 		return
 	}
 	if r, peer, ok := e.successorOf(c, conn); ok && !e.underWay(conn, r) {

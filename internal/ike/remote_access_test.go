@@ -456,6 +456,10 @@ func TestAClientIsToldByOneDelete(t *testing.T) {
 		"shutdown":      func(r *remote, e *Engine, fx *Effects) { e.Shutdown(r.now, fx) },
 		"clear session": func(r *remote, e *Engine, fx *Effects) { e.ClearSession(r.now, SessionFilter{}, fx) },
 		"clear isakmp":  func(r *remote, e *Engine, fx *Effects) { e.ClearISAKMP(r.now, 0, fx) },
+		"last pair": func(r *remote, e *Engine, fx *Effects) {
+			e.begin(r.now, fx)
+			e.expireChild(e.sortedChildren()[0], trace.ReasonIdle)
+		},
 		"session timeout": func(r *remote, e *Engine, fx *Effects) {
 			e.begin(r.now, fx)
 			for _, l := range e.logins {

@@ -237,5 +237,6 @@ func (m *message) xauthAck() {
 	s.show = trace.QMIdle
 	s.move(trace.FromPeer, trace.InputConfigAck, trace.StateP1Complete)
 	x.login.startTimes()
+	s.goOn()
 	s.openAccess()
 }

@@ -135,7 +135,7 @@ var allIPv4 = netip.MustParsePrefix("0.0.0.0/0")
 func connection(c *config.Config, e *config.CryptoMapEntry, known *names) (*ike.Connection, error) {
 	conn := &ike.Connection{Profile: e.Profile, PFS: e.PFS, ReplayWindow: int(c.IPsec.ReplayWindow),
 		Lives:    policy.Lives{Seconds: c.IPsec.LifetimeSeconds, Kilobytes: c.IPsec.LifetimeKilobytes},
-		IdleTime: c.IPsec.IdleTime}
+		IdleTime: c.IPsec.IdleTime, Timed: c.IPsec.LifetimeSeconds != config.New().IPsec.LifetimeSeconds}
 	if e.ReplayWindow != nil {
 		conn.ReplayWindow = int(*e.ReplayWindow)
 	}
@@ -146,7 +146,7 @@ func connection(c *config.Config, e *config.CryptoMapEntry, known *names) (*ike.
 		conn.IdleTime, conn.IdleToDefault = e.IdleTime, e.IdleToDefault
 	}
 	if e.LifetimeSeconds != nil {
-		conn.Lives.Seconds = *e.LifetimeSeconds
+		conn.Lives.Seconds, conn.Timed = *e.LifetimeSeconds, true
 	}
 	if e.LifetimeKilobytes != nil {
 		conn.Lives.Kilobytes = *e.LifetimeKilobytes

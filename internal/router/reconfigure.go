@@ -111,7 +111,7 @@ func difference(old, x *ike.Connection) string {
 		return "PFS"
 	case old.Profile != x.Profile:
 		return "the ISAKMP profile"
-	case old.Lives != x.Lives:
+	case old.Lives != x.Lives || old.Timed != x.Timed:
 		return "the lifetime"
 	case !reflect.DeepEqual(rest(old), rest(x)):
 		return "the entry"

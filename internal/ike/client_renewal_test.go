@@ -1,0 +1,110 @@
+package ike
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/secret"
+	"qmidle/internal/trace"
+)
+
+// floating is a client behind a NAT that renews its ISAKMP SA as vpnc does: at
+// port 4500, and by a new socket from message 3 on.
+func floating(t testing.TB) (r *remote, renew func()) {
+	r = newRemote(t, func(hub, spoke *Config) {
+		all := []trace.NATTVersion{trace.NATTRFC3947}
+		hub.NATT, spoke.NATT = all, all
+	})
+	at := netip.AddrPortFrom(spokeAddr, 20000)
+	renewing, moved := false, false
+	inside, first := netip.AddrPortFrom(spokeAddr, isakmp.PortNATT), netip.AddrPortFrom(spokeAddr, 10000)
+	r.rewrite = func(_ int, d *Datagram) {
+		h, err := isakmp.ParseHeader(d.Data)
+		if err == nil && d.Local == inside && renewing && !moved && h.Exchange == isakmp.ExchangeAggressive && h.Encrypted() {
+			at, moved = netip.AddrPortFrom(spokeAddr, 20001), true
+		}
+		switch {
+		case d.Local == toPort(spokeAddr):
+			d.Local = first
+		case d.Local == inside:
+			d.Local = at
+		case d.Remote == first:
+			d.Remote = toPort(spokeAddr)
+		case d.Remote.Addr() == spokeAddr && d.Remote.Port() >= 20000:
+			d.Remote = inside
+		}
+	}
+	return r, func() {
+		renewing = true
+		r.do(r.spoke, func(e *Engine, fx *Effects) {
+			e.begin(r.now, fx)
+			e.startPhase1(inside, netip.AddrPortFrom(hubAddr, isakmp.PortNATT), "", nil)
+		})
+		r.settle()
+	}
+}
+
+// deletes is a delete of an ISAKMP SA.
+func deletes(s *sa) isakmp.Payload {
+	return isakmp.Payload{Type: isakmp.PayloadDelete, Body: isakmp.AppendDelete(nil, s.ownDelete())}
+}
+
+func TestAClientMayFloatWhenItRenews(t *testing.T) {
+	r, renew := floating(t)
+	r.connect()
+	r.checkUp()
+	session, before := r.hubSA().Login.Session, r.hubSA().Remote
+	told := r.hub.events.count(trace.CodeResponderLifetime)
+	renew()
+	sa, pair := r.hubSA(), r.hub.engine.IPsecSAs()[0]
+	if sa.Login == nil || sa.Login.Session != session || sa.Login.Address != clientAddr {
+		t.Fatalf("login %+v, want session %d", sa.Login, session)
+	}
+	if sa.Remote == before || pair.Remote != sa.Remote {
+		t.Errorf("the client is seen at %v, its pair at %v; both were at %v", sa.Remote, pair.Remote, before)
+	}
+	if n := r.hub.events.count(trace.CodeResponderLifetime); n != told+1 {
+		t.Errorf("the lifetime is told %d times, want once", n-told)
+	}
+
+	// vpnc deletes the new SA's name, and means the old one.
+	renewed := r.hub.newest()
+	r.asClient(isakmp.ExchangeInformational, 155, deletes(renewed))
+	if renewed.dead || len(renewed.predecessors()) != 0 || len(r.hub.engine.IPsecSAs()) != 1 {
+		t.Errorf("the new SA is dead: %v, %d older ones, %d pairs", renewed.dead, len(renewed.predecessors()), len(r.hub.engine.IPsecSAs()))
+	}
+	r.asClient(isakmp.ExchangeInformational, 156, deletes(renewed))
+	if !renewed.dead || len(r.hub.sas) != 0 || len(r.office.released) != 1 {
+		t.Errorf("after the last delete the new SA is dead: %v, %d SAs are left, released %v", renewed.dead, len(r.hub.sas), r.office.released)
+	}
+}
+
+// A client that has deleted its pairs means the SA that it names.
+func TestAClientThatLogsOutAtOnce(t *testing.T) {
+	r, renew := floating(t)
+	r.connect()
+	renew()
+	renewed := r.hub.newest()
+	pair := r.hub.engine.IPsecSAs()[0]
+	r.asClient(isakmp.ExchangeInformational, 155, isakmp.Payload{Type: isakmp.PayloadDelete,
+		Body: isakmp.AppendDelete(nil, isakmp.Delete{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolESP, SPIs: [][]byte{spiOctets(pair.OutSPI)}})})
+	r.asClient(isakmp.ExchangeInformational, 156, deletes(renewed))
+	if !renewed.dead {
+		t.Error("the SA that was deleted is not dead")
+	}
+}
+
+// Who has the group's key and no user, and is where the client is, moves nothing.
+func TestAStrangerMovesNoClient(t *testing.T) {
+	r, renew := floating(t)
+	r.connect()
+	before := r.hub.engine.IPsecSAs()[0].Remote
+	r.office.typed = []Credentials{{Given: true, User: "joe", Password: secret.FromString("wrong")}}
+	renew()
+	r.advance(time.Second)
+	if list := r.hub.engine.IPsecSAs(); len(list) != 1 || list[0].Remote != before {
+		t.Errorf("pairs %+v, want one at %v", list, before)
+	}
+}
