@@ -115,6 +115,25 @@ addresses only. LDAP is not supported.
 again every hour. The key stays; ` + "`regenerate`" + ` is kept and has no effect.
 `
 
+// docsEasyVPN stands below the Easy VPN client mode.
+const docsEasyVPN = `
+The gateway is a client of the server. With ` + "`" + `mode client` + "`" + ` the server gives an address, which the device ` + "`" + `qmidle0` + "`" + ` has as
+long as it holds. The gateway's own packets to the networks that the server names, or to everything, have it as their
+source; those of the networks inside are translated to it. The networks inside are reached directly. With ` + "`" + `mode
+network-extension` + "`" + ` nothing is translated, and all that comes from the networks inside goes through the tunnel, but for what
+goes from one to another. ` + "`" + `crypto ipsec client ezvpn NAME` + "`" + ` on an interface says by which the server is reached, and
+` + "`" + `inside` + "`" + `, on interfaces with ` + "`" + `ip address` + "`" + `, whose networks are inside.
+
+- What the server gave holds until the tunnel comes up with something else, or is cleared: while a tunnel of ` + "`" + `connect
+  auto` + "`" + ` is down, what would go through it waits. Before it has been up for the first time it passes in clear.
+- ` + "`" + `connect auto` + "`" + ` tries again 1 second after a tunnel was lost, and 2 seconds after a failure, then twice as long, up to a
+  minute. ` + "`" + `connect manual` + "`" + ` and ` + "`" + `connect acl` + "`" + ` give up.
+- With ` + "`" + `xauth userid mode local` + "`" + ` the name and the password of ` + "`" + `username` + "`" + ` are used as long as the server allows a client
+  to store one (` + "`" + `save-password` + "`" + ` there), and once before it has said so; with ` + "`" + `interactive` + "`" + `, and when they were refused, the
+  operator is asked: ` + "`" + `crypto ipsec client ezvpn xauth` + "`" + `.
+- Phase 1 is aggressive mode of group 2 with the group's key; AES and 3DES with SHA-1 and MD5 are offered in both phases.
+`
+
 func documentation() string {
 	var b strings.Builder
 	b.WriteString(docsHead)
@@ -129,6 +148,8 @@ func documentation() string {
 			b.WriteString(docsGroup)
 		case &cryptoMapMode:
 			b.WriteString(docsDynamic)
+		case &easyVPNMode:
+			b.WriteString(docsEasyVPN)
 		case &peerMode:
 			b.WriteString(docsAggressive)
 		case &trustpointMode:

@@ -219,19 +219,14 @@ func setStored(on bool) Action[*Editor] {
 
 func setInterfaceEasyVPN(e *Editor, a Args) *Problem {
 	e.iface.EasyVPN, e.iface.EasyVPNInside = a.Text("name"), a.Has("inside")
-	key := interfaceMark(e.iface.Name) + " ezvpn"
-	e.remember(key, a, "name")
-	e.uses = append(e.uses, use{feature: easyVPNFeature, scope: ScopeAlways, owner: e.iface.Name, at: e.marks[key]})
+	e.remember(interfaceMark(e.iface.Name)+" ezvpn", a, "name")
 	return nil
 }
-
-const easyVPNFeature = "the Easy VPN client"
 
 func noInterfaceEasyVPN(e *Editor, a Args) *Problem {
 	if e.iface.EasyVPN != a.Text("name") {
 		return &Problem{Code: CodeReference, Arg: "name", Message: "this Easy VPN client is not on the interface"}
 	}
 	e.iface.EasyVPN, e.iface.EasyVPNInside = "", false
-	e.uses = slices.DeleteFunc(e.uses, func(u use) bool { return u.feature == easyVPNFeature && u.owner == e.iface.Name })
 	return nil
 }

@@ -1,6 +1,9 @@
 package config
 
-import "qmidle/internal/secret"
+import (
+	"qmidle/internal/isakmp"
+	"qmidle/internal/secret"
+)
 
 // EasyVPN is a `crypto ipsec client ezvpn`: this gateway as a client of an Easy VPN
 // server.
@@ -19,6 +22,11 @@ type EasyVPN struct {
 	// Stored says that the user and the password are those of the configuration
 	// (`xauth userid mode local`), else the operator is asked.
 	Stored bool
+
+	// What no line of IOS says, and a profile of another client does. Zero values
+	// are what Cisco's clients have.
+	DHGroup isakmp.Group // of phase 1
+	PFS     isakmp.Group // GroupNone: as the server says
 }
 
 // EasyVPNConnect is what brings the tunnel up.
@@ -39,6 +47,24 @@ const (
 	ModeClient           EasyVPNMode = iota // the one that it gives
 	ModeNetworkExtension                    // those of the networks inside
 )
+
+// OutsideOf is the Easy VPN client that goes out by an interface; nil for none.
+func (c *Config) OutsideOf(i *Interface) *EasyVPN {
+	if i.EasyVPN == "" || i.EasyVPNInside {
+		return nil
+	}
+	return c.EasyVPNFor(i.EasyVPN)
+}
+
+// InsideOf are the interfaces whose networks are inside of an Easy VPN client.
+func (c *Config) InsideOf(v *EasyVPN) (all []*Interface) {
+	for _, i := range c.Interfaces {
+		if i.EasyVPN == v.Name && i.EasyVPNInside {
+			all = append(all, i)
+		}
+	}
+	return all
+}
 
 // EasyVPNFor returns the Easy VPN client of a name; nil for none.
 func (c *Config) EasyVPNFor(name string) *EasyVPN {

@@ -104,24 +104,30 @@ func (m *CryptoMap) ProfileOf(e *CryptoMapEntry) string {
 	return m.Profile
 }
 
-// Endpoint is the interface whose address the crypto map of an interface has:
-// its own, or that of the map's `local-address`, nil where there is none.
+// Endpoint is the interface whose address the crypto map, or the Easy VPN client,
+// of an interface has: its own, or that of `local-address`, nil where there is none.
 func (c *Config) Endpoint(i *Interface) *Interface {
+	if v := c.OutsideOf(i); v != nil && v.Local != "" {
+		return c.Interface(v.Local)
+	}
 	if m := c.CryptoMap(i.CryptoMap); m != nil && m.LocalAddress != "" {
 		return c.Interface(m.LocalAddress)
 	}
 	return i
 }
 
-// IsEndpoint says whether a crypto map in use has the interface's address.
+// IsEndpoint says whether a crypto map in use, or an Easy VPN client, has the
+// interface's address.
 func (c *Config) IsEndpoint(i *Interface) bool {
-	return slices.ContainsFunc(c.Interfaces, func(o *Interface) bool {
-		return o.CryptoMap != "" && !o.Shutdown && c.Endpoint(o) == i
-	})
+	return slices.ContainsFunc(c.Interfaces, func(o *Interface) bool { return c.BearsTunnels(o) && c.Endpoint(o) == i })
+}
+
+// BearsTunnels says whether an interface has a crypto map, or is outside of an Easy
+// VPN client.
+func (c *Config) BearsTunnels(i *Interface) bool {
+	return (i.CryptoMap != "" || c.OutsideOf(i) != nil) && !i.Shutdown
 }
 
 // NeedsInterface says whether a gateway cannot begin without an interface: it has
-// a crypto map, or the address of one.
-func (c *Config) NeedsInterface(i *Interface) bool {
-	return i.CryptoMap != "" && !i.Shutdown || c.IsEndpoint(i)
-}
+// a crypto map or is outside of an Easy VPN client, or has the address of one.
+func (c *Config) NeedsInterface(i *Interface) bool { return c.BearsTunnels(i) || c.IsEndpoint(i) }

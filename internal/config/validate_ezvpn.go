@@ -13,6 +13,9 @@ func (e *Editor) checkEasyVPNs() {
 			e.find(Error, CodeReference, key, e.similar("Easy VPN client", i.EasyVPN, e.cfg.easyVPNNames), "there is no Easy VPN client %s", i.EasyVPN)
 		case i.EasyVPNInside:
 			inside[i.EasyVPN] = true
+			if len(i.Addresses) == 0 {
+				e.find(Error, CodeReference, key, "write `ip address` on it", "%s is inside of an Easy VPN client, and its network is not known", i.Name)
+			}
 		case outside[i.EasyVPN] != "":
 			e.find(Error, CodeReference, key, "only the networks inside may be several", "Easy VPN client %s is outside on %s already", i.EasyVPN, outside[i.EasyVPN])
 		case i.CryptoMap != "":

@@ -17,6 +17,13 @@ var clearNodes = []*node{
 		}},
 	}},
 	{Text: "crypto", Help: "Encryption subsystem", Next: []*node{
+		{Text: "ipsec", Help: "Clear IPSEC", Next: []*node{
+			{Text: "client", Help: "Clear client state", Next: []*node{
+				{Text: "ezvpn", Help: "End the tunnel of an Easy VPN client", Do: do(clearEasyVPN), Next: []*node{
+					{Kind: config.Word, Text: "WORD", Arg: "name", Help: "Name of the Easy VPN client", Do: do(clearEasyVPN)},
+				}},
+			}},
+		}},
 		{Text: "isakmp", Help: "Flush the ISAKMP database", Do: do(clearISAKMP), Next: []*node{
 			{Kind: config.Number, Lo: 1, Hi: math.MaxInt32, Arg: "conn-id", Help: "Connection id of SA", Do: do(clearISAKMP)},
 		}},
@@ -58,7 +65,7 @@ var sessionRemote = &node{Text: "remote", Help: "Clear the sessions of a remote 
 // Cleared is clear. IOS says nothing. Count is the ISAKMP SAs and pairs of IPsec
 // SAs that there were.
 type Cleared struct {
-	Cleared string `json:"cleared"` // isakmp, ipsec, session, counters, access_list_counters or logging
+	Cleared string `json:"cleared"` // isakmp, ipsec, ezvpn, session, counters, access_list_counters or logging
 	ConnID  uint32 `json:"conn_id,omitempty"`
 	Count   int    `json:"count"`
 }

@@ -48,7 +48,13 @@ var commands = []*node{
 			{Text: "startup-config", Help: "Copy to startup configuration", Do: do(write)},
 		}},
 	}},
-	pkiCommands[0],
+	{Text: "crypto", Help: "Encryption module", Next: append([]*node{
+		{Text: "ipsec", Help: "IPSEC commands", Next: []*node{
+			{Text: "client", Help: "Client commands", Next: []*node{
+				{Text: "ezvpn", Help: "Easy VPN client", Next: ezvpnCommands},
+			}},
+		}},
+	}, pkiCommands[0].Next...)},
 	{Text: "debug", Help: "Debugging functions (see also 'undebug')", Next: debugNodes(true, conditionNodes(addCondition, true))},
 	{Text: "enable", Help: "Turn on privileged commands", Do: inSession(func(*Session, config.Args) (View, error) { return ModeChange{}, nil })},
 	{Text: "exit", Help: "Exit from the EXEC", Do: inSession(exit)},
@@ -153,6 +159,9 @@ var showCrypto = []*node{
 		}},
 	}},
 	{Text: "ipsec", Help: "Show IPSEC policy", Next: []*node{
+		{Text: "client", Help: "Show Client Status", Next: []*node{
+			{Text: "ezvpn", Help: "Show ezvpn client status", Do: plain(easyVPNs)},
+		}},
 		{Text: "sa", Help: "IPSEC SA table", Do: plain(ipsecSAs), Next: []*node{
 			{Text: "detail", Help: "Show counters detail", Do: plain(ipsecSADetails)},
 		}},

@@ -9,8 +9,9 @@
 // Which packets enter the TUN device is decided by policy routing rules, made
 // from the crypto map's access lists (see planRules). All that the package
 // leaves in the routing tables bears the route protocol number RouteProtocol,
-// so that a start after a crash finds and removes it. It changes no address of
-// the host and no sysctl but the TUN device's own. Packet forwarding between
+// so that a start after a crash finds and removes it. The addresses
+// that VPN servers give are the TUN device's, and go with it. It changes no other
+// address of the host and no sysctl but the TUN device's own. Packet forwarding between
 // interfaces (net.ipv4.ip_forward) is the operator's to enable.
 //
 // The nftables table GuardTable stands behind the rules: what the policy

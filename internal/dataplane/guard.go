@@ -3,7 +3,6 @@ package dataplane
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/google/nftables"
@@ -55,7 +54,7 @@ func guardTable() *nftables.Table {
 // set replaces the table by that of a policy, in one transaction: no packet
 // sees none of the two. The counters go on. groups are the instances of its open
 // lines.
-func (g *guard) set(device string, entries []ipsec.PolicyEntry, groups []*group, clamps []MSSClamp) error {
+func (g *guard) set(device string, entries []ipsec.PolicyEntry, groups []*group, running shape) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	var count GuardCounters
@@ -68,7 +67,8 @@ func (g *guard) set(device string, entries []ipsec.PolicyEntry, groups []*group,
 	g.emptyTable()
 	p := guardPlan{nft: g.nft, table: guardTable(), device: device}
 	p.write(entries, groups, count)
-	p.writeClamps(clamps)
+	p.writeClamps(running.clamps)
+	p.writeClients(running.clients)
 	var errs []error
 	for _, x := range groups {
 		errs = append(errs, p.addGroup(x, x.union()))
@@ -101,17 +101,28 @@ func (g *guard) flush() error {
 	return nil
 }
 
-// dropClamps removes what serves only a running gateway.
-func (g *guard) dropClamps() error {
+// shape is what of the table serves only a running gateway.
+type shape struct {
+	clamps  []MSSClamp
+	clients []ClientNetwork
+}
+
+// dropShape removes it.
+func (g *guard) dropShape() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	chains, err := g.nft.ListChainsOfTableFamily(nftables.TableFamilyINet)
 	if err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	clamps := func(c *nftables.Chain) bool { return c.Table.Name == GuardTable && c.Name == clampChain }
-	if i := slices.IndexFunc(chains, clamps); i >= 0 {
-		g.nft.DelChain(chains[i])
+	some := false
+	for _, c := range chains {
+		if c.Table.Name == GuardTable && (c.Name == clampChain || c.Name == translateChain) {
+			g.nft.DelChain(c)
+			some = true
+		}
+	}
+	if some {
 		return g.flush()
 	}
 	return nil

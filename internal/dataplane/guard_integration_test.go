@@ -208,7 +208,7 @@ func TestNoMomentWithoutTheGuard(t *testing.T) {
 	before := guarded(t, h).Out
 	for i := range 100 {
 		other := permit("192.168.2.0/24", fmt.Sprintf("10.%d.0.0/16", i))
-		if err := h.host.guard.set(DefaultDevice, []ipsec.PolicyEntry{other, permit("192.168.2.0/24", "192.168.3.0/24")}, nil, nil); err != nil {
+		if err := h.host.guard.set(DefaultDevice, []ipsec.PolicyEntry{other, permit("192.168.2.0/24", "192.168.3.0/24")}, nil, shape{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -42,6 +42,7 @@ type Host struct {
 	netlink *netlink.Handle
 	guard   *guard
 	clamps  []MSSClamp
+	clients []ClientNetwork
 	policy  []ipsec.PolicyEntry // of the rules in force
 	bank    int                 // priority of the rules in force, 0 if there are none
 	sources []netlink.Route     // those of SourceTable
@@ -120,7 +121,7 @@ func (h *Host) RemovePolicy() error {
 	ours := func(table int) bool {
 		return table == RouteTable || table == SourceTable || table >= GroupTable && table < GroupTable+maxGroups
 	}
-	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours), h.guard.dropClamps())
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours), h.guard.dropShape())
 }
 
 // Close removes all but GuardTable and closes the sockets.
@@ -205,6 +206,9 @@ func (h *Host) Renew(tun string) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if err := h.setAddresses(tun); err != nil {
+		return err
+	}
 	if h.bank == 0 {
 		return nil
 	}
@@ -247,7 +251,7 @@ func (h *Host) setRules(tun string, entries []ipsec.PolicyEntry) error {
 	if err != nil {
 		return err
 	}
-	rules, places, err := planRules(bank, tun, entries, sources)
+	rules, places, err := planRules(bank, tun, entries, sources, h.clients)
 	if err != nil {
 		return err
 	}

@@ -139,7 +139,7 @@ func (h *Host) guardGroup(tun string, g *group) error {
 }
 
 func (h *Host) setGuard(tun string, entries []ipsec.PolicyEntry) error {
-	return h.guard.set(tun, entries, h.sortedGroups(entries), h.clamps)
+	return h.guard.set(tun, entries, h.sortedGroups(entries), shape{h.clamps, h.clients})
 }
 
 // routeGroup brings routing tables and rules in accord with a group.

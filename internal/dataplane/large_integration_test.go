@@ -23,7 +23,7 @@ func TestLargePolicyFitsOneTransaction(t *testing.T) {
 	}
 	start := time.Now()
 	for range 2 {
-		if err := h.host.guard.set(DefaultDevice, entries, nil, nil); err != nil {
+		if err := h.host.guard.set(DefaultDevice, entries, nil, shape{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -21,6 +21,8 @@ import (
 //     RouteTable, deny goes to the lines of the next crypto map entry. Behind a
 //     permit line with an address of this host in its local network stands one
 //     for packets that have no source address yet; SourceTable gives them one.
+//     Behind all lines, what the networks inside of a client send to its server's:
+//     it looks up RouteTable, and its source is translated on the way into the device.
 //  3. What was decrypted (it comes in from the TUN device) leaves the plan, and
 //     so does what the gateway itself sends. The kernel's reverse path filter
 //     asks as if from the gateway itself, and is content too.
@@ -33,7 +35,7 @@ import (
 // An open line has no rule of its own but one that does nothing. It keeps the
 // place for the rules of its instances, which may share a priority: places has it
 // by the line's Tag.
-func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[int]sourceRoute) (rules []netlink.Rule, places map[uint32]int, err error) {
+func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[int]sourceRoute, clients []ClientNetwork) (rules []netlink.Rule, places map[uint32]int, err error) {
 	p := rulePlan{base: base, labels: map[label]int{}, jumps: map[int]label{}}
 	places = make(map[uint32]int)
 	own := *netlink.NewRule()
@@ -57,6 +59,9 @@ func planRules(base int, tun string, entries []ipsec.PolicyEntry, sources map[in
 		}
 	}
 	p.mark(label{outbound, len(entries)})
+	for _, c := range clients {
+		p.client(c)
+	}
 	for _, from := range []string{tun, "lo"} {
 		r := *netlink.NewRule()
 		r.IifName = from

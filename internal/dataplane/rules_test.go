@@ -67,7 +67,7 @@ func aclLine(tag, line uint32, permit bool, local, remote string) ipsec.PolicyEn
 
 func plan(t testing.TB, entries []ipsec.PolicyEntry, sources map[int]sourceRoute) []netlink.Rule {
 	t.Helper()
-	rules, _, err := planRules(rulePriorityA, "qmidle0", entries, sources)
+	rules, _, err := planRules(rulePriorityA, "qmidle0", entries, sources, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestRulesAgreeWithTheSPD(t *testing.T) {
 			}
 			entries = append(entries, e)
 		}
-		rules, _, err := planRules(rulePriorityB, "qmidle0", entries, nil)
+		rules, _, err := planRules(rulePriorityB, "qmidle0", entries, nil, nil)
 		if err != nil {
 			t.Fatalf("%v", err)
 		}
@@ -185,17 +185,17 @@ func TestLinesWithAnySource(t *testing.T) {
 
 func TestPoliciesThatCannotBeRules(t *testing.T) {
 	six := aclLine(10, 3, true, "2001:db8::/32", "2001:db8::/32")
-	if _, _, err := planRules(rulePriorityA, "qmidle0", []ipsec.PolicyEntry{six}, nil); err == nil || !strings.Contains(err.Error(), "line 3") {
+	if _, _, err := planRules(rulePriorityA, "qmidle0", []ipsec.PolicyEntry{six}, nil, nil); err == nil || !strings.Contains(err.Error(), "line 3") {
 		t.Errorf("IPv6: %v", err)
 	}
-	if _, _, err := planRules(rulePriorityA, "qmidle0", []ipsec.PolicyEntry{{Permit: true}}, nil); err == nil {
+	if _, _, err := planRules(rulePriorityA, "qmidle0", []ipsec.PolicyEntry{{Permit: true}}, nil, nil); err == nil {
 		t.Error("no selector")
 	}
 	var many []ipsec.PolicyEntry
 	for i := range uint32(6000) {
 		many = append(many, aclLine(i, 0, true, "192.168.2.0/24", fmt.Sprintf("10.%d.%d.0/24", i>>8, i&255)))
 	}
-	if _, _, err := planRules(rulePriorityA, "qmidle0", many, nil); err == nil {
+	if _, _, err := planRules(rulePriorityA, "qmidle0", many, nil, nil); err == nil {
 		t.Error("more rules than there are priorities")
 	}
 	if got := len(plan(t, many[:4000], nil)); got != 4000*2+7 {

@@ -282,6 +282,11 @@ func (u *Userspace) SetOuterPolicy(o ipsec.OuterPolicy) error {
 	return u.host.SetMTU(u.cfg.Device, mtu)
 }
 
+// SetClients replaces what VPN servers have given, as Host.SetClients does.
+func (u *Userspace) SetClients(clients []ClientNetwork) error {
+	return u.host.SetClients(u.cfg.Device, clients)
+}
+
 // SetMSSClamps replaces the clamps of TCP's maximum segment size.
 func (u *Userspace) SetMSSClamps(clamps []MSSClamp) error {
 	return u.host.SetMSSClamps(u.cfg.Device, clamps)

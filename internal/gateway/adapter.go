@@ -8,6 +8,7 @@ import (
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/internal/router"
 )
 
 // adapter is the router's view of the data plane. Its owner is the loop.
@@ -135,6 +136,21 @@ func kernelRoute(r console.ReverseRoute) dataplane.ReverseRoute {
 		k.Metric = int(r.Distance)
 	}
 	return k
+}
+
+// SetClients implements router.ClientPlane.
+func (a *adapter) SetClients(policies []ipsec.PolicyEntry, clients []router.ClientNetwork) error {
+	if a.last {
+		return nil
+	}
+	networks := make([]dataplane.ClientNetwork, 0, len(clients))
+	for _, c := range clients {
+		networks = append(networks, dataplane.ClientNetwork(c))
+	}
+	if err := a.plane.SetClients(networks); err != nil {
+		return err
+	}
+	return a.plane.SetPolicies(policies)
 }
 
 // AcquireFailed implements router.DataPlane.

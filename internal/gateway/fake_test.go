@@ -164,6 +164,8 @@ func (p *fakePlane) SetOuterPolicy(o ipsec.OuterPolicy) error {
 	return nil
 }
 
+func (p *fakePlane) SetClients([]dataplane.ClientNetwork) error { return nil }
+
 func (p *fakePlane) RouteTo(netip.Addr) (dataplane.StaticRoute, bool) {
 	return dataplane.StaticRoute{}, true
 }

@@ -60,7 +60,7 @@ func (g *Gateway) move(now time.Time, bound bindings) {
 		return
 	}
 	for _, i := range g.opts.Config.Interfaces {
-		if was, is := before[i.Name], bound[i.Name]; i.CryptoMap != "" && !i.Shutdown && was != is {
+		if was, is := before[i.Name], bound[i.Name]; g.opts.Config.BearsTunnels(i) && was != is {
 			g.say("interface %s: %s", i.Name, addressMoved(was, is))
 		}
 	}

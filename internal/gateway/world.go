@@ -26,6 +26,7 @@ type plane interface {
 	RemoveRoute(dataplane.ReverseRoute) error
 	SetOuterPolicy(ipsec.OuterPolicy) error
 	SetMSSClamps([]dataplane.MSSClamp) error
+	SetClients([]dataplane.ClientNetwork) error
 	RouteTo(to netip.Addr) (dataplane.StaticRoute, bool)
 }
 

@@ -19,6 +19,29 @@ type gateway struct {
 // Now is the virtual time.
 func (g gateway) Now() time.Time { return g.host.lab.clock.now }
 
+// ConnectEasyVPN implements console.EasyVPN.
+func (g gateway) ConnectEasyVPN(name string) (ok bool) {
+	g.clear(func(now time.Time) (out router.Output, n int) {
+		out, ok = g.Router.ConnectClient(now, name)
+		return out, 0
+	})
+	return ok
+}
+
+// AnswerEasyVPN implements console.EasyVPN.
+func (g gateway) AnswerEasyVPN(name string, c ike.Credentials) (ok bool) {
+	g.clear(func(now time.Time) (out router.Output, n int) {
+		out, ok = g.Router.AnswerClient(now, name, c)
+		return out, 0
+	})
+	return ok
+}
+
+// ClearEasyVPN implements console.EasyVPN.
+func (g gateway) ClearEasyVPN(name string) int {
+	return g.clear(func(now time.Time) (router.Output, int) { return g.Router.ClearClients(now, name) })
+}
+
 // ClearISAKMP implements console.Router.
 func (g gateway) ClearISAKMP(conn uint32) int {
 	return g.clear(func(now time.Time) (router.Output, int) { return g.Router.ClearISAKMP(now, conn) })

@@ -27,6 +27,9 @@ func newAccess(o Options, events *Router) *access {
 func (r *Router) consult(now time.Time) {
 	questions := r.fx.Questions[:0]
 	for _, q := range r.fx.Questions {
+		if r.askClient(q) {
+			continue
+		}
 		if _, operators := q.Ask.(ike.AskCredentials); q.Ask == nil || operators {
 			questions = append(questions, q)
 			continue

@@ -11,7 +11,8 @@ import (
 )
 
 // aggressivePeers are the addresses of the ISAKMP peers with which phase 1 begins in
-// aggressive mode. A host name is for all that it has now.
+// aggressive mode, servers of Easy VPN clients among them. A host name is for all that it
+// has now.
 func aggressivePeers(c *config.Config, known *names) map[netip.Addr]*ike.Aggressive {
 	all := make(map[netip.Addr]*ike.Aggressive)
 	for _, p := range c.ISAKMP.Peers {
@@ -26,6 +27,14 @@ func aggressivePeers(c *config.Config, known *names) map[netip.Addr]*ike.Aggress
 		for _, a := range known.addresses(p.Host) {
 			if all[a] == nil {
 				all[a] = how
+			}
+		}
+	}
+	for _, i := range c.Interfaces {
+		if v := c.OutsideOf(i); v != nil && !i.Shutdown {
+			addrs, _ := known.peers(v.Peers)
+			for _, a := range addrs {
+				all[a] = clientAggressive(v)
 			}
 		}
 	}

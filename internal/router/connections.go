@@ -85,6 +85,14 @@ func connections(c *config.Config, local LocalAddress, known *names) ([]*ike.Con
 			shared[m.Name] = all[begun:]
 		}
 	}
+	for _, i := range c.Interfaces {
+		if v := c.OutsideOf(i); v != nil && !i.Shutdown {
+			conn := clientConnection(c, v, local, known)
+			conn.Tag, conn.Interface = uint32(len(all)+1), i.Name
+			conn.Map = i.Name + clientMap
+			all = append(all, conn)
+		}
+	}
 	return all, nil
 }
 
@@ -213,10 +221,14 @@ func ports(m config.PortMatch, permit bool) (one uint16, several ipsec.PortRange
 // anything is what a template without an access list is for.
 var anything = ipsec.Selector{LocalNet: ipsec.RangeOf(allIPv4), RemoteNet: ipsec.RangeOf(allIPv4)}
 
-// PolicyEntries is the security policy database of the connections.
+// PolicyEntries is the security policy database of the connections, but for those
+// of Easy VPN clients: theirs is as their tunnel is.
 func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
 	var all []ipsec.PolicyEntry
 	for _, c := range conns {
+		if c.EasyVPN != nil {
+			continue
+		}
 		if c.Dynamic && len(c.ACL) == 0 {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Permit: true, Selector: anything, Dynamic: true, Open: true})
 		}

@@ -111,6 +111,11 @@ func (n *names) known(h *hostName) *hostName {
 // keys.
 func hostNames(c *config.Config) (all []string) {
 	for _, i := range c.Interfaces {
+		if v := c.OutsideOf(i); v != nil && !i.Shutdown && c.ISAKMP.Enabled {
+			for _, p := range v.Peers {
+				all = append(all, p.Host)
+			}
+		}
 		m := c.CryptoMap(i.CryptoMap)
 		if m == nil || i.Shutdown || !c.ISAKMP.Enabled {
 			continue

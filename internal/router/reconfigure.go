@@ -28,10 +28,14 @@ type Change struct {
 	reason trace.Reason // of the ends of SAs
 	local  LocalAddress
 	names  *names
+
+	clients []*easyVPN
 }
 
 // Policies is the SPD that the data plane needs after the change.
-func (c *Change) Policies() []ipsec.PolicyEntry { return PolicyEntries(c.Connections) }
+func (c *Change) Policies() []ipsec.PolicyEntry {
+	return append(PolicyEntries(c.Connections), clientPolicies(c.clients)...)
+}
 
 // Prepare works out what a configuration without errors changes. It fails for
 // what the configuration asks and this cannot do, and changes nothing. The
@@ -55,6 +59,9 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 		tag++
 		x.Tag = tag
 	}
+	if c.clients, err = newEasyVPNs(cfg, conns, r.clients); err != nil {
+		return nil, err
+	}
 	c.Notices = append(r.endings(c), r.postponed(c)...)
 	return c, nil
 }
@@ -65,6 +72,7 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	was := r.active()
 	r.tellAddresses(now, c)
 	r.cfg, r.conns, r.peers, r.opts.Local, r.names = c.Config, c.Connections, c.peers, c.local, c.names
+	r.clients, r.clientEntries = c.clients, clientPolicies(c.clients)
 	for _, x := range c.Connections {
 		r.lastTag = max(r.lastTag, x.Tag)
 	}
@@ -156,6 +164,9 @@ func (r *Router) endings(c *Change) (notices []string) {
 
 // entryName is how the configuration names what a connection was made of.
 func entryName(c *ike.Connection) string {
+	if c.EasyVPN != nil {
+		return "crypto ipsec client ezvpn on " + c.Interface
+	}
 	if c.Dynamic {
 		return fmt.Sprintf("crypto dynamic-map %s %d", c.DynamicMap, c.DynamicSeq)
 	}

@@ -69,6 +69,9 @@ func (r *Router) rename(now time.Time) {
 	}
 	if changed {
 		r.conns = conns
+		for _, x := range r.clients {
+			x.conn = tagged(conns, x.conn.Tag)
+		}
 		r.engine.Reconfigure(now, r.engineConfig(), trace.ReasonPeerMoved, &r.fx)
 	}
 }
@@ -128,6 +131,9 @@ func (r *Router) unpark(now time.Time) {
 
 // entryPeers are the `set peer` lines that a connection was made of.
 func entryPeers(cfg *config.Config, c *ike.Connection) []config.Peer {
+	if v := clientOf(cfg, c); v != nil {
+		return v.Peers
+	}
 	m := cfg.CryptoMap(c.Map)
 	if m == nil {
 		return nil

@@ -74,6 +74,9 @@ func (r *Router) askReverseRoutes() {
 	r.reverse.asked = make(map[uint32]config.ReverseRoute)
 	want := make(map[console.ReverseRoute]int)
 	for _, c := range r.conns {
+		if c.EasyVPN != nil {
+			continue
+		}
 		asked := entryOf(r.cfg, c).ReverseRoute
 		if !asked.On {
 			continue

@@ -79,6 +79,11 @@ type Router struct {
 	errors    []error
 	lastTag   uint32 // of a connection
 
+	clients       []*easyVPN
+	networks      []ClientNetwork     // that the data plane has
+	clientEntries []ipsec.PolicyEntry // that it has of clients
+	ending        bool                // the router shuts down: nothing is begun
+
 	clearText clearTextLimit
 	messages  messageLimit
 }
@@ -96,6 +101,13 @@ func New(o Options) (*Router, error) {
 	}
 	r := &Router{opts: o, cfg: o.Config, conns: conns, peers: newPeering(o.Config, o.Local, known), names: known, started: o.Now, now: o.Now,
 		recorder: trace.NewRecorder(o.Limits), tally: newTally(), reverse: newReverse(), lastTag: uint32(len(conns))}
+	if r.clients, err = newEasyVPNs(o.Config, conns, nil); err != nil {
+		return nil, err
+	}
+	r.clientEntries = clientPolicies(r.clients)
+	for _, x := range r.clients {
+		x.next = o.Now
+	}
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setLogging()
 	r.access = newAccess(o, r)
@@ -154,7 +166,9 @@ func nattVersions(release string) []trace.NATTVersion {
 // Policies is the SPD that the data plane needs. It holds with ISAKMP off too:
 // what a crypto map protects must not leave in clear because nothing can
 // negotiate for it.
-func (r *Router) Policies() []ipsec.PolicyEntry { return PolicyEntries(r.conns) }
+func (r *Router) Policies() []ipsec.PolicyEntry {
+	return append(PolicyEntries(r.conns), clientPolicies(r.clients)...)
+}
 
 // Record implements trace.Sink: it feeds the flight recorder and, where a debug
 // is on, prints.
@@ -197,6 +211,7 @@ func (r *Router) begin(now time.Time) *ike.Effects {
 
 // finish carries effects to the data plane.
 func (r *Router) finish() Output {
+	r.takeConfigured()
 	refused := r.addInstances()
 	for _, p := range r.fx.Install {
 		if refused[p.Tag] {
@@ -228,6 +243,7 @@ func (r *Router) finish() Output {
 	}
 	r.consult(r.now)
 	r.removeInstances()
+	r.followClients()
 	x := &r.access.fx
 	return Output{r.fx.Send, r.fx.Questions, r.lookups, x.Send, x.Work, x.Leases}
 }
@@ -245,6 +261,7 @@ func (r *Router) Timeout(now time.Time) Output {
 	r.answerAAA(now)
 	r.access.aaa.Timeout(now, &r.access.fx)
 	r.engine.Timeout(now, &r.fx)
+	r.clientsDue(now)
 	return r.finish()
 }
 
@@ -254,7 +271,7 @@ func (r *Router) NextDeadline() (at time.Time, ok bool) {
 		return r.now, true
 	}
 	at, ok = r.engine.NextDeadline()
-	for _, other := range []func() (time.Time, bool){r.resolveDeadline, r.access.aaa.NextDeadline} {
+	for _, other := range []func() (time.Time, bool){r.resolveDeadline, r.clientsDeadline, r.access.aaa.NextDeadline} {
 		if t, due := other(); due && (!ok || t.Before(at)) {
 			at, ok = t, true
 		}
@@ -271,7 +288,7 @@ func (r *Router) Answer(now time.Time, id uint64, a ike.Answer) Output {
 // Acquire asks for SAs for a connection's line.
 func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 	r.begin(now)
-	if a := (ike.Acquire{Connection: tag, Line: line}); !r.park(now, a) {
+	if a := (ike.Acquire{Connection: tag, Line: line}); !r.acquireClient(now, tag) && !r.park(now, a) {
 		r.engine.Acquire(now, a, &r.fx)
 	}
 	return r.finish()
@@ -279,6 +296,7 @@ func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 
 // Shutdown deletes everything and tells the peers.
 func (r *Router) Shutdown(now time.Time) Output {
+	r.ending = true
 	r.engine.Shutdown(now, r.begin(now))
 	return r.finish()
 }

@@ -2,12 +2,14 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
 
@@ -36,8 +38,22 @@ func (r *Router) EncryptionKeys() []ike.EncryptionKey { return r.engine.Encrypti
 // IPsecSAs lists the pairs of IPsec SAs.
 func (r *Router) IPsecSAs() []ike.IPsecSA { return r.engine.IPsecSAs() }
 
-// Connections lists the crypto map entries that are active.
-func (r *Router) Connections() []*ike.Connection { return r.conns }
+// Connections lists the crypto map entries that are active, and the Easy VPN
+// clients, with the addresses that their servers gave.
+func (r *Router) Connections() []*ike.Connection {
+	if len(r.networks) == 0 {
+		return r.conns
+	}
+	all := slices.Clone(r.conns)
+	for i, c := range all {
+		if x := r.client(c.Tag); x != nil && x.got.Address.IsValid() {
+			shown := *c
+			shown.ACL = []policy.ACLEntry{{Permit: true, Local: policy.ProxyFromPrefix(netip.PrefixFrom(x.got.Address, 32), 0, 0), Remote: c.ACL[0].Remote}}
+			all[i] = &shown
+		}
+	}
+	return all
+}
 
 // Statistics are the engine's counters.
 func (r *Router) Statistics() ike.Statistics { return r.engine.Statistics() }

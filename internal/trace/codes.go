@@ -153,5 +153,7 @@ const (
 	CodeAddressFreed
 	CodeAddressRefused
 	CodeAccountingLost
+	CodeEasyVPNPending
+	CodeEasyVPNChanged
 	NumCodes
 )

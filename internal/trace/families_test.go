@@ -335,6 +335,7 @@ func systemMessages() []Record {
 		&AnswerNotOffered{Attr: IKEAttrHash},
 		&SessionChanged{Up: true, Identity: "branch.example.com"}, &SessionChanged{})
 	s.add(&ISAKMPOnOff{On: false})
+	s.add(&EasyVPNPending{"office"}, &EasyVPNChanged{true, "office", "alice", "staff", netip.MustParseAddr("192.168.0.222")}, &EasyVPNChanged{Name: "branch", Group: "staff"})
 	return s.records
 }
 

@@ -205,6 +205,8 @@ var owners = [NumCodes]debugSet{
 	CodeRADIUSReceived:           debugRADIUS,
 	CodeRADIUSReplyDropped:       debugRADIUS,
 	CodeRADIUSServerChanged:      systemMessage,
+	CodeEasyVPNPending:           systemMessage,
+	CodeEasyVPNChanged:           systemMessage,
 	CodeAccountingLost:           debugRADIUS,
 	CodeAddressLeased:            0, // the engine's lines tell of the address
 	CodeAddressFreed:             0,

@@ -14,6 +14,10 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 		w.system("%%CRYPTO-6-IKMP_SA_NOT_OFFERED: Remote peer %s responded with attribute %s not offered or changed", w.remote(), e.Attr)
 	case *SessionChanged:
 		w.sessionChanged(e)
+	case *EasyVPNPending:
+		w.easyVPNPending(e)
+	case *EasyVPNChanged:
+		w.easyVPNChanged(e)
 	case *RADIUSServerChanged:
 		w.radiusServerChanged(e)
 	case *AuthenticationFailed:

@@ -115,6 +115,8 @@ var registry = [NumCodes]struct {
 	CodeAddressFreed:             {"address_freed", func() Event { return new(AddressFreed) }},
 	CodeAddressRefused:           {"address_refused", func() Event { return new(AddressRefused) }},
 	CodeAccountingLost:           {"accounting_lost", func() Event { return new(AccountingLost) }},
+	CodeEasyVPNPending:           {"easy_vpn_pending", func() Event { return new(EasyVPNPending) }},
+	CodeEasyVPNChanged:           {"easy_vpn_changed", func() Event { return new(EasyVPNChanged) }},
 	CodeCryptoOperation:          {"crypto_operation", func() Event { return new(CryptoOperation) }},
 	CodeClearTextReceived:        {"clear_text_received", func() Event { return new(ClearTextReceived) }},
 	CodeMessagesLost:             {"messages_lost", func() Event { return new(MessagesLost) }},

@@ -1,0 +1,362 @@
+package router
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"qmidle/internal/aaa"
+	"qmidle/internal/config"
+	"qmidle/internal/console"
+	"qmidle/internal/ike"
+	"qmidle/internal/ipsec"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// easyVPN is one Easy VPN client: what it is to do, and how far it is.
+//
+// What the server gave holds until the tunnel comes up with something else or is
+// no longer wanted: what it protects waits meanwhile, and does not pass in clear.
+type easyVPN struct {
+	cfg    *config.EasyVPN
+	conn   *ike.Connection
+	direct []netip.Prefix // networks inside, which no tunnel leads to
+	// interesting are the lines of `connect acl`.
+	interesting []policy.ACLEntry
+	wanted      bool
+	up          bool
+	state       console.EasyVPNState
+	event       console.EasyVPNEvent
+	got         ike.ClientConfig
+	user        string
+
+	next     time.Time // of the next try, where it is wanted and not up
+	failures int       // in a row
+
+	question uint64             // of the server, to the operator; 0 for none
+	asked    ike.AskCredentials // it
+	refused  bool               // the server does not take the password of the configuration
+	denied   bool               // the server does not allow one to be stored
+}
+
+// Intervals between tries to bring a tunnel up.
+const (
+	retryAfterLoss = time.Second
+	retryFirst     = 2 * time.Second
+	retryLast      = time.Minute
+	retryWatch     = 15 * time.Second // of one that says nothing
+)
+
+// newEasyVPNs are the clients of connections. One that was there before goes on.
+func newEasyVPNs(cfg *config.Config, conns []*ike.Connection, before []*easyVPN) (all []*easyVPN, err error) {
+	for _, conn := range conns {
+		v := clientOf(cfg, conn)
+		if v == nil {
+			continue
+		}
+		x := &easyVPN{state: console.EasyVPNConnectRequired, event: console.EasyVPNReset, wanted: v.Connect == config.ConnectAuto}
+		if i := slices.IndexFunc(before, func(o *easyVPN) bool { return o.conn.Tag == conn.Tag }); i >= 0 {
+			kept := *before[i]
+			x = &kept
+			x.wanted = x.wanted || v.Connect == config.ConnectAuto
+		}
+		x.cfg, x.conn, x.direct = v, conn, insideNetworks(cfg, v)
+		if x.interesting, err = interesting(cfg, v); err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
+
+// interesting is the access list of `connect acl`; none for another.
+func interesting(cfg *config.Config, v *config.EasyVPN) (all []policy.ACLEntry, err error) {
+	list := cfg.AccessList(v.ACL)
+	if v.Connect != config.ConnectACL || list == nil {
+		return nil, nil
+	}
+	for _, line := range list.Entries {
+		x, err := aclEntry(v.ACL, line)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, x)
+	}
+	return all, nil
+}
+
+// policies are the client's lines in the policy: what it sends through its tunnel,
+// or what brings the tunnel up.
+func (x *easyVPN) policies() (all []ipsec.PolicyEntry) {
+	switch {
+	case x.conn.EasyVPN.Network && x.wanted:
+		for i, l := range x.conn.ACL {
+			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Line: uint32(i), Permit: l.Permit, Selector: l.Selector()})
+		}
+	case x.got.Address.IsValid():
+		for _, r := range remotes(x.got.Split, x.direct) {
+			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Permit: true, Selector: ipsec.Selector{LocalNet: ipsec.HostRange(x.got.Address), RemoteNet: r}})
+		}
+	case x.cfg.Connect == config.ConnectACL:
+		for i, l := range x.interesting {
+			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Line: uint32(i), Permit: l.Permit, Selector: l.Selector()})
+		}
+	}
+	return all
+}
+
+func clientPolicies(clients []*easyVPN) (all []ipsec.PolicyEntry) {
+	for _, x := range clients {
+		all = append(all, x.policies()...)
+	}
+	return all
+}
+
+// clientNetworks are what servers have given to the clients.
+func (r *Router) clientNetworks() (all []ClientNetwork) {
+	for _, x := range r.clients {
+		if x.got.Address.IsValid() {
+			all = append(all, ClientNetwork{Address: x.got.Address, Inside: x.direct, Remote: remotes(x.got.Split, x.direct)})
+		}
+	}
+	return all
+}
+
+func (r *Router) client(tag uint32) *easyVPN {
+	if i := slices.IndexFunc(r.clients, func(x *easyVPN) bool { return x.conn.Tag == tag }); i >= 0 {
+		return r.clients[i]
+	}
+	return nil
+}
+
+func (r *Router) clientNamed(name string) *easyVPN {
+	if i := slices.IndexFunc(r.clients, func(x *easyVPN) bool { return x.cfg.Name == name }); i >= 0 {
+		return r.clients[i]
+	}
+	return nil
+}
+
+// takeConfigured notes what servers have given and taken back.
+func (r *Router) takeConfigured() {
+	for _, c := range r.fx.Configured {
+		x := r.client(c.Connection)
+		if x == nil || !c.Address.IsValid() {
+			continue
+		}
+		x.got, x.denied = c, !c.SavePassword
+		x.move(console.EasyVPNOpen, console.EasyVPNModeConfig)
+	}
+	r.setClients()
+}
+
+// setClients shows the data plane what has changed of the clients.
+func (r *Router) setClients() {
+	networks, policies := r.clientNetworks(), clientPolicies(r.clients)
+	plane, ok := r.opts.DataPlane.(ClientPlane)
+	if !ok || r.ending || slices.EqualFunc(networks, r.networks, sameNetwork) && slices.Equal(policies, r.clientEntries) {
+		return
+	}
+	r.networks, r.clientEntries = networks, policies
+	if err := plane.SetClients(r.Policies(), networks); err != nil {
+		r.errors = append(r.errors, err)
+	}
+}
+
+func sameNetwork(a, b ClientNetwork) bool {
+	return a.Address == b.Address && slices.Equal(a.Inside, b.Inside) && slices.Equal(a.Remote, b.Remote)
+}
+
+func (x *easyVPN) move(s console.EasyVPNState, e console.EasyVPNEvent) { x.state, x.event = s, e }
+
+// followClients looks at what an input has made of the clients' tunnels.
+func (r *Router) followClients() {
+	for _, x := range r.clients {
+		up := slices.ContainsFunc(r.engine.PairsOf(x.conn.Tag), func(p ike.IPsecSA) bool { return p.OutboundReady })
+		switch {
+		case up && !x.up:
+			x.up, x.failures, x.next = true, 0, time.Time{}
+			x.move(console.EasyVPNActive, console.EasyVPNSocketUp)
+			r.tellClient(x)
+		case !up && x.up:
+			x.up = false
+			x.move(console.EasyVPNConnectRequired, console.EasyVPNReset)
+			r.tellClient(x)
+			r.rest(x, retryAfterLoss)
+		case !up && r.failed(x):
+			x.failures++
+			x.move(console.EasyVPNConnectRequired, console.EasyVPNReset)
+			r.rest(x, min(retryFirst<<min(x.failures-1, 10), retryLast))
+		case !up && x.wanted && x.next.IsZero():
+			x.next = r.now
+		}
+	}
+	r.setClients()
+}
+
+// failed says whether a client's request has come to nothing.
+func (r *Router) failed(x *easyVPN) bool {
+	return slices.ContainsFunc(r.fx.Failed, func(f ike.FailedAcquire) bool { return f.Connection == x.conn.Tag })
+}
+
+// rest lets a tunnel that is down be tried again, or not: only `connect auto` tries
+// by itself.
+func (r *Router) rest(x *easyVPN, wait time.Duration) {
+	x.question = 0
+	x.next = r.now.Add(wait)
+	if x.cfg.Connect != config.ConnectAuto {
+		x.drop()
+	}
+}
+
+// drop gives up what the server gave.
+func (x *easyVPN) drop() {
+	x.wanted, x.got, x.next, x.question = false, ike.ClientConfig{}, time.Time{}, 0
+}
+
+func (r *Router) tellClient(x *easyVPN) {
+	rec := trace.Record{Time: r.now, Event: &trace.EasyVPNChanged{Up: x.up, Name: x.cfg.Name, User: x.user, Group: x.cfg.Group, Assigned: x.got.Address}}
+	rec.Local, rec.Remote = netip.AddrPortFrom(x.conn.Local, 0), netip.AddrPortFrom(r.serverOf(x), 0)
+	r.Record(&rec)
+}
+
+// serverOf is the server that a client is, or would be, connected with.
+func (r *Router) serverOf(x *easyVPN) netip.Addr {
+	if a := r.engine.CurrentPeer(x.conn.Tag); a.IsValid() {
+		return a
+	}
+	if len(x.conn.Peers) > 0 {
+		return x.conn.Peers[0]
+	}
+	return netip.Addr{}
+}
+
+// clientsDue brings up the tunnels whose time has come.
+func (r *Router) clientsDue(now time.Time) {
+	for _, x := range r.clients {
+		if x.wanted && !x.up && !r.ending && !x.next.IsZero() && !x.next.After(now) {
+			r.try(now, x)
+		}
+	}
+}
+
+// try asks for a client's SAs. A request for what is under way is one with it.
+func (r *Router) try(now time.Time, x *easyVPN) {
+	x.next = now.Add(retryWatch)
+	if x.question == 0 && x.state == console.EasyVPNConnectRequired {
+		x.move(console.EasyVPNReady, console.EasyVPNConnect)
+	}
+	for i, l := range x.conn.ACL {
+		if a := (ike.Acquire{Connection: x.conn.Tag, Line: i}); l.Permit && !r.park(now, a) {
+			r.engine.Acquire(now, a, &r.fx)
+		}
+	}
+}
+
+// clientsDeadline is when the next tunnel is to be tried.
+func (r *Router) clientsDeadline() (at time.Time, ok bool) {
+	for _, x := range r.clients {
+		if x.wanted && !x.up && !r.ending && !x.next.IsZero() && (!ok || x.next.Before(at)) {
+			at, ok = x.next, true
+		}
+	}
+	return at, ok
+}
+
+// acquireClient takes the data plane's request for a client's tunnel. It is false
+// where the tag is no client's.
+func (r *Router) acquireClient(now time.Time, tag uint32) bool {
+	x := r.client(tag)
+	if x == nil {
+		return false
+	}
+	if x.wanted || x.cfg.Connect == config.ConnectACL {
+		x.wanted = true
+		r.try(now, x)
+	}
+	return true
+}
+
+// askClient takes a server's question to a client. It is answered by the
+// configuration where that has a password which the server lets be stored, else it
+// waits for the operator. It is false where it is no client's.
+func (r *Router) askClient(q ike.Question) bool {
+	asked, is := q.Ask.(ike.AskCredentials)
+	x := r.client(asked.Connection)
+	if !is || x == nil {
+		return false
+	}
+	x.refused = x.refused || asked.Try > 1
+	x.user = x.cfg.User
+	if x.cfg.Stored && x.cfg.User != "" && !x.refused && !x.denied && slices.Equal(asked.Prompts, []ike.Prompt{ike.PromptPassword}) {
+		x.move(console.EasyVPNReplied, console.EasyVPNRequest)
+		r.access.fx.Answers = append(r.access.fx.Answers, aaa.Answered{ID: q.ID, Answer: ike.Credentials{Given: true, User: x.cfg.User, Password: x.cfg.Password}})
+		return true
+	}
+	x.question, x.asked = q.ID, asked
+	x.move(console.EasyVPNAsked, console.EasyVPNRequest)
+	rec := trace.Record{Time: r.now, Event: &trace.EasyVPNPending{Name: x.cfg.Name}}
+	rec.Local, rec.Remote = netip.AddrPortFrom(x.conn.Local, asked.Server.Port()), asked.Server
+	r.Record(&rec)
+	return true
+}
+
+// AnswerClient gives a server what the operator has to say. It is false where
+// nobody asks.
+func (r *Router) AnswerClient(now time.Time, name string, c ike.Credentials) (out Output, ok bool) {
+	x := r.clientNamed(name)
+	if x == nil || x.question == 0 {
+		return out, false
+	}
+	id := x.question
+	x.question, x.user = 0, c.User
+	x.move(console.EasyVPNReplied, console.EasyVPNRequest)
+	return r.Answer(now, id, c), true
+}
+
+// ConnectClient brings a client's tunnel up. It is false where there is no such
+// client.
+func (r *Router) ConnectClient(now time.Time, name string) (out Output, ok bool) {
+	x := r.clientNamed(name)
+	if x == nil {
+		return out, false
+	}
+	r.begin(now)
+	if !x.up {
+		x.wanted, x.failures = true, 0
+		r.try(now, x)
+	}
+	return r.finish(), true
+}
+
+// ClearClients ends the tunnels of one client, or of all for "", and returns how
+// many there are. Those of `connect auto` begin anew.
+func (r *Router) ClearClients(now time.Time, name string) (out Output, n int) {
+	r.begin(now)
+	for _, x := range r.clients {
+		if name != "" && x.cfg.Name != name {
+			continue
+		}
+		n++
+		for _, peer := range x.conn.Peers {
+			r.engine.ClearSession(now, ike.SessionFilter{Local: x.conn.Local, Remote: peer}, &r.fx)
+		}
+		x.drop()
+		x.failures, x.refused, x.denied = 0, false, false
+		x.wanted = x.cfg.Connect == config.ConnectAuto
+	}
+	return r.finish(), n
+}
+
+// EasyVPNClients implements console.EasyVPN.
+func (r *Router) EasyVPNClients() (all []console.EasyVPNClient) {
+	for _, x := range r.clients {
+		c := console.EasyVPNClient{Name: x.cfg.Name, Outside: x.conn.Interface, State: x.state, Event: x.event, Peer: r.serverOf(x), Network: x.conn.EasyVPN.Network,
+			Wanted: x.wanted, Config: x.got, Asks: x.question != 0, Question: x.asked, Next: x.next}
+		for _, i := range r.cfg.InsideOf(x.cfg) {
+			c.Inside = append(c.Inside, i.Name)
+		}
+		all = append(all, c)
+	}
+	return all
+}
