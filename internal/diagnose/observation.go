@@ -151,6 +151,7 @@ const (
 	NATTMissing  // there is a NAT, and NAT-T is not used; Detail says by whose fault
 	KeyProved    // the key given as Place is the one that the peer's hash is made with
 	KeyDisproved // none of Count keys given is
+	QuickOffer   // an offer of phase 2, by Local; Detail is its suite
 
 	numKinds
 )

@@ -10,6 +10,7 @@ import (
 // neither speaks of, and hashes that a given key makes or does not make.
 var captureRules = []rule{
 	{"offers-differ", Phase1PolicyMismatch, []Kind{PolicyHere}, Likely, seen, offersDiffer},
+	{"quick-offers-differ", Phase2TransformMismatch, []Kind{QuickOffer}, Likely, seen, quickOffersDiffer},
 	{"modes-differ", AggressiveVsMain, []Kind{PolicyHere}, Likely, seen, modesDiffer},
 	{"no-nat-traversal", ESPBlocked, []Kind{NATTMissing}, Possible, inferred, noNATTraversal},
 	{"key-disproved", PSKMismatch, []Kind{KeyDisproved}, Certain, seen, keyDisproved},

@@ -235,7 +235,7 @@ func toldNoProposal2(c *Case) *Finding {
 		others = append(others, IdentityMismatch)
 	}
 	return find(Phase2TransformMismatch, Possible, withFailure(c, on),
-		"the peer refuses the offer of phase 2 ("+on.Last().Detail+") and does not say why: the transform, the group for perfect forward secrecy or the networks do not fit"+forPair(c, on)).
+		"the peer refuses the offer of phase 2 ("+on.Last().Detail+") and does not say why: the transform, the group for perfect forward secrecy or the networks do not fit"+forPair(c, on)+c.offeredInQuick()).
 		in(Phase2, 1).or(tell, others...)
 }
 

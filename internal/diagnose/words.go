@@ -146,3 +146,29 @@ func SuiteOf(attributes []byte) string {
 func suiteWords(encr, hash, group, auth string) string {
 	return strings.Join([]string{"encr " + encr, "hash " + hash, "group " + group, "authentication " + auth}, ", ")
 }
+
+// QuickSuiteOf is one transform of a phase 2 offer in IOS's words: "esp-aes 256,
+// esp-sha-hmac, tunnel, group14".
+func QuickSuiteOf(t isakmp.Transform) string {
+	cipher, integrity, mode, group := cipherWord(uint32(t.ID)), "none", "tunnel", "no group"
+	for _, a := range t.Attributes {
+		v, ok := a.Uint()
+		n := uint32(v)
+		switch {
+		case !ok:
+		case a.Type == isakmp.IPsecAttrKeyLength:
+			cipher += fmt.Sprintf(" %d", n)
+		case a.Type == isakmp.IPsecAttrAuth:
+			integrity = integrityWord(n)
+		case a.Type == isakmp.IPsecAttrGroup:
+			group = "group" + groupWord(n)
+		case a.Type == isakmp.IPsecAttrEncapsulation && transportMode(isakmp.Encapsulation(v)):
+			mode = "transport"
+		}
+	}
+	return strings.Join([]string{cipher, integrity, mode, group}, ", ")
+}
+
+func transportMode(e isakmp.Encapsulation) bool {
+	return e == isakmp.EncapTransport || e == isakmp.EncapUDPTransport || e == isakmp.EncapUDPTransportDraft
+}

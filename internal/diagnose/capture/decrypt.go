@@ -193,6 +193,7 @@ func (r *reader) decrypt(s *session, m *message, iv keymat.IV, sense func([]isak
 // quickPayloads reads a message of quick mode or of a transaction.
 func (r *reader) quickPayloads(s *session, q *quick, m *message, n int) {
 	var ids []isakmp.ID
+	var offer isakmp.SA
 	for _, p := range m.payloads {
 		switch p.Type {
 		case isakmp.PayloadID:
@@ -201,12 +202,40 @@ func (r *reader) quickPayloads(s *session, q *quick, m *message, n int) {
 			}
 		case isakmp.PayloadAttributes:
 			r.attributes(s, m, p)
+		case isakmp.PayloadSA:
+			offer, _ = isakmp.ParseSA(p)
 		}
 	}
 	if n == 1 && len(ids) == 2 {
 		q.pair = diagnose.PairOf(ids[0], ids[1])
 		q.where += ", " + q.pair
+	}
+	if n == 1 {
+		r.quickOffer(s, q, offer)
+	}
+	if n == 1 && q.pair != "" {
 		r.tell(s.c, q.from, r.at, q.where, diagnose.Observation{Kind: diagnose.Asked, Phase: diagnose.Phase2, Session: s.id, Role: diagnose.Initiator, Pair: q.pair, Authentic: true})
+	}
+}
+
+// maxQuickOffers bounds the suites of one quick mode that are told of.
+const maxQuickOffers = 16
+
+// quickOffer tells of the suites for ESP that a quick mode offers.
+func (r *reader) quickOffer(s *session, q *quick, offer isakmp.SA) {
+	told := 0
+	for _, p := range offer.Proposals {
+		if p.Protocol != isakmp.ProtocolESP {
+			continue
+		}
+		for _, t := range p.Transforms {
+			if told++; told > maxQuickOffers {
+				return
+			}
+			suite := diagnose.QuickSuiteOf(t)
+			r.tell(s.c, q.from, r.at, q.where+": "+suite, diagnose.Observation{Kind: diagnose.QuickOffer, Phase: diagnose.Phase2, Session: s.id, Role: diagnose.Initiator,
+				Pair: q.pair, Detail: suite, Authentic: true})
+		}
 	}
 }
 

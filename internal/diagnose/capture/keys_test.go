@@ -233,3 +233,46 @@ func TestPSKsAgainstAggressiveMode(t *testing.T) {
 		t.Errorf("remarks %q", got)
 	}
 }
+
+// Both ends' offers of phase 2 are compared, once they can be read.
+func TestKeysCompareQuickOffers(t *testing.T) {
+	esp := func(id isakmp.ESPTransform, bits, auth, group uint16) body {
+		t := isakmp.Transform{Number: 1, ID: uint8(id), Attributes: []isakmp.Attribute{isakmp.BasicAttribute(isakmp.IPsecAttrEncapsulation, 1), isakmp.BasicAttribute(isakmp.IPsecAttrAuth, auth)}}
+		if bits > 0 {
+			t.Attributes = append(t.Attributes, isakmp.BasicAttribute(isakmp.IPsecAttrKeyLength, bits))
+		}
+		if group > 0 {
+			t.Attributes = append(t.Attributes, isakmp.BasicAttribute(isakmp.IPsecAttrGroup, group))
+		}
+		sa := isakmp.SA{DOI: isakmp.DOIIPsec, Situation: isakmp.SituationIdentityOnly, Proposals: []isakmp.Proposal{{Number: 1, Protocol: isakmp.ProtocolESP, SPI: []byte{1, 2, 3, 4}, Transforms: []isakmp.Transform{t}}}}
+		return body{isakmp.PayloadSA, isakmp.AppendSA(nil, sa)}
+	}
+	mine, theirs := isakmp.PrefixID(netip.MustParsePrefix("10.1.0.0/16")), isakmp.PrefixID(netip.MustParsePrefix("10.2.0.0/16"))
+	narrow := isakmp.PrefixID(netip.MustParsePrefix("10.2.7.0/24"))
+	aes := esp(isakmp.ESPAES, 256, uint16(isakmp.AuthAlgHMACSHA1), 14)
+	for name, c := range map[string]struct {
+		offer, answer body
+		asks          isakmp.ID
+		cause         diagnose.Cause
+		words         string
+	}{
+		"a key length": {aes, esp(isakmp.ESPAES, 128, uint16(isakmp.AuthAlgHMACSHA1), 14), theirs, diagnose.Phase2TransformMismatch, "esp-aes 128"},
+		"an integrity": {aes, esp(isakmp.ESPAES, 256, uint16(isakmp.AuthAlgHMACMD5), 14), theirs, diagnose.Phase2TransformMismatch, "esp-md5-hmac"},
+		"a group":      {aes, esp(isakmp.ESPAES, 256, uint16(isakmp.AuthAlgHMACSHA1), 0), theirs, diagnose.PFSMismatch, "no group"},
+		"networks":     {aes, aes, narrow, diagnose.ProxyIdentityMismatch, "10.2.7.0/24 - 10.1.0.0/16"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEncrypted(t)
+			packets := append(e.mainMode(),
+				ike500(left, right, e.later(isakmp.ExchangeQuick, 7, c.offer, idOf(mine), idOf(theirs))),
+				ike500(right, left, e.later(isakmp.ExchangeInformational, 8, notifyOf(isakmp.NotifyNoProposalChosen))),
+				ike500(right, left, e.later(isakmp.ExchangeQuick, 9, c.answer, idOf(c.asks), idOf(mine))),
+				ike500(left, right, e.later(isakmp.ExchangeInformational, 10, notifyOf(isakmp.NotifyNoProposalChosen))))
+			r := readAll(t, rawCapture(packets...), Options{Keys: keysOf(t, fmt.Sprintf("%s,%x\n", cookieI, ka))})
+			report := diagnose.Judge(r.Observations)
+			if len(report.Findings) == 0 || report.Findings[0].Cause != c.cause || report.Findings[0].Certainty != diagnose.Likely || !strings.Contains(report.Findings[0].Summary, c.words) {
+				t.Errorf("%s", report.Text())
+			}
+		})
+	}
+}
