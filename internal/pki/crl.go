@@ -100,7 +100,7 @@ func CheckCRL(now time.Time, l *CRL, c, issuer *x509.Certificate, legacy bool) V
 		return invalid("the CRL is for other certificates")
 	case l.hash == crypto.SHA1 && !legacy:
 		return invalid("the CRL is signed with " + l.algorithm.String() + ", which the trustpoint does not allow")
-	case !l.signedBy(issuer):
+	case !l.SignedBy(issuer):
 		return invalid("the CRL is not signed by the key of the CA")
 	case l.ThisUpdate.After(now.Add(ClockSkew)):
 		return invalid("the CRL is of " + DateText(l.ThisUpdate) + "; the clock here says " + DateText(now))
@@ -116,7 +116,11 @@ func CheckCRL(now time.Time, l *CRL, c, issuer *x509.Certificate, legacy bool) V
 	return v
 }
 
-func (l *CRL) signedBy(issuer *x509.Certificate) bool {
+// SignedBy says whether a list has its issuer's name, and a signature of its key.
+func (l *CRL) SignedBy(issuer *x509.Certificate) bool {
+	if !bytes.Equal(l.Issuer, issuer.RawSubject) {
+		return false
+	}
 	switch key := issuer.PublicKey.(type) {
 	case *rsa.PublicKey:
 		return isRSA(l.algorithm) && rsa.VerifyPKCS1v15(key, l.hash, l.digest, l.signature) == nil

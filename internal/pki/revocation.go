@@ -31,26 +31,35 @@ func (m Method) String() string {
 func (m Method) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // Evidence is what is known of revocations. Both methods say why there is
-// nothing: by a Verdict that is not OK, and never with Valid.
+// nothing: by a Verdict that is not OK, and never with Valid. RevocationAwaited
+// is that the answer is on its way.
 type Evidence interface {
 	// CRL returns the newest list that covers a certificate of this issuer, or
 	// nil and why there is none.
-	CRL(c, issuer *x509.Certificate) (*CRL, string)
+	CRL(c, issuer *x509.Certificate) (*CRL, Verdict)
 	// OCSP returns the responder's answer.
 	OCSP(c, issuer *x509.Certificate) Verdict
 }
 
 // CheckRevocation asks of every certificate of a chain but its anchor whether it
 // is revoked. Of the methods the next is asked where one has no answer; where
-// none has, the verdict is that of the last.
+// none has, the verdict is that of the last. While an answer is awaited all
+// certificates are looked at, so that what is to be asked is asked together;
+// the verdict is RevocationAwaited then, unless another is worse.
 func CheckRevocation(now time.Time, chain []*x509.Certificate, methods []Method, known Evidence, legacy bool) Verdict {
+	all := Verdict{}
 	for i := range max(0, len(chain)-1) {
-		if v := revocation(now, chain[i], chain[i+1], methods, known, legacy); !v.OK() {
-			v.Chain, v.Now = chain, now
+		v := revocation(now, chain[i], chain[i+1], methods, known, legacy)
+		v.Chain, v.Now = chain, now
+		switch {
+		case v.Reason == RevocationAwaited:
+			all = v
+		case !v.OK():
 			return v
 		}
 	}
-	return Verdict{Chain: chain, Now: now}
+	all.Chain, all.Now = chain, now
+	return all
 }
 
 func revocation(now time.Time, c, issuer *x509.Certificate, methods []Method, known Evidence, legacy bool) Verdict {
@@ -64,7 +73,7 @@ func revocation(now time.Time, c, issuer *x509.Certificate, methods []Method, kn
 		case CheckByOCSP:
 			v = known.OCSP(c, issuer)
 		}
-		if v.OK() || v.Reason == Revoked {
+		if v.OK() || v.Reason == Revoked || v.Reason == RevocationAwaited {
 			return v
 		}
 	}
@@ -72,9 +81,9 @@ func revocation(now time.Time, c, issuer *x509.Certificate, methods []Method, kn
 }
 
 func byCRL(now time.Time, c, issuer *x509.Certificate, known Evidence, legacy bool) Verdict {
-	list, problem := known.CRL(c, issuer)
+	list, v := known.CRL(c, issuer)
 	if list == nil {
-		return Verdict{Reason: RevocationUnreachable, Certificate: c, Problem: problem}
+		return v
 	}
 	return CheckCRL(now, list, c, issuer, legacy)
 }

@@ -265,9 +265,9 @@ type evidence struct {
 	asked   []string
 }
 
-func (e *evidence) CRL(c, _ *x509.Certificate) (*pki.CRL, string) {
+func (e *evidence) CRL(c, _ *x509.Certificate) (*pki.CRL, pki.Verdict) {
 	e.asked = append(e.asked, "crl "+c.Subject.CommonName)
-	return e.list, e.problem
+	return e.list, pki.Verdict{Reason: pki.RevocationUnreachable, Certificate: c, Problem: e.problem}
 }
 
 func (e *evidence) OCSP(c, _ *x509.Certificate) pki.Verdict {
@@ -283,6 +283,7 @@ func TestRevocationMethods(t *testing.T) {
 	stale := readCRL(t, root.CRLFrom(now.AddDate(0, 0, -9), now.AddDate(0, 0, -2)))
 	crl, ocsp, none := pki.CheckByCRL, pki.CheckByOCSP, pki.CheckByNone
 	gone := pki.Verdict{Reason: pki.RevocationUnreachable, Problem: "no answer"}
+	awaited := pki.Verdict{Reason: pki.RevocationAwaited}
 	for _, test := range []struct {
 		methods []pki.Method
 		list    *pki.CRL
@@ -299,6 +300,7 @@ func TestRevocationMethods(t *testing.T) {
 		{[]pki.Method{ocsp, crl}, revoked, pki.Verdict{}, pki.Valid, "ocsp r1"},
 		{[]pki.Method{crl, ocsp}, stale, gone, pki.RevocationUnreachable, "crl r1 ocsp r1"},
 		{[]pki.Method{ocsp, crl}, stale, gone, pki.RevocationStale, "ocsp r1 crl r1"},
+		{[]pki.Method{ocsp, crl, none}, clean, awaited, pki.RevocationAwaited, "ocsp r1"},
 		{[]pki.Method{none}, revoked, gone, pki.Valid, ""},
 		{nil, clean, gone, pki.RevocationUnreachable, ""},
 	} {

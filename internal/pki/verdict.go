@@ -32,6 +32,7 @@ const (
 	RevocationUnreachable
 	RevocationInvalid
 	NoMapMatches
+	RevocationAwaited // no verdict yet: an answer is on its way
 	numReasons
 )
 
@@ -41,7 +42,7 @@ var reasonNames = [numReasons]string{
 	NotACA: "not-a-ca", PathTooLong: "path-too-long", TooManyCertificates: "too-many-certificates",
 	CriticalExtension: "critical-extension", NameConstraint: "name-constraint", IdentityNotInCertificate: "identity-not-in-certificate",
 	Revoked: "revoked", RevocationStale: "revocation-stale", RevocationUnreachable: "revocation-unreachable",
-	RevocationInvalid: "revocation-invalid", NoMapMatches: "no-map-matches",
+	RevocationInvalid: "revocation-invalid", NoMapMatches: "no-map-matches", RevocationAwaited: "revocation-awaited",
 }
 
 // String is the reason's stable name.
@@ -118,7 +119,7 @@ func (v Verdict) Text() string {
 		NotACA: "signs another, and is not a CA's", PathTooLong: "has a longer chain below it than it allows",
 		TooManyCertificates: "came with more certificates than a chain has", NameConstraint: "has a name that a CA above it forbids",
 		RevocationUnreachable: "cannot be checked for revocation", RevocationInvalid: "cannot be checked for revocation: the answer is not to be trusted",
-		NoMapMatches: "matches no certificate map",
+		NoMapMatches: "matches no certificate map", RevocationAwaited: "is being checked for revocation",
 	}[v.Reason]
 	if v.Problem != "" {
 		text += ": " + v.Problem

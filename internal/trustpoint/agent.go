@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 
 	"qmidle/internal/config"
@@ -35,7 +36,9 @@ type Agent struct {
 	waiting    map[uint64]func(Answer)
 	enrolments map[string]*enrolling
 	status     map[string]*Status
-	crls       map[string]*crlState // by URL
+	crls       map[crlKey]*crlState
+	ocsp       map[ocspKey]*ocspState
+	checks     map[*check]bool // that wait for answers
 }
 
 // Output is what is to be done after an input.
@@ -78,7 +81,8 @@ type Store struct {
 
 // New returns an Agent that has done nothing yet.
 func New(o Options) *Agent {
-	return &Agent{o: o, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{}, crls: map[string]*crlState{}}
+	return &Agent{o: o, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{},
+		crls: map[crlKey]*crlState{}, ocsp: map[ocspKey]*ocspState{}, checks: map[*check]bool{}}
 }
 
 // Configure makes another configuration the present one.
@@ -90,6 +94,12 @@ func (a *Agent) Configure(cfg *config.Config) {
 			delete(a.status, name)
 		}
 	}
+	for key, c := range a.crls {
+		if c.trustpoint = cfg.Trustpoint(c.trustpoint.Name); c.trustpoint == nil {
+			delete(a.crls, key)
+		}
+	}
+	maps.DeleteFunc(a.ocsp, func(_ ocspKey, s *ocspState) bool { return !s.asked })
 }
 
 // begin takes the time of an input; finish hands out what is to be done.
@@ -128,6 +138,9 @@ func (a *Agent) Deadline() (at time.Time, ok bool) {
 			sooner(c.refresh)
 		}
 	}
+	for c := range a.checks {
+		sooner(c.due)
+	}
 	for _, t := range a.o.Config.Trustpoints {
 		if due, on := a.renewal(t); on {
 			sooner(due)
@@ -149,11 +162,8 @@ func (a *Agent) Timeout(now time.Time) Output {
 			a.renew(t)
 		}
 	}
-	for url, c := range a.crls {
-		if !c.refresh.IsZero() && !c.asked && !now.Before(c.refresh) {
-			a.askCRL(url, c)
-		}
-	}
+	a.refreshCRLs()
+	a.late()
 	return a.finish()
 }
 

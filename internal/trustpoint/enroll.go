@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
-	"math/big"
 	"net/netip"
 	"strings"
 	"time"
@@ -178,14 +177,8 @@ func (a *Agent) fill(p *scep.Params, request pki.Request, renewed *x509.Certific
 		p.Subject, err = asn1.Marshal(request.FullSubject())
 		return err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: a.now.Add(-pki.ClockSkew), NotAfter: a.now.Add(selfSignedFor),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}
-	der, err := request.SelfSign(a.o.Rand, p.Client.Key, template)
-	if err != nil {
-		return fail("%v", err)
-	}
-	if p.Client.Signer, err = x509.ParseCertificate(der); err != nil {
-		return fail("the subject name cannot be written in a certificate")
+	if p.Client.Signer, err = a.selfSigned(request, p.Client.Key); err != nil {
+		return err
 	}
 	p.Subject = p.Client.Signer.RawSubject
 	return nil

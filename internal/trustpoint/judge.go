@@ -1,9 +1,7 @@
 package trustpoint
 
 import (
-	"bytes"
 	"crypto/x509"
-	"fmt"
 	"slices"
 	"time"
 
@@ -32,30 +30,41 @@ type Judgement struct {
 
 // Judge says whether a peer's certificate leads to a CA that is trusted here, has
 // the identity that the peer presents, and is not revoked. done takes the answer,
-// once: before Judge returns where nothing has to be fetched.
+// once: before Judge returns where nothing has to be fetched, else from a Fetched
+// or Timeout.
 func (a *Agent) Judge(now time.Time, q Inquiry, done func(Judgement)) Output {
 	a.begin(now)
-	j := a.judge(q)
-	if !j.OK() {
-		a.judged(j.Trustpoint, j.Verdict)
+	tell := func(j Judgement) {
+		if !j.OK() {
+			a.judged(j.Trustpoint, j.Verdict)
+		}
+		done(j)
 	}
-	done(j)
+	switch t, j := a.proved(q); {
+	case !j.OK(), a.skipsRevocation(t, q.Leaf):
+		tell(j)
+	default:
+		a.revoked(t, j.Chain, func(v pki.Verdict) { tell(Judgement{v, t.Name}) })
+	}
 	return a.finish()
 }
 
-func (a *Agent) judge(q Inquiry) Judgement {
+func (a *Agent) skipsRevocation(t *config.Trustpoint, c *x509.Certificate) bool {
+	use, matched := a.mapUse(t, c)
+	return matched && use.SkipRevocation
+}
+
+// proved says whether a certificate has a chain and the identity.
+func (a *Agent) proved(q Inquiry) (*config.Trustpoint, Judgement) {
 	t, j := a.anchored(q)
 	if !j.OK() {
-		return j
+		return t, j
 	}
 	if v := pki.CheckIdentity(q.Leaf, q.Kind, q.Identity); !v.OK() {
 		v.Chain, v.Now = j.Chain, a.now
-		return Judgement{v, t.Name}
+		return t, Judgement{v, t.Name}
 	}
-	if use, matched := a.mapUse(t, q.Leaf); matched && use.SkipRevocation {
-		return j
-	}
-	return Judgement{pki.CheckRevocation(a.now, j.Chain, t.Revocation, evidence{a, t}, t.Legacy), t.Name}
+	return t, j
 }
 
 // anchored finds the trustpoint to whose CA the certificate leads. Where there is
@@ -135,35 +144,4 @@ func (a *Agent) anchors(t *config.Trustpoint, offered []*x509.Certificate) (anch
 		t = parent
 	}
 	return nil, between
-}
-
-// evidence is what is known here of revocations.
-type evidence struct {
-	a *Agent
-	t *config.Trustpoint
-}
-
-// CRL implements pki.Evidence.
-func (e evidence) CRL(c, issuer *x509.Certificate) (*pki.CRL, string) {
-	urls, _, problem := places(e.t, []*x509.Certificate{c})
-	var newest *pki.CRL
-	for _, u := range urls {
-		known := e.a.crls[u]
-		switch {
-		case known == nil:
-			problem = "the CRL at " + u + " was not fetched yet"
-		case known.list == nil:
-			problem = fmt.Sprintf("the CRL at %s was not to be had: %s", u, known.problem)
-		case !bytes.Equal(known.list.Issuer, issuer.RawSubject):
-			problem = "the CRL at " + u + " is of another CA"
-		case newest == nil || newest.ThisUpdate.Before(known.list.ThisUpdate):
-			newest = known.list
-		}
-	}
-	return newest, problem
-}
-
-// OCSP implements pki.Evidence.
-func (e evidence) OCSP(c, _ *x509.Certificate) pki.Verdict {
-	return pki.Verdict{Reason: pki.RevocationUnreachable, Certificate: c, Problem: "no OCSP responder was asked"}
 }

@@ -2,8 +2,9 @@
 // responders: what may be asked, of whom, for how long and for how much.
 //
 // It must not know what the answers mean. A URL of a certificate, unlike one of
-// the configuration, is a stranger's: it leads to public addresses only, and
-// neither kind is led elsewhere by more than a few redirects of http or https.
+// the configuration, never leads to this host itself, whatever a CA has signed:
+// not to its loopback, nor to what its links alone have. Neither kind is led
+// elsewhere by more than a few redirects of http or https.
 package fetch
 
 import (
@@ -42,7 +43,7 @@ type Request struct {
 	// MaxBytes bounds the answer's body.
 	MaxBytes int64
 	// Configured says that an operator has written the URL: it may lead to this
-	// host and its neighbours, as CAs of labs and companies do.
+	// host, as CAs of labs do.
 	Configured bool
 	// Proxy is `enrollment http-proxy`: host:port, or "".
 	Proxy string
@@ -83,19 +84,20 @@ const (
 
 // Client fetches. The zero value is ready; tests set Resolver and Allow.
 type Client struct {
-	// Allow says whether a stranger's URL may lead to an address; nil is
-	// PublicAddress.
+	// Allow says whether a certificate's URL may lead to an address; nil is
+	// AwayFromHere.
 	Allow func(netip.Addr) bool
 	// Roots are the CAs of https; nil is the host's.
 	Roots *x509.CertPool
 }
 
-// PublicAddress says whether an address is one of the Internet's: neither of
-// this host, nor of a private network, nor a group's.
-func PublicAddress(a netip.Addr) bool {
+// AwayFromHere says whether an address is another host's, behind a route: of the
+// Internet, or of a private network, as the lists of companies are. Those of this
+// host, of a link and of groups are not; the services by which clouds tell a host
+// its secrets are among them.
+func AwayFromHere(a netip.Addr) bool {
 	a = a.Unmap()
-	shared := netip.MustParsePrefix("100.64.0.0/10")
-	return a.IsGlobalUnicast() && !a.IsPrivate() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !shared.Contains(a)
+	return a.IsGlobalUnicast() && !a.IsLoopback() && !a.IsLinkLocalUnicast()
 }
 
 // Do asks, and waits for the answer until it is there, too long or too late.
@@ -194,10 +196,10 @@ func (c *Client) allowed(address string) error {
 	at, err := netip.ParseAddrPort(address)
 	allow := c.Allow
 	if allow == nil {
-		allow = PublicAddress
+		allow = AwayFromHere
 	}
 	if err != nil || !allow(at.Addr()) {
-		return &Error{Forbidden, "the URL leads to " + at.Addr().String() + ", which is no public address; `crl query` or a host route of the operator's own may"}
+		return &Error{Forbidden, "the URL leads to " + at.Addr().String() + ", to which that of a certificate may not; `crl query` and `ocsp url` may"}
 	}
 	return nil
 }

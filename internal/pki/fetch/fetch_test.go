@@ -137,15 +137,15 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-func TestPublicAddresses(t *testing.T) {
-	for _, a := range []string{"127.0.0.1", "::1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.1.1", "224.0.0.1", "0.0.0.0", "::ffff:10.0.0.1", "fe80::1", "fc00::1"} {
-		if fetch.PublicAddress(netip.MustParseAddr(a)) {
-			t.Errorf("%s is taken for public", a)
+func TestAddressesOfCertificates(t *testing.T) {
+	for _, a := range []string{"127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1", "169.254.169.254", "224.0.0.1", "0.0.0.0", "::", "255.255.255.255", "fe80::1", "ff02::1"} {
+		if fetch.AwayFromHere(netip.MustParseAddr(a)) {
+			t.Errorf("%s is taken for another host's", a)
 		}
 	}
-	for _, a := range []string{"8.8.8.8", "2001:4860:4860::8888"} {
-		if !fetch.PublicAddress(netip.MustParseAddr(a)) {
-			t.Errorf("%s is not taken for public", a)
+	for _, a := range []string{"8.8.8.8", "2001:4860:4860::8888", "10.1.2.3", "192.168.1.1", "172.16.0.1", "fc00::1", "100.64.1.1"} {
+		if !fetch.AwayFromHere(netip.MustParseAddr(a)) {
+			t.Errorf("%s is not taken for another host's", a)
 		}
 	}
 }
