@@ -74,7 +74,7 @@ type Gateway struct {
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker
 	panics        int
-	authorities   authorities
+	authorities   *authorities
 	sampler       *time.Ticker
 
 	log       *textLog

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"qmidle/internal/config"
@@ -19,8 +21,13 @@ import (
 	"qmidle/internal/trustpoint"
 )
 
-// fetchesAtOnce bounds what is asked of CAs at a time; the rest waits.
-const fetchesAtOnce = 4
+// Bounds of what is asked at a time; the rest waits. A server that lets wait
+// holds up none but its own.
+const (
+	fetchesAtOnce = 16
+	fetchesOfHost = 2
+	listsAtOnce   = 8 // of revocations, which are held in memory while they are read
+)
 
 // maxKept is how much of an answer waits for the loop, lists of revocations
 // apart, which are read on the way.
@@ -32,6 +39,16 @@ type authorities struct {
 	keys   *keystore.Store
 	client fetch.Client
 	places chan struct{}
+	lists  chan struct{}
+
+	mu    sync.Mutex
+	hosts map[string]*hostPlaces
+}
+
+// hostPlaces are those of one server, kept while somebody has or wants one.
+type hostPlaces struct {
+	places chan struct{}
+	users  int
 }
 
 func (g *Gateway) openAuthorities() error {
@@ -42,9 +59,13 @@ func (g *Gateway) openAuthorities() error {
 			return &OperatorError{Message: err.Error()}
 		}
 	}
-	g.authorities = authorities{keys: keys, places: make(chan struct{}, fetchesAtOnce),
-		agent: trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()})}
+	g.authorities = newAuthorities(keys,
+		trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()}))
 	return nil
+}
+
+func newAuthorities(keys *keystore.Store, agent *trustpoint.Agent) *authorities {
+	return &authorities{keys: keys, agent: agent, places: make(chan struct{}, fetchesAtOnce), lists: make(chan struct{}, listsAtOnce), hosts: map[string]*hostPlaces{}}
 }
 
 // serialNumber stands for a router's: it is the host's, and tells nothing of
@@ -100,12 +121,11 @@ func (g *Gateway) fetch(f trustpoint.Fetch) {
 }
 
 func (a *authorities) ask(ctx context.Context, f trustpoint.Fetch) trustpoint.Answer {
-	select {
-	case a.places <- struct{}{}:
-		defer func() { <-a.places }()
-	case <-ctx.Done():
-		return trustpoint.Answer{Err: ctx.Err()}
+	leave, err := a.enter(ctx, f)
+	if err != nil {
+		return trustpoint.Answer{Err: err}
 	}
+	defer leave()
 	q := fetch.Request{Method: f.HTTP.Method, URL: f.HTTP.URL, ContentType: f.HTTP.ContentType, Body: f.HTTP.Body,
 		MaxBytes: min(f.MaxBytes, maxKept), Configured: f.Configured, Proxy: f.Proxy}
 	var list *pki.CRL
@@ -121,6 +141,48 @@ func (a *authorities) ask(ctx context.Context, f trustpoint.Fetch) trustpoint.An
 		return trustpoint.Answer{Err: err}
 	}
 	return trustpoint.Answer{Status: r.Status, ContentType: r.ContentType, Header: r.Header, Body: r.Body, CRL: list}
+}
+
+// enter waits for a place: first among those of the server, so that who waits
+// there takes none from others, then among all.
+func (a *authorities) enter(ctx context.Context, f trustpoint.Fetch) (leave func(), err error) {
+	host := ""
+	if u, err := url.Parse(f.HTTP.URL); err == nil {
+		host = u.Host
+	}
+	a.mu.Lock()
+	h := a.hosts[host]
+	if h == nil {
+		h = &hostPlaces{places: make(chan struct{}, fetchesOfHost)}
+		a.hosts[host] = h
+	}
+	h.users++
+	a.mu.Unlock()
+	queues := []chan struct{}{h.places, a.places}
+	if f.CRL {
+		queues = append(queues, a.lists)
+	}
+	var held []chan struct{}
+	leave = func() {
+		for _, q := range held {
+			<-q
+		}
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if h.users--; h.users == 0 {
+			delete(a.hosts, host)
+		}
+	}
+	for _, q := range queues {
+		select {
+		case q <- struct{}{}:
+			held = append(held, q)
+		case <-ctx.Done():
+			leave()
+			return nil, ctx.Err()
+		}
+	}
+	return leave, nil
 }
 
 // errBroken is a wait that an operator has ended; what was asked goes on.

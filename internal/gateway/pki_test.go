@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"net/http/httptest"
@@ -13,7 +14,9 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/pki/pkitest"
+	"qmidle/internal/pki/scep"
 	"qmidle/internal/pki/scep/sceptest"
+	"qmidle/internal/trustpoint"
 )
 
 var _ console.PKI = (*view)(nil)
@@ -69,6 +72,50 @@ func TestCAThatIsNotThere(t *testing.T) {
 	}
 	if got := one.fails(t, "crypto pki crl request CA"); !strings.Contains(got, "do not say where") {
 		t.Error(got)
+	}
+}
+
+// A server that does not answer holds up what is asked of it, and nothing else.
+func TestPlacesOfServers(t *testing.T) {
+	a := newAuthorities(nil, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	slow := trustpoint.Fetch{HTTP: scep.HTTPRequest{URL: "http://slow.example.com/a"}, CRL: true}
+	var leave []func()
+	for range fetchesOfHost {
+		l, err := a.enter(ctx, slow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, l)
+	}
+	entered := make(chan error, 100)
+	for range cap(entered) {
+		go func() {
+			l, err := a.enter(ctx, slow)
+			if err == nil {
+				l()
+			}
+			entered <- err
+		}()
+	}
+	for range 3 {
+		l, err := a.enter(ctx, trustpoint.Fetch{HTTP: scep.HTTPRequest{URL: "http://other.example.com/a"}, CRL: true})
+		if err != nil {
+			t.Fatalf("another server is not asked: %v", err)
+		}
+		l()
+	}
+	for _, l := range leave {
+		l()
+	}
+	for range cap(entered) {
+		if err := <-entered; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(a.hosts) != 0 || len(a.places) != 0 || len(a.lists) != 0 {
+		t.Errorf("%d servers, %d places and %d of lists are left", len(a.hosts), len(a.places), len(a.lists))
 	}
 }
 
