@@ -70,7 +70,7 @@ func TestCAThatIsNotThere(t *testing.T) {
 	if got := one.fails(t, "crypto pki authenticate CA"); !strings.Contains(got, "refuses the connection") {
 		t.Error(got)
 	}
-	if got := one.fails(t, "crypto pki crl request CA"); !strings.Contains(got, "do not say where") {
+	if got := one.fails(t, "crypto pki crl request CA"); !strings.Contains(got, "is not there yet") {
 		t.Error(got)
 	}
 }

@@ -97,7 +97,12 @@ func (a *Agent) RequestCRL(now time.Time, name string, done func(error)) Output 
 		done(err)
 		return a.finish()
 	}
-	places, problem := a.ownPlaces(t)
+	cas := a.parse(name, config.CACertificate)
+	if len(cas) == 0 {
+		done(&Error{"the CA's certificate of " + name + " is not there yet", "`crypto pki authenticate " + name + "`"})
+		return a.finish()
+	}
+	places, problem := a.ownPlaces(t, cas)
 	if len(places) == 0 {
 		done(&Error{problem, "write `crl query http://...` below the trustpoint"})
 		return a.finish()
@@ -120,11 +125,7 @@ func (a *Agent) RequestCRL(now time.Time, name string, done func(error)) Output 
 
 // ownPlaces are where the lists of a trustpoint's own certificates are, each
 // once.
-func (a *Agent) ownPlaces(t *config.Trustpoint) (all []crlPlace, problem string) {
-	cas := a.parse(t.Name, config.CACertificate)
-	if len(cas) == 0 {
-		return nil, "the CA's certificate of " + t.Name + " is not there yet"
-	}
+func (a *Agent) ownPlaces(t *config.Trustpoint, cas []*x509.Certificate) (all []crlPlace, problem string) {
 	if t.CRLQuery != "" {
 		return []crlPlace{{url: t.CRLQuery, configured: true, issuer: cas[0]}}, ""
 	}
