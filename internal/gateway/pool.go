@@ -14,7 +14,8 @@ var (
 	errPanic = errors.New("the key exchange failed inside")
 )
 
-// pool computes Diffie-Hellman questions on a fixed number of goroutines.
+// pool computes, of Diffie-Hellman and of signatures, on a fixed number of
+// goroutines.
 type pool struct {
 	questions chan ike.Question
 	answers   chan answer
@@ -24,7 +25,7 @@ type pool struct {
 
 type answer struct {
 	id     uint64
-	result ike.DHResult
+	result ike.Answer
 }
 
 func newPool(workers int) *pool {
@@ -62,7 +63,7 @@ func (p *pool) work() {
 
 // compute answers a question, whatever the peer's value does to the
 // arithmetic.
-func compute(q ike.Question) (r ike.DHResult) {
+func compute(q ike.Question) (r ike.Answer) {
 	defer func() {
 		if recover() != nil {
 			r = ike.DHResult{Err: errPanic}

@@ -15,11 +15,11 @@ import (
 // that nobody waits for any more is dropped; an address in it is given back.
 
 // Ask is a question that no computation answers. It is one of FindGroupKey,
-// AuthenticateUser, AuthorizeClient, AllocateAddress and AskCredentials.
+// AuthenticateUser, AuthorizeClient, AllocateAddress, AskCredentials and JudgePeer.
 type Ask interface{ ask() }
 
-// Answer is what a question yields: a DHResult, or what the comment of an Ask
-// names.
+// Answer is what a question yields: a DHResult, a Signed, a Verified, or what the
+// comment of an Ask names.
 type Answer interface{ answer() }
 
 // Client is whom a question or a record is about.

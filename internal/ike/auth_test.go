@@ -193,7 +193,7 @@ func TestAnAnswerForAnEndedSAIsIgnored(t *testing.T) {
 			}
 			p.do(owner, func(e *Engine, fx *Effects) { e.Shutdown(p.now, fx) })
 			p.settle()
-			r := q.Run() // on another goroutine, so nothing of it may have been wiped
+			r := q.Run().(DHResult) // on another goroutine, so nothing of it may have been wiped
 			if r.Err != nil {
 				t.Errorf("the computation fails once its SA has ended: %v", r.Err)
 			}

@@ -24,7 +24,10 @@ type Config struct {
 	Profiles []*Profile
 	// Keys finds pre-shared keys.
 	Keys KeyStore
-	// Identity is what we present in phase 1; zero is our address.
+	// Trustpoints prove peers and us, by certificates, the preferred first.
+	Trustpoints []*Trustpoint
+	// Identity is what we present in phase 1; zero is our address. A distinguished
+	// name without data is that of our certificate.
 	Identity policy.Identity
 	// NoAggressive refuses aggressive mode.
 	NoAggressive bool
@@ -61,6 +64,10 @@ type Config struct {
 	// XAuthTimeout is how long a user may take to answer XAUTH; 0 is
 	// DefaultXAuthTimeout.
 	XAuthTimeout time.Duration
+
+	// JudgeTimeout is how long the answer to a JudgePeer may take; 0 is
+	// DefaultJudgeTimeout.
+	JudgeTimeout time.Duration
 
 	// Application is what we tell clients of ourselves; "" for nothing.
 	Application string

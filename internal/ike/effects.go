@@ -64,14 +64,14 @@ type Acquire struct {
 	Line       int
 }
 
-// Question is what the engine cannot know or do at once: a Diffie-Hellman
-// computation, or what AAA or an operator has to say. Its answer goes to
+// Question is what the engine cannot know or do at once: a computation of
+// Diffie-Hellman or of a signature, or what AAA, trustpoints or an operator have to say. Its answer goes to
 // Engine.Answer with the same ID.
 type Question struct {
 	ID uint64
 	// Run computes; it may be called on another goroutine. It is nil where Ask is
-	// set.
-	Run func() DHResult
+	// set. Where it cannot be called, the answer is a DHResult with an error.
+	Run func() Answer
 	Ask Ask
 }
 

@@ -18,6 +18,7 @@ import (
 // the server has two uses.
 var elsewhere = map[string][]trace.State{
 	"aggressive mode 3":       {trace.StateXAUTHRequestSent},
+	"main mode 6, signed":     {trace.StateP1Complete},
 	"XAUTH acknowledgement":   {trace.StateConfigAAAAwait},
 	"XAUTH request, or a set": {trace.StateP1Complete},
 }
@@ -46,6 +47,7 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 		p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
 		p.settle()
 	}
+	newSignedPair(t, isakmp.AuthRSASig, "rsa", nil).connect()
 	newRemote(t, nil).connect()
 	newRemote(t, func(hub, _ *Config) { hub.Connections[0].Clients = &Clients{Authentication: "USERS", Initiate: true} }).connect()
 	for i, r := range rows {
@@ -226,7 +228,7 @@ of types that are not known are ignored.
 			role = "both"
 		}
 		name := r.name
-		if r.auth != 0 {
+		if r.auth != 0 && !signs(r.auth) {
 			name += ", " + r.auth.String()
 		}
 		encryption := map[cover]string{plain: "no", sealed: "yes", eitherWay: "either way"}[r.encrypted]

@@ -16,7 +16,7 @@ func (m *message) info() {
 		m.unprotectedInfo()
 		return
 	}
-	if !s.complete() {
+	if !s.complete() && !s.mayBeRefused() {
 		m.drop(trace.DropState)
 		return
 	}
@@ -65,6 +65,10 @@ func (m *message) informational() {
 		return
 	}
 	s.informed.add(m.fingerprint())
+	if !s.complete() {
+		m.takeRefusal()
+		return
+	}
 	m.authentic()
 	s.heard = m.e.now
 	for _, p := range m.payloads {
@@ -77,6 +81,37 @@ func (m *message) informational() {
 		if s.dead {
 			return
 		}
+	}
+}
+
+// mayBeRefused says whether the peer of a phase 1 under way may say that it takes no
+// proof of ours. Under signatures the keys are those of whoever has answered, which
+// is why nothing but a refusal is taken.
+func (s *sa) mayBeRefused() bool {
+	return s.cipher != nil && s.handshake != nil && !s.dead && signs(s.suite.Auth)
+}
+
+// takeRefusal ends a phase 1 whose peer says by an error, or by a DELETE of the SA,
+// that it will not go on.
+func (m *message) takeRefusal() {
+	s, refused := m.s, false
+	for _, p := range m.payloads {
+		switch p.Type {
+		case isakmp.PayloadNotify:
+			if n, err := isakmp.ParseNotify(p); err == nil {
+				s.emit(&trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), MessageID: m.n.id, Protected: true})
+				refused = refused || n.Type < isakmp.NotifyConnected
+			}
+		case isakmp.PayloadDelete:
+			if d, err := isakmp.ParseDelete(p); err == nil && d.Protocol == isakmp.ProtocolISAKMP {
+				s.emit(&trace.DeleteReceived{Protocol: d.Protocol, Known: true})
+				refused = true
+			}
+		}
+	}
+	s.emit(&trace.NodeDeleted{Node: m.n.id, Reason: trace.NodeInformational})
+	if refused {
+		s.deleteSA(trace.ReasonPeerRefuses)
 	}
 }
 

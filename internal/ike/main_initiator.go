@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"qmidle/internal/isakmp"
-	"qmidle/internal/keymat"
 	"qmidle/internal/trace"
 )
 
@@ -38,18 +37,19 @@ func (e *Engine) startPhase1(local, remote netip.AddrPort, profile string, waiti
 		return
 	}
 	s.emit(&trace.AggressiveNotPossible{})
-	if _, ok := s.lookupKey(); !ok {
+	_, haveKey := s.lookupKey()
+	if !haveKey && !s.hasCertificate() {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
 		s.deleteSA(trace.ReasonNoKey)
 		return
 	}
-	s.sendOffer()
+	s.sendOffer(haveKey)
 }
 
 // sendOffer sends message 1.
-func (s *sa) sendOffer() {
+func (s *sa) sendOffer(haveKey bool) {
 	e := s.e
-	offer := e.cfg.offerIKE()
+	offer := s.offerIKE(haveKey)
 	if len(offer.Proposals[0].Transforms) == 0 {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonPolicyNotAccepted})
 		s.deleteSA(trace.ReasonPolicyNotAccepted)
@@ -184,13 +184,12 @@ func (s *sa) mainMode5Send(r DHResult) {
 		s.emit(&trace.InitialContactSent{})
 	}
 	s.show = trace.MMKeyExch
-	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
-	h.idI = body
-	s.works(trace.CryptoHMACContext)
-	hash := keymat.HashI(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, body)
-	s.sendIdentity(body, hash, initial)
-	s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM5)
-	s.startRetransmission()
+	s.prove(s.proofI, func(own ourProof) {
+		h.idI = own.body
+		s.sendIdentity(own, initial)
+		s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM5)
+		s.startRetransmission()
+	})
 }
 
 // holdsSAWith says whether another SA with s's peer is up, of either phase.
@@ -206,10 +205,17 @@ func (e *Engine) holdsSAWith(s *sa) bool {
 
 // mainMode6 authenticates the responder.
 func (m *message) mainMode6() {
-	s := m.s
-	if !m.takeIdentity(trace.StateIMM5) {
-		return
+	if m.takeIdentity(trace.StateIMM5) {
+		m.mainModeOver()
 	}
+}
+
+// mainMode6Signed begins to, by a signature.
+func (m *message) mainMode6Signed() { m.takeSigned(trace.StateIMM5, (*message).mainModeOver) }
+
+// mainModeOver goes on once the responder is authenticated.
+func (m *message) mainModeOver() {
+	s := m.s
 	s.tellAuthenticated()
 	s.move(trace.FromPeer, trace.InputMMExch, trace.StateIMM6)
 	s.same(trace.Internal, trace.InputProcessMainMode)
@@ -218,9 +224,8 @@ func (m *message) mainMode6() {
 
 // expectedHash is HASH_I or HASH_R of the peer over its identity's body.
 func (s *sa) expectedHash(id []byte) []byte {
-	h := s.handshake
 	if s.role == trace.RoleResponder {
-		return keymat.HashI(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, id)
+		return s.proofI(id)
 	}
-	return keymat.HashR(s.suite.Hash, s.skeyid.Base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, id)
+	return s.proofR(id)
 }

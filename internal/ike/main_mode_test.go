@@ -152,7 +152,7 @@ func builtIn(spoke *Config) {
 func TestTheBuiltInPolicyIsNeverOffered(t *testing.T) {
 	for _, on := range []bool{false, true} {
 		cfg := Config{Policies: []policy.IKE{aesPolicy()}, DefaultPolicy: on}
-		offer := cfg.offerIKE()
+		offer := (&sa{e: New(cfg)}).offerIKE(true)
 		if n := len(offer.Proposals[0].Transforms); n != 1 {
 			t.Errorf("default policy %v: %d transforms are offered, want 1", on, n)
 		}

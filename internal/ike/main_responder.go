@@ -202,6 +202,9 @@ func (m *message) takeKeyExchange(state trace.State) bool {
 	}
 	h.vendorIDs = cloneAll(m.takeVendorIDs())
 	h.natD = cloneAll(m.natDetection())
+	if signs(s.suite.Auth) {
+		m.takeCertRequests()
+	}
 	return true
 }
 
@@ -248,6 +251,7 @@ func (s *sa) sendKeyExchange(nonce []byte) {
 	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
 	b.Add(isakmp.PayloadKE, s.handshake.keys.Public())
 	b.Add(isakmp.PayloadNonce, nonce)
+	s.addCertRequests(b)
 	addCapabilities(b)
 	s.addNATDetection(b)
 	s.sendPhase1(s.ready(b.Bytes(1)))
@@ -255,16 +259,22 @@ func (s *sa) sendKeyExchange(nonce []byte) {
 
 // mainMode5 authenticates the initiator and proves ourselves.
 func (m *message) mainMode5() {
-	s, h := m.s, m.s.handshake
-	if !m.takeIdentity(trace.StateRMM5) {
-		return
+	if m.takeIdentity(trace.StateRMM5) {
+		m.mainMode6Send()
 	}
+}
+
+// mainMode5Signed begins to, by a signature.
+func (m *message) mainMode5Signed() { m.takeSigned(trace.StateRMM5, (*message).mainMode6Send) }
+
+// mainMode6Send proves ourselves to an initiator that has done so.
+func (m *message) mainMode6Send() {
+	s := m.s
 	s.tellAuthenticated()
 	s.same(trace.Internal, trace.InputProcessMainMode)
-	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
-	h.idR = body
-	s.works(trace.CryptoHMACContext)
-	hash := keymat.HashR(s.suite.Hash, s.skeyid.Base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
-	s.sendIdentity(body, hash, false)
-	s.finishPhase1(trace.Internal, trace.InputProcessComplete)
+	s.prove(s.proofR, func(own ourProof) {
+		s.handshake.idR = own.body
+		s.sendIdentity(own, false)
+		s.finishPhase1(trace.Internal, trace.InputProcessComplete)
+	})
 }

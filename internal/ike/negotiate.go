@@ -110,27 +110,31 @@ func (s *sa) compareIKE(p policy.IKE, o policy.IKEOffer, t isakmp.Transform, hav
 	if match && t.ID != isakmp.TransformKeyIKE {
 		return policy.IKERefusal{Attr: trace.IKEAttrUnknown, Offered: uint32(t.ID)}, false
 	}
-	if match && p.Auth == isakmp.AuthPSK && !haveKey {
-		return policy.IKERefusal{Attr: trace.IKEAttrAuth, Offered: uint32(o.Auth)}, false
-	}
 	if match && !supported(p) {
 		return policy.IKERefusal{Attr: trace.IKEAttrAuth, Offered: uint32(o.Auth), Wanted: uint32(isakmp.AuthPSK)}, false
+	}
+	if match && !s.canProve(p, haveKey) {
+		if signs(p.Auth) {
+			s.emit(&trace.CertificateMissing{Method: o.Auth})
+		}
+		return policy.IKERefusal{Attr: trace.IKEAttrAuth, Offered: uint32(o.Auth)}, false
 	}
 	return refusal, match
 }
 
 // supported says whether the engine can run a policy that matched.
-func supported(p policy.IKE) bool { return p.Auth == isakmp.AuthPSK }
+func supported(p policy.IKE) bool { return p.Auth == isakmp.AuthPSK || signs(p.Auth) }
 
 // wireAttributes gives a transform's attributes in the form that events carry.
 func wireAttributes(t isakmp.Transform) []byte { return isakmp.AppendAttributeList(nil, t.Attributes) }
 
-// offerIKE is our phase 1 offer: every policy that we can run, in order, as the
-// transforms of one proposal. The built-in policy is never offered.
-func (c *Config) offerIKE() isakmp.SA {
+// offerIKE is our phase 1 offer: every policy that we can run and prove ourselves
+// by, in order, as the transforms of one proposal. The built-in policy is never
+// offered.
+func (s *sa) offerIKE(haveKey bool) isakmp.SA {
 	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
-	for _, p := range c.Policies {
-		if supported(p) {
+	for _, p := range s.e.cfg.Policies {
+		if supported(p) && s.canProve(p, haveKey) {
 			prop.Transforms = append(prop.Transforms, p.Transform(uint8(len(prop.Transforms)+1)))
 		}
 	}

@@ -31,21 +31,31 @@ func (s *sa) takeKeyPair(k *keymat.KeyPair) {
 }
 
 // deriveKeys makes the SKEYID family, the cipher and the first IV from g^xy
-// (RFC 2409 section 5 and appendix B). It is false without a pre-shared key.
+// (RFC 2409 section 5 and appendix B). It is false without a pre-shared key where
+// one is to prove the ends.
 func (s *sa) deriveKeys(shared []byte) bool {
-	key, ok := s.lookupKey()
+	base, ok := s.skeyidBase(shared)
 	if !ok {
 		return false
 	}
-	h := s.handshake
-	h.key = key
-	base := keymat.SkeyidPSK(s.suite.Hash, key.Secret.Reveal(), h.nonceI, h.nonceR)
 	s.works(trace.CryptoCreateSKEYID)
 	if !s.expandKeys(base, shared) {
 		return false
 	}
 	s.emit(&trace.SKEYIDGenerated{})
 	return true
+}
+
+// skeyidBase is SKEYID.
+func (s *sa) skeyidBase(shared []byte) (base []byte, ok bool) {
+	h := s.handshake
+	if signs(s.suite.Auth) {
+		return keymat.SkeyidSignatures(s.suite.Hash, h.nonceI, h.nonceR, shared), true
+	}
+	if h.key, ok = s.lookupKey(); !ok {
+		return nil, false
+	}
+	return keymat.SkeyidPSK(s.suite.Hash, h.key.Secret.Reveal(), h.nonceI, h.nonceR), true
 }
 
 // ourIdentity is the body of our identity payload, and tells it with the payload
@@ -66,10 +76,10 @@ func (s *sa) ourIdentity(method isakmp.AuthMethod, next isakmp.PayloadType) []by
 }
 
 // sendIdentity sends message 5 or 6.
-func (s *sa) sendIdentity(body, hash []byte, initialContact bool) {
+func (s *sa) sendIdentity(own ourProof, initialContact bool) {
 	b := s.builder(isakmp.ExchangeIdentity, 0, isakmp.FlagEncryption)
-	b.Add(isakmp.PayloadID, body)
-	b.Add(isakmp.PayloadHash, hash)
+	b.Add(isakmp.PayloadID, own.body)
+	own.add(b)
 	if initialContact {
 		b.Add(isakmp.PayloadNotify, s.initialContactNotify())
 	}

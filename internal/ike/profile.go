@@ -14,13 +14,15 @@ import (
 // (`crypto isakmp profile`). A connection may name one: it is then negotiated
 // under ISAKMP SAs of that profile only.
 type Profile struct {
-	Name      string
-	Local     netip.Addr // the address of ours that it is for; invalid for all
-	Match     []policy.IdentityMatch
-	Keyrings  []string         // that may prove its peers; the KeyStore knows them
-	Identity  *policy.Identity // that we present; nil is Config.Identity, zero our address
-	Keepalive *Keepalive       // nil is Config.Keepalive
-	Clients   *Clients         // nil is the crypto map's
+	Name     string
+	Local    netip.Addr // the address of ours that it is for; invalid for all
+	Match    []policy.IdentityMatch
+	Keyrings []string // that may prove its peers; the KeyStore knows them
+	// Trustpoints may prove its peers and us by certificates; nil is every one.
+	Trustpoints []string
+	Identity    *policy.Identity // that we present; nil is Config.Identity, zero our address
+	Keepalive   *Keepalive       // nil is Config.Keepalive
+	Clients     *Clients         // nil is the crypto map's
 
 	Aggressive bool // phase 1 for it begins in aggressive mode
 }
@@ -77,12 +79,7 @@ func ProfileFor(all []*Profile, local netip.Addr, who policy.Identity) (best *Pr
 // returns why the exchange cannot go on; ReasonNone is that it can. In main mode
 // the key was chosen by the peer's address: the profile has to have it too.
 func (s *sa) judgeProfile(who policy.Identity) (*Profile, trace.Reason) {
-	p := ProfileFor(s.e.cfg.Profiles, s.local.Addr(), who)
-	if s.demanded {
-		if _, ok := s.profile.Matches(s.local.Addr(), who); ok {
-			p = s.profile
-		}
-	}
+	p := s.profileOf(who)
 	s.emit(&trace.ProfileMatched{Name: p.name()})
 	if s.demanded && p != s.profile {
 		s.emit(&trace.ProfileRefused{Requested: s.profile.Name})
@@ -92,6 +89,16 @@ func (s *sa) judgeProfile(who policy.Identity) (*Profile, trace.Reason) {
 		return nil, trace.ReasonProfileKey
 	}
 	return p, trace.ReasonNone
+}
+
+// profileOf is the profile of a peer: the one that we began for, where it matches.
+func (s *sa) profileOf(who policy.Identity) *Profile {
+	if s.demanded {
+		if _, ok := s.profile.Matches(s.local.Addr(), who); ok {
+			return s.profile
+		}
+	}
+	return ProfileFor(s.e.cfg.Profiles, s.local.Addr(), who)
 }
 
 // name is "" for none.

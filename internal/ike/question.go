@@ -44,13 +44,23 @@ func (e *Engine) dh(g isakmp.Group, pair *keymat.KeyPair, peer []byte, resume fu
 		return
 	}
 	peer = bytes.Clone(peer)
-	e.open(Question{Run: func() DHResult { return computeDH(g, pair, peer, bytes.NewReader(seed)) }}, func(a Answer) {
+	e.open(Question{Run: func() Answer { return computeDH(g, pair, peer, bytes.NewReader(seed)) }}, func(a Answer) {
 		r, ok := a.(DHResult)
 		if !ok {
 			r.Err = errWrongAnswer
 		}
 		resume(r)
 	})
+}
+
+// compute asks for another computation, which draws no randomness. resume is called
+// with what it yields, or with another answer where the driver could not do it.
+func (e *Engine) compute(run func() Answer, resume func(Answer)) {
+	if !e.cfg.DeferDH {
+		resume(run())
+		return
+	}
+	e.open(Question{Run: run}, resume)
 }
 
 // ask asks what no computation answers. resume is called with nil when nobody

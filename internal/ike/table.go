@@ -19,7 +19,7 @@ type row struct {
 	// do handles the message once its payloads are those of the row. next is
 	// where a message that do accepts leads.
 	do   func(*message)
-	next trace.State
+	next trace.State // of signed ones, while the signature is looked at
 }
 
 // cover says whether a message is to be encrypted.
@@ -64,23 +64,28 @@ func init() {
 	main, aggressive, quick, info := isakmp.ExchangeIdentity, isakmp.ExchangeAggressive, isakmp.ExchangeQuick, isakmp.ExchangeInformational
 	config, attributes := isakmp.ExchangeTransaction, isakmp.PayloadAttributes
 	r, i := trace.RoleResponder, trace.RoleInitiator
-	psk := isakmp.AuthPSK
+	psk, signed := isakmp.AuthPSK, isakmp.AuthRSASig // which stands for all signatures
+	certs := p{isakmp.PayloadCert, isakmp.PayloadCertRequest, isakmp.PayloadNotify, isakmp.PayloadVendorID}
 	vid, notify := isakmp.PayloadVendorID, isakmp.PayloadNotify
 	first := p{isakmp.PayloadSA, isakmp.PayloadKE, isakmp.PayloadNonce, isakmp.PayloadID}
 	quickMay := types(p{isakmp.PayloadKE, isakmp.PayloadID, notify, vid}, natOA)
 	rows = []row{
 		{main, r, 0, trace.StateReady, "main mode 1", plain,
-			p{isakmp.PayloadSA}, p{vid}, (*message).mainMode1, trace.StateRMM2},
+			p{isakmp.PayloadSA}, p{vid, isakmp.PayloadCertRequest}, (*message).mainMode1, trace.StateRMM2},
 		{main, i, 0, trace.StateIMM1, "main mode 2", plain,
-			p{isakmp.PayloadSA}, p{vid, notify}, (*message).mainMode2, trace.StateIMM3},
-		{main, r, psk, trace.StateRMM2, "main mode 3", plain,
+			p{isakmp.PayloadSA}, p{vid, notify, isakmp.PayloadCertRequest}, (*message).mainMode2, trace.StateIMM3},
+		{main, r, 0, trace.StateRMM2, "main mode 3", plain,
 			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode3, trace.StateRMM4},
-		{main, i, psk, trace.StateIMM3, "main mode 4", plain,
+		{main, i, 0, trace.StateIMM3, "main mode 4", plain,
 			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode4, trace.StateIMM5},
 		{main, r, psk, trace.StateRMM4, "main mode 5", sealed,
 			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode5, trace.StateP1Complete},
 		{main, i, psk, trace.StateIMM5, "main mode 6", sealed,
 			p{isakmp.PayloadID, isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode6, trace.StateP1Complete},
+		{main, r, signed, trace.StateRMM4, "main mode 5, signed", sealed,
+			p{isakmp.PayloadID, isakmp.PayloadSignature}, certs, (*message).mainMode5Signed, trace.StateRMM5},
+		{main, i, signed, trace.StateIMM5, "main mode 6, signed", sealed,
+			p{isakmp.PayloadID, isakmp.PayloadSignature}, certs, (*message).mainMode6Signed, trace.StateIMM5},
 		{aggressive, r, 0, trace.StateReady, "aggressive mode 1", plain,
 			first, p{vid, isakmp.PayloadCertRequest, notify}, (*message).aggressive1, trace.StateRAM2},
 		{aggressive, i, 0, trace.StateIAM1, "aggressive mode 2", plain,
@@ -116,7 +121,9 @@ func init() {
 // informational message is the same for both roles, and XAUTH changes nothing of
 // what proves a peer.
 func rowFor(x isakmp.ExchangeType, role trace.Role, auth isakmp.AuthMethod, state trace.State) *row {
-	auth = proofOf(auth)
+	if auth = proofOf(auth); signs(auth) {
+		auth = isakmp.AuthRSASig
+	}
 	for i := range rows {
 		r := &rows[i]
 		if r.exchange != x || r.state != state || (r.auth != 0 && r.auth != auth) {

@@ -155,5 +155,14 @@ const (
 	CodeAccountingLost
 	CodeEasyVPNPending
 	CodeEasyVPNChanged
+	CodeCertRequestReceived
+	CodeTrustpointChosen
+	CodeCertificateMissing
+	CodeOwnIdentityReplaced
+	CodeCertificateSending
+	CodeSignatureMade
+	CodeCertificateReceived
+	CodeSignatureRefused
+	CodeCertificateJudged
 	NumCodes
 )

@@ -31,6 +31,7 @@ func families() map[string][]Record {
 		"pki-authenticate":   pkiAuthenticate(),
 		"pki-enroll":         pkiEnroll(),
 		"pki-troubles":       pkiTroubles(),
+		"signatures":         signatures(),
 		"aaa":                aaaMessages(),
 	}
 }

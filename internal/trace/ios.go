@@ -211,6 +211,15 @@ var owners = [NumCodes]debugSet{
 	CodeAddressLeased:            0, // the engine's lines tell of the address
 	CodeAddressFreed:             0,
 	CodeAddressRefused:           0,
+	CodeCertRequestReceived:      debugISAKMP,
+	CodeTrustpointChosen:         debugISAKMP,
+	CodeCertificateMissing:       0,
+	CodeOwnIdentityReplaced:      debugISAKMP,
+	CodeCertificateSending:       debugISAKMP,
+	CodeSignatureMade:            debugISAKMP,
+	CodeCertificateReceived:      debugISAKMP,
+	CodeSignatureRefused:         debugISAKMP,
+	CodeCertificateJudged:        systemMessage,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when

@@ -34,6 +34,8 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 		w.system("%%SYS-3-LOGGER_DROPPED: System dropped %d messages about IKE datagrams", e.Count)
 	case *PKIEnrollmentEnded, *PKIUnanswered, *PKIVerdict:
 		w.pkiMessage(event)
+	case *CertificateJudged:
+		w.certificateVerdict(e)
 	case *ISAKMPOnOff:
 		state := "OFF"
 		if e.On {

@@ -154,6 +154,15 @@ var registry = [NumCodes]struct {
 	CodePKIUnanswered:            {"pki_unanswered", func() Event { return new(PKIUnanswered) }},
 	CodePKIVerdict:               {"pki_verdict", func() Event { return new(PKIVerdict) }},
 	CodePKIMessage:               {"pki_message", func() Event { return new(PKIMessage) }},
+	CodeCertRequestReceived:      {"cert_request_received", func() Event { return new(CertRequestReceived) }},
+	CodeTrustpointChosen:         {"trustpoint_chosen", func() Event { return new(TrustpointChosen) }},
+	CodeCertificateMissing:       {"certificate_missing", func() Event { return new(CertificateMissing) }},
+	CodeOwnIdentityReplaced:      {"own_identity_replaced", func() Event { return new(OwnIdentityReplaced) }},
+	CodeCertificateSending:       {"certificate_sending", func() Event { return new(CertificateSending) }},
+	CodeSignatureMade:            {"signature_made", func() Event { return new(SignatureMade) }},
+	CodeCertificateReceived:      {"certificate_received", func() Event { return new(CertificateReceived) }},
+	CodeSignatureRefused:         {"signature_refused", func() Event { return new(SignatureRefused) }},
+	CodeCertificateJudged:        {"certificate_judged", func() Event { return new(CertificateJudged) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".

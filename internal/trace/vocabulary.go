@@ -233,6 +233,10 @@ const (
 	ReasonLoginEnded       // of IPsec SAs, with the last ISAKMP SA of a client
 	ReasonNoCredentials    // the operator has no name or password for the server
 	ReasonXAUTHNotAsked    // the server that agreed to XAUTH never asks
+
+	ReasonCertificate   // the peer's certificate is refused
+	ReasonNoCertificate // no trustpoint has a certificate to show
+	ReasonPeerRefuses   // the peer says that it takes no proof of ours
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -243,7 +247,8 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"Idle time exceeded", "Local address changed", "No local address",
 	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile", "Peer has another address",
 	"XAuthenticate fail", "XAUTH was not answered", "AAA did not answer", "Client is not authorized", "Failed to allocate ip address",
-	"Mode configuration was not answered", "Session timeout", "Login has ended", "No credentials for XAUTH", "XAUTH was not asked for"}
+	"Mode configuration was not answered", "Session timeout", "Login has ended", "No credentials for XAUTH", "XAUTH was not asked for",
+	"Certificate refused", "No certificate", "Refused by the peer"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
@@ -326,6 +331,7 @@ const (
 	DropConfigType                    // a request where a reply is due, or the like
 	DropConfigAttribute               // an attribute that has no place in the message, or of a wrong length
 	DropNoClients                     // XAUTH or mode config with a peer that is none of ours for it
+	DropBadSignature                  // a signature that is not the certificate's
 	NumDrops
 )
 
@@ -334,7 +340,7 @@ var dropNames = [...]string{"truncated", "bad header", "malformed payload", "une
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
 	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
 	"bad fragment", "aggressive mode disabled", "user not logged in", "wrong type of configuration message",
-	"bad configuration attribute", "remote access not configured"}
+	"bad configuration attribute", "remote access not configured", "signature mismatch"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 
@@ -434,6 +440,25 @@ var pkiOutcomeNames = [...]string{"received", "refused", "waiting", "failed"}
 
 // String names the outcome.
 func (o PKIOutcome) String() string { return name(pkiOutcomeNames[:], o) }
+
+// SignatureProblem is why a signature proves nothing.
+type SignatureProblem uint8
+
+// Problems of signatures.
+const (
+	SignatureDiffers        SignatureProblem = iota
+	SignatureNoCertificate                   // none came, or none of an encoding that is known
+	SignatureBadCertificate                  // what came is no certificate
+	SignatureWrongKey                        // the certificate's key is of another kind than the method
+	SignatureLength                          // it is longer or shorter than the key makes them
+	SignatureInternal                        // it could not be looked at
+)
+
+var signatureProblemNames = [...]string{"it is not by the certificate's key", "no certificate came", "the certificate is malformed",
+	"the certificate's key is of another kind", "its length is not that of the key", "it could not be verified here"}
+
+// String says the problem.
+func (p SignatureProblem) String() string { return name(signatureProblemNames[:], p) }
 
 func name[E ~uint8](names []string, e E) string {
 	if int(e) < len(names) {

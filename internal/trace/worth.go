@@ -45,6 +45,11 @@ var worths = [NumCodes]func(fields []byte) (key []byte, worthy bool){
 	CodeClientRefused:            whole,
 	CodeGroupRequested:           whole,
 	CodeXAUTHStatusReceived:      whole,
+	CodeCertRequestReceived:      whole,
+	CodeTrustpointChosen:         whole,
+	CodeCertificateMissing:       whole,
+	CodeSignatureRefused:         whole,
+	CodeCertificateJudged:        whole,
 }
 
 func worthOf(code Code, fields []byte) (key []byte, worthy bool) {

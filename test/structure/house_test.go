@@ -64,7 +64,7 @@ var house = []room{
 		whyNo: "configuration ends at the border: it is a model of IOS's commands, and nothing below the router sees it"},
 	{path: "internal/dataplane", may: "internal/ipsec internal/isakmp internal/secret",
 		whyNo: "packets are protected without knowing how keys are negotiated"},
-	{path: "internal/ike", pure: true, may: "internal/policy internal/trace internal/ipsec internal/keymat internal/isakmp internal/secret",
+	{path: "internal/ike", pure: true, may: "internal/policy internal/trace internal/ipsec internal/keymat internal/pki internal/isakmp internal/secret",
 		whyNo: "the protocol core is handed inputs and returns effects; it never sees configuration, console or data plane"},
 	{path: "internal/radius", pure: true, may: "internal/trace internal/secret",
 		whyNo: "the codec knows the wire only: whom to ask, and when, is aaa's"},

@@ -1,0 +1,163 @@
+package ike
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"sync"
+	"testing"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/pki"
+	"qmidle/internal/pki/pkitest"
+	"qmidle/internal/policy"
+	"qmidle/internal/trace"
+)
+
+// labPKI is a CA with a certificate for each end, by its address and its name.
+type labPKI struct {
+	root       *pkitest.Authority
+	hub, spoke *pkitest.Authority
+}
+
+// pkiOf makes a CA whose leaves have keys of a kind; each kind is made once.
+var pkiOf = func() func(kind string) labPKI {
+	made := map[string]labPKI{}
+	var mu sync.Mutex
+	return func(kind string) labPKI {
+		mu.Lock()
+		defer mu.Unlock()
+		if p, ok := made[kind]; ok {
+			return p
+		}
+		p := labPKI{root: pkitest.Root("Lab CA", pkitest.ECKey())}
+		p.hub = p.root.Issue("hub.example.com", keyOfKind(kind), named("hub.example.com", hubAddr))
+		p.spoke = p.root.Issue("spoke.example.com", keyOfKind(kind), named("spoke.example.com", spokeAddr))
+		made[kind] = p
+		return p
+	}
+}()
+
+func keyOfKind(kind string) crypto.Signer {
+	switch kind {
+	case "rsa":
+		return pkitest.NewRSAKey(2048)
+	case "p384":
+		return ecKey(elliptic.P384())
+	case "p521":
+		return ecKey(elliptic.P521())
+	}
+	return ecKey(elliptic.P256())
+}
+
+func ecKey(c elliptic.Curve) crypto.Signer {
+	k, err := ecdsa.GenerateKey(c, rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+func named(host string, a netip.Addr) pkitest.Option {
+	return func(c *x509.Certificate) { c.DNSNames, c.IPAddresses = []string{host}, []net.IP{a.AsSlice()} }
+}
+
+// trustpointOf is a trustpoint of a CA with a certificate of ours.
+func trustpointOf(ca, own *pkitest.Authority) *Trustpoint {
+	return &Trustpoint{Name: "LAB", Authorities: [][]byte{ca.Cert.RawSubject}, Certificate: own.Cert, Key: own.Key}
+}
+
+// withSignatures has both ends prove themselves by a method.
+func withSignatures(auth isakmp.AuthMethod, lab labPKI) func(hub, spoke *Config) {
+	return func(hub, spoke *Config) {
+		for c, own := range map[*Config]*pkitest.Authority{hub: lab.hub, spoke: lab.spoke} {
+			c.Policies[0].Auth, c.Keys = auth, keys{}
+			c.Trustpoints = []*Trustpoint{trustpointOf(lab.root, own)}
+		}
+	}
+}
+
+// judges answers JudgePeer by a CA, at a time when pkitest's certificates are good.
+func judges(root *pkitest.Authority) func(s *side, q Ask) Answer {
+	return func(_ *side, q Ask) Answer {
+		j := q.(JudgePeer)
+		v := pki.VerifyChain(pkitest.Now, j.Leaf, j.Offered, pki.Trust{Anchors: []*x509.Certificate{root.Cert}}, pki.ForIKE)
+		if v.OK() {
+			v = pki.CheckIdentity(j.Leaf, j.Identity.Type, []byte(j.Identity.Data))
+		}
+		return Judged{Verdict: v, Trustpoint: "LAB"}
+	}
+}
+
+func newSignedPair(t testing.TB, auth isakmp.AuthMethod, kind string, change func(hub, spoke *Config)) *pair {
+	lab := pkiOf(kind)
+	p := newPair(t, func(hub, spoke *Config) {
+		withSignatures(auth, lab)(hub, spoke)
+		if change != nil {
+			change(hub, spoke)
+		}
+	})
+	p.aaa = judges(lab.root)
+	return p
+}
+
+// methods are those by signatures, and the kind of key for each.
+var methods = map[isakmp.AuthMethod]string{isakmp.AuthRSASig: "rsa", isakmp.AuthECDSA256: "p256", isakmp.AuthECDSA384: "p384", isakmp.AuthECDSA521: "p521"}
+
+func TestMainModeWithSignatures(t *testing.T) {
+	for auth, kind := range methods {
+		for _, later := range []bool{false, true} {
+			t.Run(auth.String(), func(t *testing.T) {
+				p := newSignedPair(t, auth, kind, func(hub, spoke *Config) { hub.DeferDH, spoke.DeferDH = later, later })
+				p.connect()
+				p.checkUp()
+				if p.sent != tunnelDatagrams {
+					t.Errorf("%d datagrams, want %d", p.sent, tunnelDatagrams)
+				}
+				for _, s := range []*side{p.hub, p.spoke} {
+					if !s.events.has(trace.CodeCertificateJudged) || !s.events.has(trace.CodeSignatureMade) || !s.events.has(trace.CodeCertRequestReceived) {
+						t.Errorf("%s: the events of certificates are not there", s.name)
+					}
+				}
+			})
+		}
+	}
+}
+
+// The identity that is presented is one that the certificate has.
+func TestOwnIdentityStandsInTheCertificate(t *testing.T) {
+	lab := pkiOf("p256")
+	for name, c := range map[string]struct {
+		configured policy.Identity
+		want       isakmp.IDType
+		names      pkitest.Option
+		replaced   bool
+	}{
+		"the address":             {policy.Identity{}, isakmp.IDIPv4Addr, named("spoke.example.com", spokeAddr), false},
+		"another address":         {policy.Identity{}, isakmp.IDFQDN, named("spoke.example.com", hubAddr), true},
+		"the name":                {policy.FQDNIdentity("spoke.example.com"), isakmp.IDFQDN, named("spoke.example.com", spokeAddr), false},
+		"another name":            {policy.FQDNIdentity("boss.example.com"), isakmp.IDFQDN, named("spoke.example.com", spokeAddr), true},
+		"no name at all":          {policy.Identity{}, isakmp.IDDERASN1DN, func(*x509.Certificate) {}, true},
+		"the distinguished name":  {policy.Identity{Type: isakmp.IDDERASN1DN}, isakmp.IDDERASN1DN, named("spoke.example.com", spokeAddr), false},
+		"a user's, which is none": {policy.Identity{Type: isakmp.IDUserFQDN, Data: "a@b.example"}, isakmp.IDFQDN, named("spoke.example.com", spokeAddr), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			own := lab.root.Issue("spoke.example.com", pkitest.ECKey(), c.names)
+			p := newSignedPair(t, isakmp.AuthECDSA256, "p256", func(_, spoke *Config) {
+				spoke.Identity, spoke.Trustpoints = c.configured, []*Trustpoint{trustpointOf(lab.root, own)}
+			})
+			p.connect()
+			p.checkUp()
+			if got := p.hub.engine.ISAKMPSAs()[0].PeerIdentity.Type; got != c.want {
+				t.Errorf("presents %s, want %s", got, c.want)
+			}
+			if got := p.spoke.events.has(trace.CodeOwnIdentityReplaced); got != c.replaced {
+				t.Errorf("told as replaced: %v, want %v", got, c.replaced)
+			}
+		})
+	}
+}
