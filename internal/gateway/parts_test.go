@@ -26,10 +26,10 @@ func TestPoolIsBoundedAndSurvivesAFault(t *testing.T) {
 	p := newPool(1)
 	defer p.close()
 	hold, begun := make(chan struct{}), make(chan struct{})
-	p.ask(ike.Question{ID: 1, Run: func() ike.DHResult { close(begun); <-hold; panic("broken on purpose") }})
+	p.ask(ike.Question{ID: 1, Run: func() ike.Answer { close(begun); <-hold; panic("broken on purpose") }})
 	<-begun
 	for id := range uint64(questionQueue) {
-		if !p.ask(ike.Question{ID: 2 + id, Run: func() ike.DHResult { return ike.DHResult{Shared: []byte{1}} }}) {
+		if !p.ask(ike.Question{ID: 2 + id, Run: func() ike.Answer { return ike.DHResult{Shared: []byte{1}} }}) {
 			t.Fatalf("no room for question %d", id)
 		}
 	}
@@ -37,10 +37,10 @@ func TestPoolIsBoundedAndSurvivesAFault(t *testing.T) {
 		t.Error("the queue is not bounded")
 	}
 	close(hold)
-	if a := <-p.answers; a.id != 1 || !errors.Is(a.result.Err, errPanic) {
+	if a := <-p.answers; a.id != 1 || !errors.Is(a.result.(ike.DHResult).Err, errPanic) {
 		t.Errorf("answer %+v", a)
 	}
-	if a := <-p.answers; a.id != 2 || a.result.Err != nil {
+	if a := <-p.answers; a.id != 2 || a.result.(ike.DHResult).Err != nil {
 		t.Errorf("answer %+v", a)
 	}
 }
