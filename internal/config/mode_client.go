@@ -36,7 +36,23 @@ func networkNodes(set clientSetter) []*node {
 	}}}
 }
 
-var profileGroupNode = &node{Text: "group", Help: "Set the group whose configuration the clients have", Unsupported: "a group for clients that name none", Scope: ScopeProfile}
+var profileGroupNode = &node{Text: "group", Help: "Set the group that the clients are in, whatever they name", No: noProfileGroup, Next: []*node{
+	{Kind: Word, Text: "WORD", Arg: "group", Help: "Name of the group", Do: setProfileGroup},
+}}
+
+func setProfileGroup(e *Editor, a Args) *Problem {
+	if len(a.Text("group")) > maxGroupName {
+		return longGroupName
+	}
+	e.profile.Group = a.Text("group")
+	e.remember(profileMark(e.profile.Name)+" group", a, "group")
+	return nil
+}
+
+func noProfileGroup(e *Editor, _ Args) *Problem {
+	e.profile.Group = ""
+	return nil
+}
 
 // setMapClient changes what a crypto map does with clients.
 func setMapClient(on bool, change func(*Client, Args)) Action[*Editor] {

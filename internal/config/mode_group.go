@@ -92,10 +92,14 @@ func (e *Editor) rememberGroup(what string, a Args, arg string) {
 	e.remember(groupMark(e.group.Name)+" "+what, a, arg)
 }
 
+const maxGroupName = 64
+
+var longGroupName = &Problem{Code: CodeValue, Arg: "group", Message: "the name is longer than 64 characters"}
+
 func enterGroup(e *Editor, a Args) *Problem {
 	name := a.Text("group")
-	if len(name) > 64 {
-		return &Problem{Code: CodeValue, Arg: "group", Message: "the name is longer than 64 characters"}
+	if len(name) > maxGroupName {
+		return longGroupName
 	}
 	e.enter(&groupMode)
 	e.group = e.cfg.ClientGroup(name)

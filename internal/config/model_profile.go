@@ -28,7 +28,8 @@ type ISAKMPProfile struct {
 	Keepalive    *Keepalive      // nil: Config.ISAKMP's; Periodic is not set
 	Local        LocalEndpoint
 	Client       Client
-	Aggressive   bool // `initiate mode aggressive`
+	Group        string // `client configuration group`: of its clients, whatever they name
+	Aggressive   bool   // `initiate mode aggressive`
 }
 
 // LocalEndpoint is one of the gateway's own addresses, written down or that of

@@ -436,6 +436,9 @@ func drawProfile(t *rapid.T, c *Config) *ISAKMPProfile {
 		return m
 	}, IdentityMatch.String)
 	p.Aggressive = rapid.Bool().Draw(t, "aggressive")
+	if rapid.Bool().Draw(t, "group") {
+		p.Group = name(t, "group")
+	}
 	if rapid.Bool().Draw(t, "keepalive") {
 		p.Keepalive = &Keepalive{Interval: time.Duration(rapid.IntRange(10, 3600).Draw(t, "interval")) * time.Second,
 			Retry: time.Duration(rapid.IntRange(2, 60).Draw(t, "retry")) * time.Second}

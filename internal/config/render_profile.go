@@ -56,6 +56,9 @@ func (p *ISAKMPProfile) write(w *writer) {
 		w.line("   match identity %s", m)
 	}
 	p.Client.write(w, "   ")
+	if p.Group != "" {
+		w.line("   client configuration group %s", p.Group)
+	}
 	if k := p.Keepalive; k != nil {
 		w.line("   keepalive %d retry %d", inSeconds(k.Interval), inSeconds(k.Retry))
 	}

@@ -53,5 +53,12 @@ func (e *Editor) hasKeyForRange(profile string) bool {
 			return true
 		}
 	}
-	return named && slices.ContainsFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() })
+	return named && (e.asksForGroups() || slices.ContainsFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() }))
+}
+
+// asksForGroups says whether servers may know groups, with their keys.
+func (e *Editor) asksForGroups() bool {
+	asks := func(c Client) bool { return e.cfg.AAA.NetworkList(c.Network).AsksServers() }
+	return slices.ContainsFunc(e.cfg.CryptoMaps, func(m *CryptoMap) bool { return asks(m.Client) }) ||
+		slices.ContainsFunc(e.cfg.Profiles, func(p *ISAKMPProfile) bool { return asks(p.Client) })
 }

@@ -78,8 +78,12 @@ func (e *Engine) loginAt(s *sa, user string) *login {
 	return nil
 }
 
-// group is the one that the client has named in phase 1; "" for none.
+// group is the one that the profile puts the client in, else the one that it has
+// named in phase 1; "" for none.
 func (s *sa) group() string {
+	if s.profile != nil && s.profile.Group != "" {
+		return s.profile.Group
+	}
 	if s.peerID.Type == isakmp.IDKeyID {
 		return s.peerID.Data
 	}

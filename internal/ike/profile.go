@@ -23,6 +23,7 @@ type Profile struct {
 	Identity    *policy.Identity // that we present; nil is Config.Identity, zero our address
 	Keepalive   *Keepalive       // nil is Config.Keepalive
 	Clients     *Clients         // nil is the crypto map's
+	Group       string           // that its clients are in, whatever they name; "" for that
 
 	Aggressive bool // phase 1 for it begins in aggressive mode
 }

@@ -449,6 +449,30 @@ func TestAClientThatPromisedNoUserIsAsked(t *testing.T) {
 	}
 }
 
+// TestAProfileSaysTheGroup: a profile puts its clients into a group, be they of none,
+// as in main mode, or of one that only their key is of.
+func TestAProfileSaysTheGroup(t *testing.T) {
+	for name, aggressive := range map[string]bool{"main mode": false, "aggressive mode": true} {
+		r := newRemote(t, func(hub, spoke *Config) {
+			if !aggressive {
+				spoke.Aggressive = nil
+			}
+			hub.Profiles = []*Profile{{Name: "P", Group: "field", Match: []policy.IdentityMatch{
+				{Type: isakmp.IDKeyID, Name: "admin"}, {Type: isakmp.IDIPv4Addr, Prefix: netip.PrefixFrom(spokeAddr, 32)}}}}
+		})
+		r.connect()
+		r.checkUp()
+		if login := r.hubSA().Login; login == nil || login.Group != "field" {
+			t.Errorf("%s: login %+v", name, login)
+		}
+		for _, q := range r.office.asked {
+			if a, is := q.(AuthorizeClient); is && a.Group != "field" {
+				t.Errorf("%s: asked %+v", name, a)
+			}
+		}
+	}
+}
+
 // TestAClientIsToldByOneDelete ends a client from the server's side in each way:
 // the delete of its ISAKMP SA is all that it gets, and everything goes.
 func TestAClientIsToldByOneDelete(t *testing.T) {

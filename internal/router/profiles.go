@@ -26,7 +26,7 @@ func newPeering(c *config.Config, local LocalAddress, known *names) peering {
 	p := peering{keys: newKeyrings(c, local, known), aggressive: aggressivePeers(c, known), groups: groupKeys(c)}
 	for _, x := range c.Profiles {
 		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity),
-			Aggressive: x.Aggressive}
+			Aggressive: x.Aggressive, Group: x.Group}
 		profile.Clients = clients(c, x.Client)
 		for _, m := range x.Match {
 			profile.Match = append(profile.Match, identityMatch(m))
