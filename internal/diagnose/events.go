@@ -28,6 +28,7 @@ type eventReader struct {
 // session is what the reader remembers of an ISAKMP SA.
 type session struct {
 	offered    string // the suite under comparison
+	unknown    bool   // XAUTH is, of the server
 	asked      bool   // AAA, for the key of the peer's group
 	name       string // that the peer presents in aggressive mode, without a key
 	aggressive bool

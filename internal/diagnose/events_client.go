@@ -18,6 +18,8 @@ func (r *eventReader) readClient(event trace.Event) bool {
 		if !e.OK {
 			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "by the server"})
 		}
+	case *trace.XAUTHUnknown:
+		r.session().unknown = true
 	case *trace.ClientSession:
 		if e.Begun {
 			r.add(Observation{Kind: ClientIn, Phase: PhaseConfig, Detail: clientWords(e.User, e.Group)})
@@ -100,7 +102,11 @@ func (r *eventReader) clientEnded(reason trace.Reason) {
 	case trace.ReasonXAUTHNotAsked:
 		r.add(Observation{Kind: XauthUnexpected, Phase: PhaseConfig, Detail: "the server has agreed to XAUTH and never asks"})
 	case trace.ReasonNoCredentials:
-		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "there is no name or password here for the server"})
+		detail := "there is no name or password here for the server"
+		if r.session().unknown {
+			detail = "the server asks for a login of a kind that is not known here"
+		}
+		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: detail})
 	case trace.ReasonConfigUnanswered:
 		r.add(Observation{Kind: ConfigUnanswered, Phase: PhaseConfig})
 	}

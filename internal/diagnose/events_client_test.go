@@ -40,6 +40,9 @@ func TestClientsAreExplained(t *testing.T) {
 		"quick mode without a user":            {[]trace.Event{up, &trace.PacketDropped{Reason: trace.DropUserUnknown, Exchange: isakmp.ExchangeQuick}}, XauthNotExpected},
 		"XAUTH that nobody expects":            {[]trace.Event{up, &trace.PacketDropped{Reason: trace.DropNoClients, Exchange: isakmp.ExchangeTransaction}}, XauthNotExpected},
 		"a server that never asks":             {[]trace.Event{up, &trace.SADeleting{Reason: trace.ReasonXAUTHNotAsked}}, XauthNotExpected},
+		"XAUTH of another kind":                {[]trace.Event{up, &trace.XAUTHUnknown{Type: 7}, &trace.SADeleting{Reason: trace.ReasonNoCredentials}}, XauthFailed},
+		"silent AAA about a group":             {[]trace.Event{&trace.GroupRequested{Group: "admin"}, &trace.ClientRefused{Group: "admin", Refusal: trace.RefusalSilence}, &trace.SADeleting{Reason: trace.ReasonAAASilent}}, XauthFailed},
+		"a group that AAA does not know":       {[]trace.Event{&trace.GroupRequested{Group: "admim"}, &trace.NamedKeyLookup{ID: isakmp.IDKeyID, Name: []byte("admim")}}, GroupUnknown},
 		"mode config without an answer":        {[]trace.Event{up, &trace.SADeleting{Reason: trace.ReasonConfigUnanswered}}, PeerQuirk},
 		"an offer with a user": {[]trace.Event{
 			&trace.IKETransformRefused{Number: 1, Priority: 10, Attr: trace.IKEAttrAuth, Offered: uint32(isakmp.AuthXAUTHInitPSK), Wanted: uint32(isakmp.AuthPSK)},

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"qmidle/internal/isakmp"
-	"qmidle/internal/secret"
 	"qmidle/internal/trace"
 )
 
@@ -64,7 +63,7 @@ func (m *message) xauthRequest(a isakmp.Attributes) {
 		return
 	}
 	x := s.remoteAccess()
-	q, ok := s.asked(a.Attributes)
+	r, ok := readUserRequest(a.Attributes)
 	if !ok {
 		m.badAttributes()
 		return
@@ -80,19 +79,29 @@ func (m *message) xauthRequest(a isakmp.Attributes) {
 	for _, one := range a.Attributes {
 		s.emit(&trace.ConfigAttributeSeen{Attr: trace.ConfigAttr(one.Type)})
 	}
-	s.emit(&trace.CredentialsAsked{Try: uint8(q.Try)})
 	x.tries++
+	s.emit(&trace.CredentialsAsked{Try: uint8(x.tries)})
 	x.node, n.busy = n, true
 	s.e.timers.clear(&x.patience)
-	types := make([]isakmp.AttributeType, 0, len(a.Attributes))
-	for _, one := range a.Attributes {
-		types = append(types, one.Type)
-	}
 	s.move(trace.FromPeer, trace.InputConfigRequest, trace.StateXAUTHReplyAwait)
-	x.withdraw = s.e.ask(q, operatorPatience, func(r Answer) {
+	if !r.known() {
+		s.emit(&trace.XAUTHUnknown{Type: r.kind})
+		s.answerXAUTH(n, r, Credentials{})
+		return
+	}
+	x.withdraw = s.e.ask(s.askOperator(r), operatorPatience, func(a Answer) {
 		x.withdraw = nil
-		s.answerXAUTH(n, types, r)
+		s.answerXAUTH(n, r, a)
 	})
+}
+
+// askOperator is the question for what a request wants.
+func (s *sa) askOperator(r userRequest) AskCredentials {
+	q := AskCredentials{Server: s.remote, Try: s.access.tries, Message: r.message, Prompts: r.prompts}
+	if c := s.easyVPN(); c != nil {
+		q.Connection = c.Tag
+	}
+	return q
 }
 
 // dropRequest gives a request of ours up, to which the server has said nothing but
@@ -109,52 +118,8 @@ func (s *sa) dropRequest() {
 // less patient.
 const operatorPatience = 2 * time.Minute
 
-// asked reads a request: which secrets it wants, and the server's message. False
-// is a request for what nobody here could say, such as a challenge to compute
-// with.
-func (s *sa) asked(list []isakmp.Attribute) (q AskCredentials, ok bool) {
-	q = AskCredentials{Server: s.remote, Try: s.access.tries + 1}
-	if c := s.easyVPN(); c != nil {
-		q.Connection = c.Tag
-	}
-	for _, a := range list {
-		switch a.Type {
-		case isakmp.XAUTHUserName, isakmp.XAUTHDomain, isakmp.XAUTHStatus:
-		case isakmp.XAUTHType:
-			if v, _ := a.Uint(); v != uint64(isakmp.XAUTHGeneric) {
-				return q, false
-			}
-		case isakmp.XAUTHMessage:
-			q.Message = printable(a.Value)
-		case isakmp.XAUTHUserPassword:
-			q.Prompts = append(q.Prompts, PromptPassword)
-		case isakmp.XAUTHPasscode:
-			q.Prompts = append(q.Prompts, PromptPasscode)
-		case isakmp.XAUTHNextPIN:
-			q.Prompts = append(q.Prompts, PromptNextPIN)
-		case isakmp.XAUTHAnswer:
-			q.Prompts = append(q.Prompts, PromptAnswer)
-		default:
-			return q, false
-		}
-	}
-	return q, len(q.Prompts) > 0 && len(q.Prompts) <= maxTries+1
-}
-
-// printable is a server's text without what could do something to a terminal.
-func printable(b []byte) string {
-	out := make([]byte, 0, len(b))
-	for _, c := range b {
-		if (c < ' ' || c > '~') && c != '\n' {
-			c = '.'
-		}
-		out = append(out, c)
-	}
-	return string(out)
-}
-
 // answerXAUTH sends what the operator has said, in the order of the request.
-func (s *sa) answerXAUTH(n *node, wanted []isakmp.AttributeType, a Answer) {
+func (s *sa) answerXAUTH(n *node, r userRequest, a Answer) {
 	x := s.access
 	if s.dead || n.done || s.state != trace.StateXAUTHReplyAwait {
 		return
@@ -163,7 +128,7 @@ func (s *sa) answerXAUTH(n *node, wanted []isakmp.AttributeType, a Answer) {
 	c, _ := a.(Credentials)
 	reply := isakmp.Attributes{Type: isakmp.ConfigReply, Identifier: n.identifier}
 	if c.Given {
-		reply.Attributes = c.attributes(wanted)
+		reply.Attributes = r.answer(&c)
 	} else {
 		reply.Attributes = []isakmp.Attribute{isakmp.BasicAttribute(isakmp.XAUTHStatus, isakmp.XAUTHFail)}
 	}
@@ -176,23 +141,6 @@ func (s *sa) answerXAUTH(n *node, wanted []isakmp.AttributeType, a Answer) {
 	}
 	s.watchServer(x)
 	s.move(trace.Internal, trace.InputXAUTHReplyAttributes, trace.StateXAUTHReplySent)
-}
-
-// attributes are those of a reply.
-func (c *Credentials) attributes(wanted []isakmp.AttributeType) (list []isakmp.Attribute) {
-	text := map[isakmp.AttributeType]string{isakmp.XAUTHUserName: c.User, isakmp.XAUTHDomain: c.Domain}
-	secrets := map[isakmp.AttributeType]secret.Secret{isakmp.XAUTHUserPassword: c.Password, isakmp.XAUTHPasscode: c.Passcode,
-		isakmp.XAUTHNextPIN: c.NextPIN, isakmp.XAUTHAnswer: c.Reply}
-	for _, t := range wanted {
-		if t == isakmp.XAUTHType {
-			list = append(list, isakmp.BasicAttribute(t, isakmp.XAUTHGeneric))
-		} else if v, ok := text[t]; ok {
-			list = append(list, textAttribute(t, v))
-		} else if v, ok := secrets[t]; ok {
-			list = append(list, isakmp.Attribute{Type: t, Value: v.Reveal()})
-		}
-	}
-	return list
 }
 
 // xauthStatus takes the server's verdict and acknowledges it. A server may know

@@ -164,5 +164,6 @@ const (
 	CodeCertificateReceived
 	CodeSignatureRefused
 	CodeCertificateJudged
+	CodeXAUTHUnknown
 	NumCodes
 )

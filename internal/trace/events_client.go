@@ -96,6 +96,10 @@ type ClientSession struct {
 // CredentialsAsked is a server's request for a user, at the client's end.
 type CredentialsAsked struct{ Try uint8 }
 
+// XAUTHUnknown is a server's request of a kind, its XAUTH-TYPE, that there is no
+// answer to here but failure.
+type XAUTHUnknown struct{ Type uint16 }
+
 // CredentialsSent is the answer to it, of which nobody is told the password.
 type CredentialsSent struct {
 	User   string
@@ -136,6 +140,7 @@ func (*ConfigAttributeUnknown) Code() Code { return CodeConfigAttributeUnknown }
 func (*ClientRefused) Code() Code          { return CodeClientRefused }
 func (*ClientSession) Code() Code          { return CodeClientSession }
 func (*CredentialsAsked) Code() Code       { return CodeCredentialsAsked }
+func (*XAUTHUnknown) Code() Code           { return CodeXAUTHUnknown }
 func (*CredentialsSent) Code() Code        { return CodeCredentialsSent }
 func (*XAUTHStatusReceived) Code() Code    { return CodeXAUTHStatusReceived }
 func (*ConfigNeeded) Code() Code           { return CodeConfigNeeded }
@@ -198,6 +203,7 @@ func (e *ClientSession) Fields(f *Fields) {
 	Enum(f, "reason", &e.Reason)
 }
 func (e *CredentialsAsked) Fields(f *Fields) { f.U8("try", &e.Try) }
+func (e *XAUTHUnknown) Fields(f *Fields)     { f.U16("type", &e.Type) }
 func (e *CredentialsSent) Fields(f *Fields) {
 	f.Str("user", &e.User)
 	f.Bool("secret", &e.Secret)

@@ -59,7 +59,7 @@ func clientEnd() []Record {
 	s := newScript()
 	s.established(RoleInitiator, ConfXauth)
 	s.add(&NodeCreated{ask}, &ConfigReceived{ask, isakmp.ConfigRequest}, &ConfigChecked{}, &ConfigAttributeSeen{attr(isakmp.XAUTHUserName)},
-		&ConfigAttributeSeen{attr(isakmp.XAUTHUserPassword)}, &CredentialsAsked{1}, step(FromPeer, InputConfigRequest, StateP1Complete, StateXAUTHReplyAwait),
+		&ConfigAttributeSeen{attr(isakmp.XAUTHUserPassword)}, &CredentialsAsked{1}, &XAUTHUnknown{7}, step(FromPeer, InputConfigRequest, StateP1Complete, StateXAUTHReplyAwait),
 		&CredentialsSent{"joe", true}, &ConfigSending{true, ask}, &NodeDeleted{Node: ask, Reason: NodeXAUTHDone},
 		step(Internal, InputXAUTHReplyAttributes, StateXAUTHReplyAwait, StateXAUTHReplySent),
 		&ConfigReceived{status, isakmp.ConfigSet}, &XAUTHStatusReceived{true}, step(FromPeer, InputConfigSet, StateXAUTHReplySent, StateP1Complete),

@@ -179,6 +179,7 @@ var owners = [NumCodes]debugSet{
 	CodeConfigAttributeUnknown:   debugISAKMP,
 	CodeClientRefused:            0,
 	CodeClientSession:            0,
+	CodeXAUTHUnknown:             debugISAKMP,
 	CodeCredentialsAsked:         debugISAKMP,
 	CodeCredentialsSent:          debugISAKMP,
 	CodeXAUTHStatusReceived:      debugISAKMP,

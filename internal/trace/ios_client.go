@@ -47,6 +47,8 @@ func (w *iosWriter) writeClientEnd(event Event) bool {
 	switch e := event.(type) {
 	case *CredentialsAsked:
 		w.sa("Xauth process request")
+	case *XAUTHUnknown:
+		w.sa("Xauth type %d is not supported", e.Type)
 	case *CredentialsSent:
 		if e.User != "" {
 			w.more("        username: %s", printable([]byte(e.User)))

@@ -135,6 +135,7 @@ var registry = [NumCodes]struct {
 	CodeConfigAttributeUnknown:   {"config_attribute_unknown", func() Event { return new(ConfigAttributeUnknown) }},
 	CodeClientRefused:            {"client_refused", func() Event { return new(ClientRefused) }},
 	CodeClientSession:            {"client_session", func() Event { return new(ClientSession) }},
+	CodeXAUTHUnknown:             {"xauth_unknown", func() Event { return new(XAUTHUnknown) }},
 	CodeCredentialsAsked:         {"credentials_asked", func() Event { return new(CredentialsAsked) }},
 	CodeCredentialsSent:          {"credentials_sent", func() Event { return new(CredentialsSent) }},
 	CodeXAUTHStatusReceived:      {"xauth_status_received", func() Event { return new(XAUTHStatusReceived) }},
