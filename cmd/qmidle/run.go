@@ -205,22 +205,32 @@ func tell(stderr io.Writer, state string) {
 	}
 }
 
-const releaseUsage = `usage: qmidle release
+const releaseUsage = `usage: qmidle release [--state DIR]
 
 Let pass in clear what a gateway that has ended, or was killed, has left
 blocked: the nftables table "inet qmidle", and routes and rules of protocol 171.
+Put the host's name servers back, where it was a client and had others.
+
+  --state DIR            its state directory, ` + gateway.DefaultState + ` by default
 `
 
 // releaseCommand is `qmidle release`.
 func releaseCommand(args []string, stdout, stderr io.Writer) int {
-	if len(args) == 1 && (args[0] == "-h" || args[0] == "--help") {
+	flags := flag.NewFlagSet("release", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	state := flags.String("state", gateway.DefaultState, "")
+	err := flags.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, releaseUsage)
 		return exitOK
 	}
-	if len(args) > 0 {
-		return usageError(stderr, "release", fmt.Errorf("%q is too much", args[0]))
+	if err == nil && flags.NArg() > 0 {
+		err = fmt.Errorf("%q is too much", flags.Arg(0))
 	}
-	if err := gateway.Release(); err != nil {
+	if err != nil {
+		return usageError(stderr, "release", err)
+	}
+	if err := gateway.Release(*state); err != nil {
 		fmt.Fprintf(stderr, "qmidle: %v\n", err)
 		return exitFailed
 	}

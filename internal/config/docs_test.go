@@ -131,6 +131,8 @@ goes from one to another. ` + "`" + `crypto ipsec client ezvpn NAME` + "`" + ` o
 - With ` + "`" + `xauth userid mode local` + "`" + ` the name and the password of ` + "`" + `username` + "`" + ` are used as long as the server allows a client
   to store one (` + "`" + `save-password` + "`" + ` there), and once before it has said so; with ` + "`" + `interactive` + "`" + `, and when they were refused, the
   operator is asked: ` + "`" + `crypto ipsec client ezvpn xauth` + "`" + `.
+- DNS servers and the domain go to systemd-resolved where it runs, else to resolvconf where it is installed, else into
+  /etc/resolv.conf. What was there is back when the tunnel ends; after a crash at the next start, or by ` + "`" + `qmidle release` + "`" + `.
 - Phase 1 is aggressive mode of group 2 with the group's key; AES and 3DES with SHA-1 and MD5 are offered in both phases.
 `
 

@@ -17,6 +17,8 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 	"qmidle/internal/dataplane"
+	"qmidle/internal/hostdns"
+	"qmidle/internal/ike"
 	"qmidle/internal/router"
 	"qmidle/internal/secret"
 	"qmidle/internal/trace"
@@ -83,6 +85,7 @@ type Gateway struct {
 	hashes    *hashPool
 	radius    *radiusClient
 	leases    *leaseStore // nil: none are kept
+	names     *nameServers
 	resolver  *resolver
 	sockets   sockets
 	control   *control
@@ -138,6 +141,9 @@ func (g *Gateway) openAll() error {
 	if g.plane, err = g.world.openPlane(g.sendESP, g.planeEvents()); err != nil {
 		return deviceError(err)
 	}
+	if err := g.openNameServers(); err != nil {
+		g.warnings = append(g.warnings, fmt.Sprintf("the name servers that an earlier run has set are still there: %s", plainly(err)))
+	}
 	g.pool = newPool(g.world.workers)
 	g.hashes = newHashPool(g.world.workers)
 	return g.openRouter()
@@ -160,7 +166,7 @@ func (g *Gateway) openRouter() error {
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
 	}
-	g.warnings = append(g.warnMissing(nil), g.setRoutes()...)
+	g.warnings = append(append(g.warnings, g.warnMissing(nil)...), g.setRoutes()...)
 	for _, err := range g.router.Errors() {
 		g.warnings = append(g.warnings, refusal(err))
 	}
@@ -242,6 +248,9 @@ func (g *Gateway) closeAll() error {
 	for _, s := range g.sockets.all() {
 		errs = append(errs, s.Close())
 	}
+	if g.names != nil {
+		errs = append(errs, g.names.close())
+	}
 	if g.plane != nil {
 		errs = append(errs, g.plane.Close())
 	}
@@ -279,9 +288,13 @@ func (g *Gateway) Run(ctx context.Context) error {
 }
 
 // Release lets pass in clear what a gateway that has ended, or was killed,
-// still blocks on this host.
-func Release() error {
+// still blocks on this host, and restores the name servers that it kept aside in its
+// state directory.
+func Release(state string) error {
 	err := dataplane.Release()
+	if !errors.Is(err, dataplane.ErrRunning) {
+		err = errors.Join(err, hostdns.New(state).RestoreLeft())
+	}
 	switch {
 	case errors.Is(err, dataplane.ErrRunning):
 		return &OperatorError{"a gateway runs on this host", "stop it first; `qmidle run --release` releases at its end"}
@@ -294,7 +307,8 @@ func Release() error {
 // Blocked says what is left behind at the end, for the operator; it is empty
 // where nothing is.
 func (g *Gateway) Blocked() string {
-	if g.opts.Release || len(g.router.Connections()) == 0 {
+	held := func(c *ike.Connection) bool { return c.EasyVPN == nil || c.EasyVPN.Network }
+	if g.opts.Release || !slices.ContainsFunc(g.router.Connections(), held) {
 		return ""
 	}
 	return "what the crypto maps protect stays blocked\n  hint: `qmidle release` lets it pass in clear"

@@ -116,6 +116,9 @@ func (g *Gateway) handle(what string, in input) {
 		g.unanswered = g.unanswered[1:]
 		g.carry(g.contain("a question to an operator", func(now time.Time) router.Output { return g.router.Answer(now, id, nil) }))
 	}
+	if !g.adapter.last {
+		g.names.follow(g.router.ClientConfigs())
+	}
 	for _, err := range g.router.Errors() {
 		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
 	}

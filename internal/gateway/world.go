@@ -64,7 +64,7 @@ func thisHost() world {
 		lookup:     hostLookup,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		openPlane:  openKernelPlane,
-		release:    Release,
+		release:    func() error { return Release(DefaultState) },
 	}
 }
 

@@ -348,6 +348,16 @@ func (r *Router) ClearClients(now time.Time, name string) (out Output, n int) {
 	return r.finish(), n
 }
 
+// ClientConfigs are what servers have told clients, and holds.
+func (r *Router) ClientConfigs() (all []ike.ClientConfig) {
+	for _, x := range r.clients {
+		if x.got.Address.IsValid() {
+			all = append(all, x.got)
+		}
+	}
+	return all
+}
+
 // EasyVPNClients implements console.EasyVPN.
 func (r *Router) EasyVPNClients() (all []console.EasyVPNClient) {
 	for _, x := range r.clients {

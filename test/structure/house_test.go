@@ -14,7 +14,7 @@ type room struct {
 var house = []room{
 	{path: "cmd/qmidle", may: "internal/secret internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
-	{path: "internal/gateway", may: "internal/trustpoint internal/keystore internal/pki/fetch internal/pki internal/secret internal/aaa internal/radius internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
+	{path: "internal/gateway", may: "internal/trustpoint internal/keystore internal/hostdns internal/pki/fetch internal/pki internal/secret internal/aaa internal/radius internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the simulator judges the lab's gateways by what they show: it works out itself what is right"},
@@ -88,6 +88,8 @@ var house = []room{
 		whyNo: "tests of every package make their certificates with it, so it must know none"},
 	{path: "internal/pki", pure: true, may: "internal/isakmp",
 		whyNo: "a verdict is a function of bytes and a time: who asks, and where certificates come from, must not matter"},
+	{path: "internal/hostdns",
+		whyNo: "how a host looks names up has nothing to do with who tells the servers"},
 	{path: "internal/clientfile", pure: true, may: "internal/secret",
 		whyNo: "a profile is read without a gateway: who uses it must not matter"},
 	{path: "internal/isakmp", pure: true,
