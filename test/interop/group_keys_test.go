@@ -87,3 +87,40 @@ func TestVPNCWithGroupsOfFreeRADIUS(t *testing.T) {
 		t.Error("the debug text has a key, or no wait for AAA")
 	}
 }
+
+// TestVPNCAnswersAChallenge: FreeRADIUS asks vpnc's user for the code of a token
+// behind the password. A wrong code gets nothing.
+func TestVPNCAnswersAChallenge(t *testing.T) {
+	t.Parallel()
+	needRemoteAccess(t)
+	l := newLab(t)
+	startRADIUS(t, l)
+	q := newQmidle(t, l, l.hub, qmidlePath)
+	q.run(t, accessConfig)
+	for code, lets := range map[string]bool{"123456": true, "654321": false} {
+		helper := filepath.Join(l.dir, "type-"+code)
+		if err := os.WriteFile(helper, []byte("#!/bin/sh\necho \"$1\" >> "+helper+".asked\necho "+code+"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p, connected := dialVPNC(t, l, "carol", "first-password", "+Password helper "+helper)
+		eventually(t, "the end of the dialogue", 30*time.Second, func() (bool, string) {
+			_, err := os.Stat(connected)
+			return err == nil || p.exited(), p.output.String()
+		})
+		if asked, err := os.ReadFile(helper + ".asked"); err != nil || !strings.HasPrefix(string(asked), "Answer for VPN carol@") {
+			t.Errorf("the code %s: vpnc asks %q: %v", code, asked, err)
+		}
+		if _, err := os.Stat(connected); (err == nil) != lets {
+			t.Errorf("the code %s: %v\n%s", code, err, p.output)
+		}
+		if !lets {
+			if text := p.output.String(); !strings.Contains(text, "Enter the code of your token") || !strings.Contains(text, "authentication unsuccessful") {
+				t.Errorf("vpnc says of a wrong code:\n%s", text)
+			}
+			continue
+		}
+		if err := p.stop(t, syscall.SIGTERM); err != nil {
+			t.Error(err)
+		}
+	}
+}

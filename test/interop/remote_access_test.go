@@ -72,6 +72,9 @@ modules {
     filename = DIR/detail
     permissions = 0600
   }
+  always handled {
+    rcode = handled
+  }
 }
 client hub {
   ipaddr = 127.0.0.1
@@ -89,12 +92,29 @@ server access {
     port = 1813
   }
   authorize {
-    files
-    pap
+    if (&User-Name == "carol" && !&State) {
+      update control {
+        Auth-Type := Ask
+      }
+    }
+    else {
+      files
+      pap
+    }
   }
   authenticate {
     Auth-Type PAP {
       pap
+    }
+    Auth-Type Ask {
+      update reply {
+        Reply-Message := "Enter the code of your token"
+        State := 0x746f6b656e
+      }
+      update control {
+        Response-Packet-Type := Access-Challenge
+      }
+      handled
     }
   }
   post-auth {
@@ -102,6 +122,11 @@ server access {
       Message-Authenticator := 0x00
     }
     Post-Auth-Type REJECT {
+      update reply {
+        Message-Authenticator := 0x00
+      }
+    }
+    Post-Auth-Type Challenge {
       update reply {
         Message-Authenticator := 0x00
       }
@@ -117,6 +142,7 @@ const accessUsers = `alice Cleartext-Password := "alice-password"
 	Framed-IP-Address = 10.55.0.77,
 	Class = 0x676f6c64
 bob Cleartext-Password := "bob-password"
+carol Cleartext-Password := "123456"
 pairs Cleartext-Password := "cisco"
 	Cisco-AVPair = "ipsec:key-exchange=ike",
 	Cisco-AVPair += "ipsec:tunnel-password=group-secret-8",
@@ -145,7 +171,7 @@ exit 0
 `
 
 // dialVPNC starts vpnc at the spoke as a user. A setting takes the place of the one
-// whose name it begins with.
+// whose name it begins with; one with a plus comes in addition.
 func dialVPNC(t *testing.T, l *lab, user, password string, settings ...string) (p *process, connected string) {
 	t.Helper()
 	dir, err := os.MkdirTemp(l.dir, "vpnc-")
@@ -161,7 +187,15 @@ func dialVPNC(t *testing.T, l *lab, user, password string, settings ...string) (
 	lines := [][2]string{{"IPSec gateway", "192.1.1.40"}, {"IPSec ID", "clients"}, {"IPSec secret", "group-secret-7"}, {"IKE Authmode", "psk"},
 		{"IKE DH Group", "dh2"}, {"Perfect Forward Secrecy", "nopfs"}, {"Xauth username", user}, {"Xauth password", password},
 		{"NAT Traversal Mode", "natt"}, {"Local Port", "0"}, {"Interface name", "vpn0"}, {"Script", script}, {"Pidfile", dir + "/pid"}}
-	text := "Noninteractive\nNo Detach\n"
+	text := "No Detach\n"
+	for _, s := range settings {
+		if rest, ok := strings.CutPrefix(s, "+"); ok {
+			text += rest + "\n"
+		}
+	}
+	if !strings.Contains(text, "Password helper") {
+		text += "Noninteractive\n"
+	}
 	for _, line := range lines {
 		for _, s := range settings {
 			if rest, ok := strings.CutPrefix(s, line[0]+" "); ok {
