@@ -119,20 +119,28 @@ func (l *lab) parseClient(words []string) (func() error, error) {
 		return nil, fmt.Errorf("%q is no IPv4 address", words[1])
 	}
 	return func() error {
-		if h.users == nil {
-			h.users = stream(l.seed, "client "+h.name)
-		}
-		c, err := newVPNClient(h, server, words[2], words[3], words[4], words[5], h.users)
-		if err != nil {
+		if err := h.dial(server, words[2], words[3], words[4], words[5]); err != nil {
 			return err
 		}
-		h.client = c
-		c.do(func(now time.Time, e *ike.Engine, fx *ike.Effects) {
-			e.Acquire(now, ike.Acquire{Connection: clientTag}, fx)
-		})
 		l.run(typing, never)
 		return nil
 	}, nil
+}
+
+// dial has a new client log in.
+func (h *host) dial(server netip.Addr, group, key, user, password string) error {
+	if h.users == nil {
+		h.users = stream(h.lab.seed, "client "+h.name)
+	}
+	c, err := newVPNClient(h, server, group, key, user, password, h.users)
+	if err != nil {
+		return err
+	}
+	h.client = c
+	c.do(func(now time.Time, e *ike.Engine, fx *ike.Effects) {
+		e.Acquire(now, ike.Acquire{Connection: clientTag}, fx)
+	})
+	return nil
 }
 
 // withoutSecrets are the words of a line as the transcript shows them.

@@ -28,6 +28,39 @@ type radiusServer struct {
 	key    secret.Secret
 	silent bool
 	delay  time.Duration
+	atOnce int // how many requests it works on, while the others wait; 0: all
+
+	working map[string]bool // requests that it has, which are not heeded again
+	queue   []func()
+}
+
+// work has a request answered when its time has come. A server that is as slow as
+// this knows a request that comes again (RFC 5080 section 2.2.2).
+func (s *radiusServer) work(l *lab, request string, answer func()) {
+	if s.atOnce == 0 {
+		l.clock.after(radiusLatency+s.delay, answer)
+		return
+	}
+	if s.working[request] {
+		return
+	}
+	s.working[request] = true
+	begin := func() {
+		l.clock.after(radiusLatency+s.delay, func() {
+			delete(s.working, request)
+			answer()
+			if len(s.queue) > 0 {
+				next := s.queue[0]
+				s.queue = s.queue[1:]
+				next()
+			}
+		})
+	}
+	if len(s.working) > s.atOnce {
+		s.queue = append(s.queue, begin)
+		return
+	}
+	begin()
 }
 
 type radiusUser struct {
@@ -56,7 +89,7 @@ func (h *host) askRADIUS(d aaa.Datagram) {
 	if reply == nil {
 		return
 	}
-	l.clock.after(radiusLatency+s.delay, func() {
+	s.work(l, h.name+string(d.Data), func() {
 		if h.router == asking && !s.silent { // not restarted since
 			h.do(func(now time.Time) router.Output { return asking.RADIUSReply(now, d.Server, d.Socket, reply) })
 		}
@@ -122,14 +155,26 @@ func (l *lab) parseRADIUS(words []string) (func() error, error) {
 		return func() error { l.radius.servers[server] = &radiusServer{key: secret.FromString(words[2])}; return nil }, nil
 	case len(words) == 2 && slices.Contains([]string{"silent", "answers"}, words[1]):
 		return change(func(s *radiusServer) { s.silent, s.delay = words[1] == "silent", 0 })
-	case len(words) == 3 && words[1] == "slow":
-		d, err := duration(words[2])
-		if err != nil {
-			return nil, err
-		}
-		return change(func(s *radiusServer) { s.delay = d })
+	case (len(words) == 3 || len(words) == 4) && words[1] == "slow":
+		return l.parseSlow(words[2:], change)
 	}
 	return nil, errForm
+}
+
+// parseSlow reads how long answers take, and how many requests a server works on at
+// a time.
+func (l *lab) parseSlow(words []string, change func(func(*radiusServer)) (func() error, error)) (func() error, error) {
+	d, err := duration(words[0])
+	if err != nil {
+		return nil, err
+	}
+	atOnce := 0
+	if len(words) == 2 {
+		if atOnce, err = number(words[1], 1, 1000); err != nil {
+			return nil, err
+		}
+	}
+	return change(func(s *radiusServer) { s.delay, s.atOnce, s.working = d, atOnce, map[string]bool{} })
 }
 
 // parseRADIUSUser reads a user with what he gets: address=A.B.C.D, class=TEXT,

@@ -36,7 +36,7 @@ var verbs = []verb{
 	{"jitter", []string{"jitter SUBNET DURATION"}, (*lab).parseJitter},
 	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
 	{"dns", []string{"dns NAME ADDRESS [ADDRESS ...]", "dns NAME off", "dns silent", "dns answers"}, (*lab).parseDNS},
-	{"radius", []string{"radius A.B.C.D key KEY", "radius A.B.C.D silent", "radius A.B.C.D answers", "radius A.B.C.D slow DURATION", "radius user NAME PASSWORD [NAME=VALUE ...]"}, (*lab).parseRADIUS},
+	{"radius", []string{"radius A.B.C.D key KEY", "radius A.B.C.D silent", "radius A.B.C.D answers", "radius A.B.C.D slow DURATION [NUMBER]", "radius user NAME PASSWORD [NAME=VALUE ...]"}, (*lab).parseRADIUS},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
 	{"masquerade", []string{"masquerade GATEWAY", "masquerade GATEWAY off"}, (*lab).parseMasquerade},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
