@@ -67,7 +67,9 @@ ip route 192.168.0.0 255.255.255.0 192.1.0.1
 `
 
 // crowdAt is the address of a client's host.
-func crowdAt(i int) netip.Addr { return netip.AddrFrom4([4]byte{192, 1, byte(1 + i/250), byte(1 + i%250)}) }
+func crowdAt(i int) netip.Addr {
+	return netip.AddrFrom4([4]byte{192, 1, byte(1 + i/250), byte(1 + i%250)})
+}
 
 // TestACrowdLogsInBySlowRADIUS has five hundred clients log in within the same
 // moment. The server takes two seconds for an answer and works on sixty-four
