@@ -14,7 +14,12 @@ var profileNodes = []*node{
 
 var profileMode = mode{name: "ISAKMP profile", prompt: "conf-isa-prof", nodes: []*node{
 	{Text: "accounting", Help: "Enable AAA Accounting for IPsec Sessions", Unsupported: "accounting of an ISAKMP profile", Scope: ScopeProfile},
-	{Text: "ca", Help: "Specify certificate authorities to trust", Unsupported: "the trustpoint of an ISAKMP profile", Scope: ScopeProfile},
+	{Text: "ca", Help: "Specify certificate authorities to trust", Next: []*node{
+		{Text: "trust-point", Help: "Certificate authorities to trust", Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "name", Help: "Trustpoint label", Do: addToProfile("trustpoint", func(p *ISAKMPProfile) *[]string { return &p.Trustpoints }),
+				No: removeFromProfile("trustpoint", func(p *ISAKMPProfile) *[]string { return &p.Trustpoints })},
+		}},
+	}},
 	{Text: "client", Help: "Specify client configuration settings", Next: clientNodes(setProfileClient, profileGroupNode)},
 	{Text: "description", Help: "Specify a description of this profile", Do: noProfileDescription, No: noProfileDescription, Next: []*node{
 		{Kind: Rest, Text: "LINE", Arg: "description", Help: "Up to 80 characters", Do: setProfileDescription},
@@ -37,7 +42,10 @@ var profileMode = mode{name: "ISAKMP profile", prompt: "conf-isa-prof", nodes: [
 	})},
 	{Text: "local-address", Help: "Interface or address the profile is for", No: noProfileLocal, Next: localEndpointNodes(setProfileLocal)},
 	{Text: "match", Help: "Match values of peer", Next: []*node{
-		{Text: "certificate", Help: "Match a peer's certificate by map", Unsupported: "matching of certificates", Scope: ScopeProfile},
+		{Text: "certificate", Help: "Match a peer's certificate by map", Next: []*node{
+			{Kind: Word, Text: "WORD", Arg: "name", Help: "Certificate map label", Do: addToProfile("map", func(p *ISAKMPProfile) *[]string { return &p.CertMaps }),
+				No: removeFromProfile("certificate map", func(p *ISAKMPProfile) *[]string { return &p.CertMaps })},
+		}},
 		{Text: "identity", Help: "Match a peer identity", Next: matchIdentityNodes},
 	}},
 	{Text: "no-xauth", Help: "Disable xauth on this profile", Unsupported: "XAUTH of an ISAKMP profile"},
@@ -162,6 +170,29 @@ func noProfileKeyring(e *Editor, a Args) *Problem {
 		return &Problem{Code: CodeReference, Message: "the profile has no such keyring"}
 	}
 	return nil
+}
+
+// addToProfile adds a name to a list of a profile's; what is how its place is marked.
+func addToProfile(what string, list func(*ISAKMPProfile) *[]string) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		name, all := a.Text("name"), list(e.profile)
+		if !slices.Contains(*all, name) {
+			*all = append(*all, name)
+		}
+		e.remember(profileMark(e.profile.Name)+" "+what+" "+name, a, "name")
+		return nil
+	}
+}
+
+func removeFromProfile(what string, list func(*ISAKMPProfile) *[]string) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		name, all := a.Text("name"), list(e.profile)
+		if !slices.Contains(*all, name) {
+			return &Problem{Code: CodeReference, Arg: "name", Message: "the profile has no such " + what}
+		}
+		*all = slices.DeleteFunc(*all, func(n string) bool { return n == name })
+		return nil
+	}
 }
 
 func setProfileLocal(e *Editor, a Args) *Problem {

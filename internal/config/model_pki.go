@@ -162,8 +162,11 @@ func (c *Config) CertificateMap(label string) *CertificateMap {
 	return nil
 }
 
-// Criteria are the map as package pki takes it.
+// Criteria are the map as package pki takes it; nil is one that matches nothing.
 func (m *CertificateMap) Criteria() pki.Map {
+	if m == nil {
+		return nil
+	}
 	var all pki.Map
 	for _, e := range m.Entries {
 		var entry pki.MapEntry

@@ -24,8 +24,10 @@ type ISAKMPProfile struct {
 	Description  string
 	Keyrings     []string // names; none is DefaultKeyring alone
 	SelfIdentity SelfIdentity
-	Match        []IdentityMatch // none: IOS calls the profile incomplete
-	Keepalive    *Keepalive      // nil: Config.ISAKMP's; Periodic is not set
+	Match        []IdentityMatch
+	CertMaps     []string   // labels of certificate maps, of `match certificate`; with no Match either IOS calls the profile incomplete
+	Trustpoints  []string   // `ca trust-point`: that prove its peers; none is every one
+	Keepalive    *Keepalive // nil: Config.ISAKMP's; Periodic is not set
 	Local        LocalEndpoint
 	Client       Client
 	Group        string // `client configuration group`: of its clients, whatever they name

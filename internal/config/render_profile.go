@@ -40,7 +40,7 @@ func (l LocalEndpoint) String() string {
 // comment is IOS's own.
 func (p *ISAKMPProfile) write(w *writer) {
 	w.line("crypto isakmp profile %s", p.Name)
-	if len(p.Match) == 0 {
+	if len(p.Match) == 0 && len(p.CertMaps) == 0 {
 		w.line("! This profile is incomplete (no match identity statement)")
 	}
 	if p.Description != "" {
@@ -52,8 +52,14 @@ func (p *ISAKMPProfile) write(w *writer) {
 	if p.SelfIdentity.Type != SelfGlobal {
 		w.line("   self-identity %s", p.SelfIdentity)
 	}
+	for _, t := range p.Trustpoints {
+		w.line("   ca trust-point %s", t)
+	}
 	for _, m := range p.Match {
 		w.line("   match identity %s", m)
+	}
+	for _, m := range p.CertMaps {
+		w.line("   match certificate %s", m)
 	}
 	p.Client.write(w, "   ")
 	if p.Group != "" {

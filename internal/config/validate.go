@@ -106,13 +106,18 @@ func (e *Editor) checkPolicies() {
 	usable := false
 	for _, p := range e.cfg.ISAKMP.Policies {
 		e.checkWeakPolicy(p)
-		if p.Auth == isakmp.AuthPSK {
+		if p.Auth == isakmp.AuthPSK || p.Auth == isakmp.AuthRSASig && len(e.cfg.Trustpoints) > 0 {
 			usable = true
 			continue
 		}
 		key := policyMark(p.Priority) + " authentication"
 		if _, written := e.marks[key]; !written {
 			key = policyMark(p.Priority)
+		}
+		if p.Auth == isakmp.AuthRSASig {
+			e.find(Warning, CodeReference, key, "write `authentication pre-share` below the policy, or `crypto pki trustpoint`",
+				"policy %d authenticates by %s, and there is no trustpoint: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
+			continue
 		}
 		e.find(Warning, CodeUnsupported, key, "write `authentication pre-share` below the policy",
 			"policy %d authenticates by %s, which is not supported yet: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
@@ -325,10 +330,15 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, profile, key string) {
 		if p.Host != "" && e.cfg.NoLookup && e.cfg.Host(p.Host) == nil && e.cfg.Host(e.cfg.QualifiedName(p.Host)) == nil {
 			e.find(Warning, CodeReference, at, "write `ip host "+p.Host+" ADDRESS`, or `ip domain lookup`", "%s has no address: there is no `ip host`, and lookups are off", p)
 		}
-		if !e.hasKey(p, profile) {
+		if !e.hasKey(p, profile) && !e.cfg.byCertificate() {
 			e.find(Warning, CodeReference, at, e.cfg.keyHint(p, profile), "there is no pre-shared key for %s%s", p, inProfile(profile))
 		}
 	}
+}
+
+// byCertificate says whether peers may be proven by certificates.
+func (c *Config) byCertificate() bool {
+	return len(c.Trustpoints) > 0 && slices.ContainsFunc(c.ISAKMP.Policies, func(p Policy) bool { return p.Auth == isakmp.AuthRSASig })
 }
 
 func keyPeer(p Peer) string {

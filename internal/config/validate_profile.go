@@ -49,7 +49,17 @@ func (e *Editor) checkProfiles() {
 				e.find(Error, CodeReference, key+" keyring "+name, e.similar("keyring", name, e.cfg.keyringNames), "there is no keyring %s", name)
 			}
 		}
-		if len(p.Match) == 0 && !e.hasUse(ScopeProfile, p.Name) {
+		for _, name := range p.Trustpoints {
+			if e.cfg.Trustpoint(name) == nil {
+				e.find(Error, CodeReference, key+" trustpoint "+name, e.similar("trustpoint", name, e.cfg.trustpointNames), "there is no trustpoint %s", name)
+			}
+		}
+		for _, name := range p.CertMaps {
+			if e.cfg.CertificateMap(name) == nil {
+				e.find(Error, CodeReference, key+" map "+name, "write `crypto pki certificate map "+name+" 10`", "there is no certificate map %s", name)
+			}
+		}
+		if len(p.Match) == 0 && len(p.CertMaps) == 0 && !e.hasUse(ScopeProfile, p.Name) {
 			e.find(Warning, CodeDisabled, key, "write `match identity` below it", "profile %s is incomplete until it has `match identity`: it matches no peer", p.Name)
 		}
 		if s := p.SelfIdentity; s.Type == SelfFQDN && s.Name == "" && e.cfg.DomainName == "" {

@@ -72,6 +72,7 @@ type Gateway struct {
 	// unanswered are questions to an operator, of whom there is none.
 	unanswered []uint64
 	abandoned  []uint64 // passwords that found the pool full
+	judged     []judged // certificates whose verdict waits to be handed on
 	// routeWarnings were told last.
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker
@@ -155,14 +156,16 @@ func (g *Gateway) openRouter() error {
 	if err != nil {
 		return err
 	}
+	keys, err := g.openKeys()
+	if err != nil {
+		return err
+	}
 	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
-		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases})
+		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases, Keys: router.KeysOf(keys.Key)})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
-	if err := g.openAuthorities(); err != nil {
-		return err
-	}
+	g.openAuthorities(keys)
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
 	}

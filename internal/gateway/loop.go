@@ -97,6 +97,26 @@ func (g *Gateway) setSampler() {
 // handle gives an input to the router and does what it asks for.
 func (g *Gateway) handle(what string, in input) {
 	g.carry(g.contain(what, in))
+	for g.settle() {
+	}
+	if !g.adapter.last {
+		g.names.follow(g.router.ClientConfigs())
+	}
+	for _, err := range g.router.Errors() {
+		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
+	}
+	if n := g.lost.Swap(0); n > 0 {
+		g.notices.tell(time.Now(), "lost", "%d inputs were dropped: they came faster than they could be handled", n)
+	}
+	g.adapter.forget()
+}
+
+// settle gives the router the answers that there are at once. It is false where there
+// were none.
+func (g *Gateway) settle() bool {
+	if len(g.refused)+len(g.abandoned)+len(g.unanswered)+len(g.judged) == 0 {
+		return false
+	}
 	for len(g.refused) > 0 {
 		id := g.refused[0]
 		g.refused = g.refused[1:]
@@ -116,16 +136,12 @@ func (g *Gateway) handle(what string, in input) {
 		g.unanswered = g.unanswered[1:]
 		g.carry(g.contain("a question to an operator", func(now time.Time) router.Output { return g.router.Answer(now, id, nil) }))
 	}
-	if !g.adapter.last {
-		g.names.follow(g.router.ClientConfigs())
+	for len(g.judged) > 0 {
+		v := g.judged[0]
+		g.judged = g.judged[1:]
+		g.carry(g.contain("a certificate", func(now time.Time) router.Output { return g.router.Answer(now, v.id, v.answer) }))
 	}
-	for _, err := range g.router.Errors() {
-		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
-	}
-	if n := g.lost.Swap(0); n > 0 {
-		g.notices.tell(time.Now(), "lost", "%d inputs were dropped: they came faster than they could be handled", n)
-	}
-	g.adapter.forget()
+	return true
 }
 
 // refusal says what the data plane did not do.
@@ -192,7 +208,9 @@ func (g *Gateway) carry(out router.Output) {
 		}
 	}
 	for _, q := range out.Questions {
-		switch {
+		switch ask, judge := q.Ask.(ike.JudgePeer); {
+		case judge:
+			g.judge(q.ID, ask)
 		case q.Ask != nil:
 			g.unanswered = append(g.unanswered, q.ID)
 		case !g.pool.ask(q):

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"qmidle/internal/config"
+	"qmidle/internal/ike"
 	"qmidle/internal/keystore"
 	"qmidle/internal/pki"
 	"qmidle/internal/pki/fetch"
@@ -51,17 +52,44 @@ type hostPlaces struct {
 	users  int
 }
 
-func (g *Gateway) openAuthorities() error {
-	keys := keystore.InMemory()
-	if g.opts.Keys != "" {
-		var err error
-		if keys, err = keystore.Open(g.opts.Keys, g.opts.KeyPassphrase); err != nil {
-			return &OperatorError{Message: err.Error()}
-		}
+// openKeys reads the keys, which the router wants too.
+func (g *Gateway) openKeys() (*keystore.Store, error) {
+	if g.opts.Keys == "" {
+		return keystore.InMemory(), nil
 	}
+	keys, err := keystore.Open(g.opts.Keys, g.opts.KeyPassphrase)
+	if err != nil {
+		return nil, &OperatorError{Message: err.Error()}
+	}
+	return keys, nil
+}
+
+func (g *Gateway) openAuthorities(keys *keystore.Store) {
 	g.authorities = newAuthorities(keys,
 		trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()}))
-	return nil
+}
+
+// keysChanged lets the router prove itself by the keys that there are now.
+func (v *view) keysChanged(err error) error {
+	if err == nil {
+		v.g.carry(v.g.router.KeysChanged(v.now))
+	}
+	return err
+}
+
+// judged is a verdict on a peer's certificate.
+type judged struct {
+	id     uint64
+	answer ike.Judged
+}
+
+// judge asks the trustpoints about a peer's certificate. They answer at once, or once
+// something was fetched.
+func (g *Gateway) judge(id uint64, q ike.JudgePeer) {
+	now := time.Now()
+	g.enact(now, g.authorities.agent.Judge(now, router.Inquiry(q), func(j trustpoint.Judgement) {
+		g.judged = append(g.judged, judged{id, router.Judged(j)})
+	}))
 }
 
 func newAuthorities(keys *keystore.Store, agent *trustpoint.Agent) *authorities {
@@ -281,12 +309,12 @@ func (v *view) GenerateKey(label string, bits int, exportable bool) (p keystore.
 		p, err = v.g.authorities.keys.Generate(now, label, bits, exportable)
 		return err
 	})
-	return p, err
+	return p, v.keysChanged(err)
 }
 
 // ZeroizeKey implements console.PKI.
 func (v *view) ZeroizeKey(label string) error {
-	return v.aside(func() error { return v.g.authorities.keys.Zeroize(label) })
+	return v.keysChanged(v.aside(func() error { return v.g.authorities.keys.Zeroize(label) }))
 }
 
 // ExportKey implements console.PKI.
@@ -297,10 +325,10 @@ func (v *view) ExportKey(label string, passphrase secret.Secret, strong bool) (s
 // ImportKey implements console.PKI.
 func (v *view) ImportKey(label, text string, passphrase secret.Secret, exportable bool) error {
 	now := v.now
-	return v.aside(func() error {
+	return v.keysChanged(v.aside(func() error {
 		_, err := v.g.authorities.keys.ImportPEM(now, label, text, passphrase, exportable)
 		return err
-	})
+	}))
 }
 
 // SerialNumber implements console.PKI.

@@ -135,7 +135,7 @@ func (e *Engine) ISAKMPSAs() []ISAKMPSA {
 	list := make([]ISAKMPSA, 0, len(e.byAddrs))
 	for _, s := range e.sorted() {
 		list = append(list, ISAKMPSA{ID: s.id, Conn: s.conn, Local: s.local, Remote: s.remote, Role: s.role, State: s.state,
-			Show: s.show, Dead: s.dead, DeadReason: s.reason, Policy: s.suite, PeerIdentity: s.peerID,
+			Show: s.show, Dead: s.dead, DeadReason: s.reason, Policy: s.suite, PeerIdentity: s.peerID, PeerCertificate: s.peerCertificate,
 			Established: s.established, Expires: s.expires, NATT: s.behindNAT(), DPD: s.peerDPD && s.liveness() != nil, Profile: s.profile.name(),
 			Aggressive: s.aggressive, XAuth: s.xauth, InitiatorCookie: s.cookieI, ResponderCookie: s.cookieR, Login: s.login().snapshot()})
 	}

@@ -167,7 +167,7 @@ func authorityName(authority []byte) string {
 func (s *sa) showIdentity(t *Trustpoint) {
 	h, own := s.handshake, t.Certificate
 	id := s.identity()
-	if id.Type == isakmp.IDDERASN1DN {
+	if s.configuredIdentity().Type == isakmp.IDDERASN1DN {
 		h.identity = policy.Identity{Type: id.Type, Data: string(own.RawSubject)}
 		return
 	}

@@ -1,11 +1,13 @@
 package ike
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/pki"
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
@@ -14,10 +16,12 @@ import (
 // (`crypto isakmp profile`). A connection may name one: it is then negotiated
 // under ISAKMP SAs of that profile only.
 type Profile struct {
-	Name     string
-	Local    netip.Addr // the address of ours that it is for; invalid for all
-	Match    []policy.IdentityMatch
-	Keyrings []string // that may prove its peers; the KeyStore knows them
+	Name  string
+	Local netip.Addr // the address of ours that it is for; invalid for all
+	Match []policy.IdentityMatch
+	// Certificates match peers by what their certificates have.
+	Certificates []pki.Map
+	Keyrings     []string // that may prove its peers; the KeyStore knows them
 	// Trustpoints may prove its peers and us by certificates; nil is every one.
 	Trustpoints []string
 	Identity    *policy.Identity // that we present; nil is Config.Identity, zero our address
@@ -46,11 +50,20 @@ func (c *Config) profileNames() string {
 	return strings.Join(names, " ")
 }
 
-// Matches says whether a profile takes a peer at one of our addresses, and how
-// near its match is.
+// Matches says whether a profile takes a peer without a certificate at one of our
+// addresses, and how near its match is.
 func (p *Profile) Matches(local netip.Addr, who policy.Identity) (near int, ok bool) {
+	return p.Takes(local, who, nil)
+}
+
+// Takes is Matches of a peer with a certificate, nil for none; a map that it matches
+// is nearer than any range of addresses and any domain.
+func (p *Profile) Takes(local netip.Addr, who policy.Identity, c *x509.Certificate) (near int, ok bool) {
 	if p.Local.IsValid() && p.Local != local {
 		return 0, false
+	}
+	if c != nil && slices.ContainsFunc(p.Certificates, func(m pki.Map) bool { return m.Matches(c) }) {
+		return policy.Exactly, true
 	}
 	for _, m := range p.Match {
 		if n, is := m.Matches(who); is && (!ok || n > near) {
@@ -60,12 +73,18 @@ func (p *Profile) Matches(local netip.Addr, who policy.Identity) (near int, ok b
 	return near, ok
 }
 
-// ProfileFor returns the profile that takes a peer: the nearest match, of equal
-// ones the profile for one address of ours, then the first. nil is none.
+// ProfileFor returns the profile that takes a peer without a certificate: the nearest
+// match, of equal ones the profile for one address of ours, then the first. nil is
+// none.
 func ProfileFor(all []*Profile, local netip.Addr, who policy.Identity) (best *Profile) {
+	return ProfileOf(all, local, who, nil)
+}
+
+// ProfileOf is ProfileFor of a peer with a certificate, nil for none.
+func ProfileOf(all []*Profile, local netip.Addr, who policy.Identity, c *x509.Certificate) (best *Profile) {
 	nearest := 0
 	for _, p := range all {
-		near, ok := p.Matches(local, who)
+		near, ok := p.Takes(local, who, c)
 		if !ok {
 			continue
 		}
@@ -95,11 +114,11 @@ func (s *sa) judgeProfile(who policy.Identity) (*Profile, trace.Reason) {
 // profileOf is the profile of a peer: the one that we began for, where it matches.
 func (s *sa) profileOf(who policy.Identity) *Profile {
 	if s.demanded {
-		if _, ok := s.profile.Matches(s.local.Addr(), who); ok {
+		if _, ok := s.profile.Takes(s.local.Addr(), who, s.peerCertificate); ok {
 			return s.profile
 		}
 	}
-	return ProfileFor(s.e.cfg.Profiles, s.local.Addr(), who)
+	return ProfileOf(s.e.cfg.Profiles, s.local.Addr(), who, s.peerCertificate)
 }
 
 // name is "" for none.
@@ -128,17 +147,24 @@ func (s *sa) keyrings() []string {
 	return s.profile.Keyrings
 }
 
-// identity is what s presents.
+// identity is what s presents without a certificate: there is no distinguished name
+// then.
 func (s *sa) identity() policy.Identity {
+	id := s.configuredIdentity()
+	if id.Type == 0 || id.Type == isakmp.IDDERASN1DN && id.Data == "" {
+		return policy.AddressIdentity(s.local.Addr())
+	}
+	return id
+}
+
+// configuredIdentity is what is to be presented; zero is our address.
+func (s *sa) configuredIdentity() policy.Identity {
 	if h := s.handshake; h != nil && h.identity.Type != 0 {
 		return h.identity
 	}
 	id := s.e.cfg.Identity
 	if s.profile != nil && s.profile.Identity != nil {
 		id = *s.profile.Identity
-	}
-	if id.Type == 0 {
-		id = policy.AddressIdentity(s.local.Addr())
 	}
 	return id
 }

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"net/netip"
 	"slices"
 	"time"
@@ -62,11 +63,12 @@ type sa struct {
 	demanded             bool // the connection for which we began names profile
 	dpd                  dpdState
 	keepalive            timer
-	peerID               policy.Identity // as it has proven; zero before
-	peerGateway          bool            // the peer is of this kind too
-	peerFragments        bool            // it takes Cisco's fragments
-	peerUnity            bool            // it is one of Cisco's clients, or speaks as they do
-	sentID               uint16          // of the last message that went in fragments
+	peerID               policy.Identity   // as it has proven; zero before
+	peerCertificate      *x509.Certificate // whose key it has; nil for none
+	peerGateway          bool              // the peer is of this kind too
+	peerFragments        bool              // it takes Cisco's fragments
+	peerUnity            bool              // it is one of Cisco's clients, or speaks as they do
+	sentID               uint16            // of the last message that went in fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	invalidSPI           time.Time // when INVALID-SPI was last sent

@@ -227,6 +227,7 @@ func (c *claim) judge() {
 	m.accept()
 	s.followPorts(m)
 	s.lastOut = nil // a duplicate is not to be answered by what was before
+	s.peerCertificate = c.verified.Leaf
 	q := JudgePeer{Local: s.local, Remote: s.remote, Leaf: c.verified.Leaf, Offered: c.verified.Offered, Identity: c.who}
 	if p := s.profileOf(c.who); p != nil {
 		q.Trustpoints = p.Trustpoints

@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -20,9 +21,10 @@ type ISAKMPSA struct {
 	DeadReason      trace.Reason
 	Policy          policy.IKE // zero before one is agreed
 	PeerIdentity    policy.Identity
-	Established     time.Time // zero before
-	Expires         time.Time // zero before
-	NATT            bool      // a NAT was found
+	PeerCertificate *x509.Certificate // nil for none
+	Established     time.Time         // zero before
+	Expires         time.Time         // zero before
+	NATT            bool              // a NAT was found
 	DPD             bool
 	Aggressive      bool   // phase 1 was aggressive mode
 	XAuth           bool   // a user has to log in behind phase 1

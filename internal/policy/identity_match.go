@@ -15,9 +15,9 @@ type IdentityMatch struct {
 	Domain bool          // Name is a domain, and what is below it matches
 }
 
-// exactly is nearer than any range of addresses and any domain, whose names have
+// Exactly is nearer than any range of addresses and any domain, whose names have
 // 255 octets at most.
-const exactly = 1000
+const Exactly = 1000
 
 // Matches says whether an identity is wanted, and how near the match is: of two
 // that match one identity the greater is the more particular.
@@ -30,9 +30,9 @@ func (m IdentityMatch) Matches(i Identity) (near int, ok bool) {
 		a, valid := netip.AddrFromSlice([]byte(i.Data))
 		return m.Prefix.Bits(), valid && m.Prefix.Contains(a)
 	case m.Type == isakmp.IDKeyID:
-		return exactly, i.Data == m.Name
+		return Exactly, i.Data == m.Name
 	case !m.Domain:
-		return exactly, sameName(i.Data, m.Name)
+		return Exactly, sameName(i.Data, m.Name)
 	}
 	host := i.Data
 	if m.Type == isakmp.IDUserFQDN {

@@ -30,7 +30,8 @@ func (r *Router) consult(now time.Time) {
 		if r.askClient(q) {
 			continue
 		}
-		if _, operators := q.Ask.(ike.AskCredentials); q.Ask == nil || operators {
+		switch q.Ask.(type) {
+		case nil, ike.AskCredentials, ike.JudgePeer: // which AAA does not answer
 			questions = append(questions, q)
 			continue
 		}

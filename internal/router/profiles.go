@@ -28,6 +28,10 @@ func newPeering(c *config.Config, local LocalAddress, known *names) peering {
 		profile := &ike.Profile{Name: x.Name, Local: localEndpoint(c, x.Local, local), Keyrings: x.KeyringNames(), Identity: selfIdentity(c, x.SelfIdentity),
 			Aggressive: x.Aggressive, Group: x.Group}
 		profile.Clients = clients(c, x.Client)
+		profile.Trustpoints = x.Trustpoints
+		for _, label := range x.CertMaps {
+			profile.Certificates = append(profile.Certificates, c.CertificateMap(label).Criteria())
+		}
 		for _, m := range x.Match {
 			profile.Match = append(profile.Match, identityMatch(m))
 		}
@@ -131,13 +135,13 @@ func (p *peering) sameProfile(o *peering, sa ike.ISAKMPSA) bool {
 	local := sa.Local.Addr()
 	before, after := p.profile(sa.Profile), o.profile(sa.Profile)
 	if before == nil {
-		return ike.ProfileFor(o.profiles, local, sa.PeerIdentity) == nil
+		return ike.ProfileOf(o.profiles, local, sa.PeerIdentity, sa.PeerCertificate) == nil
 	}
 	if after == nil {
 		return false
 	}
-	_, still := after.Matches(local, sa.PeerIdentity)
-	return still && slices.Equal(before.Keyrings, after.Keyrings) && reflect.DeepEqual(before.Identity, after.Identity)
+	_, still := after.Takes(local, sa.PeerIdentity, sa.PeerCertificate)
+	return still && slices.Equal(before.Keyrings, after.Keyrings) && slices.Equal(before.Trustpoints, after.Trustpoints) && reflect.DeepEqual(before.Identity, after.Identity)
 }
 
 // identity is what `crypto isakmp identity` presents; zero is the address. A

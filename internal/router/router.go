@@ -12,6 +12,8 @@ import (
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
 
@@ -40,6 +42,7 @@ type Options struct {
 	Rand      io.Reader
 	Now       time.Time
 	Local     LocalAddress // nil: ConfiguredAddress
+	Keys      Keys         // nil: there are none
 	// Text takes debug lines and system messages as they happen.
 	Text func([]byte)
 	// JSON takes every record as a line of JSON; nil for none.
@@ -139,7 +142,10 @@ func (r *Router) engineConfig() ike.Config {
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
-		XAuthTimeout: i.XauthTimeout, Application: application,
+		XAuthTimeout: i.XauthTimeout, Application: application, Trustpoints: trustpoints(r.cfg, r.opts.Keys),
+	}
+	if i.Identity == config.IdentityDN {
+		e.Identity = policy.Identity{Type: isakmp.IDDERASN1DN}
 	}
 	if i.Enabled {
 		e.Connections = r.conns
