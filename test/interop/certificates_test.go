@@ -1,0 +1,179 @@
+//go:build interop
+
+package interop
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"qmidle/internal/keystore"
+	"qmidle/internal/pki"
+	"qmidle/internal/pki/pkitest"
+	"qmidle/internal/secret"
+)
+
+// authority is a CA of a test and what it has issued to the two ends.
+type authority struct {
+	root       *pkitest.Authority
+	hub, spoke *pkitest.Authority
+	between    []*pkitest.Authority // CAs between the root and the ends
+}
+
+// today is a validity around the clock of this host.
+func today() pkitest.Option {
+	return pkitest.Dates(time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour))
+}
+
+func endOf(s *site) pkitest.Option {
+	return func(c *x509.Certificate) {
+		c.DNSNames, c.IPAddresses = []string{s.name + ".example.com"}, []net.IP{net.ParseIP(s.outside).To4()}
+	}
+}
+
+// newAuthority makes a CA with so many below it, and certificates for both ends.
+func newAuthority(l *lab, key func() crypto.Signer, between int, options ...pkitest.Option) *authority {
+	a := &authority{root: pkitest.Root("Lab Root", pkitest.NewRSAKey(2048), today())}
+	issuer := a.root
+	for i := range between {
+		issuer = issuer.CA(fmt.Sprintf("Lab CA %d", i+1), pkitest.NewRSAKey(2048), today())
+		a.between = append(a.between, issuer)
+	}
+	issue := func(s *site) *pkitest.Authority {
+		return issuer.Issue(s.name+".example.com", key(), append([]pkitest.Option{today(), endOf(s)}, options...)...)
+	}
+	a.hub, a.spoke = issue(l.hub), issue(l.spoke)
+	return a
+}
+
+func rsaKey() crypto.Signer { return pkitest.NewRSAKey(2048) }
+
+// chainText is a certificate as it stands in a chain of the configuration.
+func chainText(kind string, c *x509.Certificate) string {
+	text := fmt.Sprintf(" certificate %s%s\n", kind, pki.SerialText(c.SerialNumber))
+	digits := strings.ToUpper(hex.EncodeToString(c.Raw))
+	for len(digits) > 0 {
+		n := min(64, len(digits))
+		text += "  " + digits[:n] + "\n"
+		digits = digits[n:]
+	}
+	return text + "  quit\n"
+}
+
+// trustpointText is the trustpoint LAB with its CA and a certificate of the hub's.
+func (a *authority) trustpointText(below string) string {
+	text := "crypto pki trustpoint LAB\n enrollment terminal\n rsakeypair LAB\n" + below + "crypto pki certificate chain LAB\n" + chainText("", a.hub.Cert)
+	for _, ca := range a.between {
+		text += chainText("ca ", ca.Cert)
+	}
+	return text + chainText("ca ", a.root.Cert)
+}
+
+// keepKey stores the hub's key where the daemon looks for it.
+func (a *authority) keepKey(t *testing.T, q *qmidle, label string) {
+	t.Helper()
+	keys, err := keystore.Open(filepath.Join(q.dir, "keys"), secret.Secret{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.hub.Key.(*rsa.PrivateKey))})
+	if _, err := keys.ImportPEM(time.Now(), label, string(text), secret.Secret{}, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startSigned starts the daemon at the hub with a trustpoint.
+func (a *authority) startSigned(t *testing.T, l *lab, x setup, below string) *qmidle {
+	t.Helper()
+	q := newQmidle(t, l, l.hub, raceDetector)
+	a.keepKey(t, q, "LAB")
+	q.run(t, a.configText(q, x, below))
+	q.do(t, "debug crypto pki validation")
+	return q
+}
+
+func (a *authority) configText(q *qmidle, x setup, below string) string {
+	text := strings.Replace(q.config(x), " authentication pre-share\n", " authentication rsa-sig\n", 1)
+	i := strings.Index(text, "crypto isakmp key ")
+	j := i + strings.IndexByte(text[i:], '\n') + 1
+	return a.trustpointText(below) + text[:i] + text[j:]
+}
+
+// startSignedCharon starts charon at the spoke with its certificate. It trusts the
+// root, and shows the CAs that are between.
+func (a *authority) startSignedCharon(t *testing.T, l *lab, x setup, identity string) *charon {
+	t.Helper()
+	c := loadCharon(t, l, l.spoke, strings.Replace(charonModules, "pkcs1", "pkcs1 pkcs8", 1), x.daemon)
+	a.give(t, c, a.spoke)
+	c.loadText(t, signedConfig(c.config(x), identity))
+	return c
+}
+
+// give puts a certificate with its key, and the CAs, where swanctl reads them.
+func (a *authority) give(t *testing.T, c *charon, own *pkitest.Authority) {
+	t.Helper()
+	for _, dir := range []string{"x509", "x509ca", "private"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(own.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write(t, "private/spoke.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	certificate := func(name string, x *x509.Certificate) {
+		c.write(t, name, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: x.Raw})))
+	}
+	certificate("x509/spoke.pem", own.Cert)
+	certificate("x509ca/root.pem", a.root.Cert)
+	for i, ca := range a.between {
+		certificate(fmt.Sprintf("x509ca/between%d.pem", i), ca.Cert)
+	}
+}
+
+// signedConfig has charon prove itself by its certificate, under an identity.
+func signedConfig(text, identity string) string {
+	text = strings.Replace(text, "    local {\n      auth = psk\n", "    local {\n      auth = pubkey\n      certs = spoke.pem\n      id = "+identity+"\n", 1)
+	text = strings.Replace(text, "    remote {\n      auth = psk\n", "    remote {\n      auth = pubkey\n", 1)
+	return text[:strings.Index(text, "secrets {")]
+}
+
+// TestCertificates proves both ends to each other by RSA signatures, whoever begins.
+func TestCertificates(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := newAuthority(l, rsaKey, 0)
+	capture := startCapture(t, l)
+	c := a.startSignedCharon(t, l, usual, "spoke.example.com")
+	q := a.startSigned(t, l, usual, " revocation-check none\n")
+	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
+		up()
+		q.waitSAs(t, 1, 1)
+		c.waitSAs(t, 1, 1)
+		wantPing(t, l.spoke, 2)
+		text := q.debug(t)
+		for _, line := range []string{"processing CERT payload. message ID = 0", "peer wants cert issued by cn=Lab Root,o=Lab", "processing SIG payload", "using the LAB trustpoint's keypair to sign",
+			"SA is doing RSA signature authentication using id type ID_IPV4_ADDR"} {
+			if !strings.Contains(text, line) {
+				t.Errorf("%s begins: the debug text has no %q", name, line)
+			}
+		}
+		q.forget(t)
+		q.do(t, "clear crypto sa")
+		q.do(t, "clear crypto isakmp")
+		c.waitSAs(t, 0, 0)
+	}
+	q.end(t)
+	c.end(t)
+	capture.end(t).wantProtected(t, 4)
+}
