@@ -111,6 +111,7 @@ func (a *audit) sa(s *sa) {
 		a.must(a.set(&s.assembly.end), "SA %d waits for fragments without an end", s.id)
 	}
 	a.must(len(s.finished.ids) <= maxRecent && len(s.informed.ids) <= maxRecent, "SA %d remembers too many messages", s.id)
+	replies := s.handshake != nil && s.handshake.nonces != nil && a.set(&s.handshake.nonces.reply)
 	retry, life, keepalive, dpd := a.set(&s.retry), a.set(&s.life), a.set(&s.keepalive), a.set(&s.dpd.timer)
 	a.must(s.complete() || !life && !keepalive && !dpd, "SA %d is not up and has timers of one that is", s.id)
 	switch {
@@ -124,7 +125,7 @@ func (a *audit) sa(s *sa) {
 		a.access(s)
 		a.must(dpd || s.liveness() == nil || !s.peerDPD, "SA %d has no dead peer detection", s.id)
 	default:
-		a.must(s.handshake != nil && (retry || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
+		a.must(s.handshake != nil && (retry || replies || s.handshake.busy), "SA %d waits forever in %v", s.id, s.state)
 		if s.handshake != nil && s.handshake.busy {
 			a.busy++
 		}

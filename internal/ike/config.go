@@ -26,6 +26,8 @@ type Config struct {
 	Keys KeyStore
 	// Trustpoints prove peers and us, by certificates, the preferred first.
 	Trustpoints []*Trustpoint
+	// NonceKeys are the keys of encrypted nonces; nil for none.
+	NonceKeys *NonceKeys
 	// Identity is what we present in phase 1; zero is our address. A distinguished
 	// name without data is that of our certificate.
 	Identity policy.Identity

@@ -102,6 +102,9 @@ func (s *sa) canProve(p policy.IKE, haveKey bool) bool {
 		t, _ := s.credential(p.Auth)
 		return t != nil && !s.aggressive
 	}
+	if encrypts(p.Auth) {
+		return s.canEncrypt()
+	}
 	return haveKey
 }
 

@@ -9,7 +9,7 @@
 // or logger; its only randomness is the reader that it is given. It must not
 // know what a configuration file looks like.
 //
-// It implements RFC 2408 and RFC 2409 for pre-shared keys and signatures, RFC 2407's phase 2
+// It implements RFC 2408 and RFC 2409 for pre-shared keys, signatures and encrypted nonces, RFC 2407's phase 2
 // identities and RESPONDER-LIFETIME, RFC 3947 with its drafts 02, 03 and 07, RFC
 // 3706, and Cisco's fragments. The exchanges are rows of one table (table.go); a
 // file is named for its exchange. What aggressive mode may cost before the peer has

@@ -38,7 +38,7 @@ func (e *Engine) startPhase1(local, remote netip.AddrPort, profile string, waiti
 	}
 	s.emit(&trace.AggressiveNotPossible{})
 	_, haveKey := s.lookupKey()
-	if !haveKey && !s.hasCertificate() {
+	if !haveKey && !s.hasCertificate() && !s.canEncrypt() {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
 		s.deleteSA(trace.ReasonNoKey)
 		return

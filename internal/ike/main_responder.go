@@ -162,16 +162,34 @@ func (s *sa) refusePhase1() {
 // exponentiation, which only a peer that answers from its address gets.
 func (m *message) mainMode3() {
 	s := m.s
-	s.e.halfOpen.remove(s)
-	if s.stage != unproven {
-		s.e.unproven.add(s, s.e.cfg.maxUnproven())
-	}
+	m.cameBack()
 	if !m.takeKeyExchange(trace.StateRMM3) {
 		return
 	}
 	s.handshake.busy = true
 	s.works(trace.CryptoGenerateParameter)
 	s.e.dh(s.suite.Group, nil, s.handshake.peerPublic, func(r DHResult) { s.mainMode4Send(r) })
+}
+
+// cameBack counts the SA of an initiator that has come back from its address.
+func (m *message) cameBack() {
+	s := m.s
+	s.e.halfOpen.remove(s)
+	if s.stage != unproven {
+		s.e.unproven.add(s, s.e.cfg.maxUnproven())
+	}
+}
+
+// acceptable says whether the peer's public value can be used. Our own value is our
+// own message, reflected.
+func (m *message) acceptable(ke isakmp.Payload) bool {
+	h := m.s.handshake
+	reflected := h.keys != nil && bytes.Equal(ke.Body, h.keys.Public())
+	if reflected || keymat.ValidatePublic(m.s.suite.Group, ke.Body) != nil {
+		m.dropPayload(trace.DropPublicValue, isakmp.PayloadKE, ke.Offset)
+		return false
+	}
+	return true
 }
 
 // takeKeyExchange reads KE, NONCE, vendor IDs and NAT-D of messages 3 and 4,
@@ -184,10 +202,7 @@ func (m *message) takeKeyExchange(state trace.State) bool {
 		m.dropPayload(trace.DropNonce, isakmp.PayloadNonce, nonce.Offset)
 		return false
 	}
-	// Our own value is our own message, reflected.
-	reflected := h.keys != nil && bytes.Equal(ke.Body, h.keys.Public())
-	if reflected || keymat.ValidatePublic(s.suite.Group, ke.Body) != nil {
-		m.dropPayload(trace.DropPublicValue, isakmp.PayloadKE, ke.Offset)
+	if !m.acceptable(ke) {
 		return false
 	}
 	m.accept()
@@ -248,6 +263,10 @@ func (s *sa) mainMode4Send(r DHResult) {
 
 // sendKeyExchange sends message 3 or 4.
 func (s *sa) sendKeyExchange(nonce []byte) {
+	if encrypts(s.suite.Auth) {
+		s.sendEncryptedExchange(nonce)
+		return
+	}
 	b := s.builder(isakmp.ExchangeIdentity, 0, 0)
 	b.Add(isakmp.PayloadKE, s.handshake.keys.Public())
 	b.Add(isakmp.PayloadNonce, nonce)

@@ -52,6 +52,9 @@ func (s *sa) skeyidBase(shared []byte) (base []byte, ok bool) {
 	if signs(s.suite.Auth) {
 		return keymat.SkeyidSignatures(s.suite.Hash, h.nonceI, h.nonceR, shared), true
 	}
+	if encrypts(s.suite.Auth) {
+		return keymat.SkeyidPublicKeyEncryption(s.suite.Hash, h.nonceI, h.nonceR, s.cookieI, s.cookieR), true
+	}
 	if h.key, ok = s.lookupKey(); !ok {
 		return nil, false
 	}
@@ -78,7 +81,9 @@ func (s *sa) ourIdentity(method isakmp.AuthMethod, next isakmp.PayloadType) []by
 // sendIdentity sends message 5 or 6.
 func (s *sa) sendIdentity(own ourProof, initialContact bool) {
 	b := s.builder(isakmp.ExchangeIdentity, 0, isakmp.FlagEncryption)
-	b.Add(isakmp.PayloadID, own.body)
+	if !encrypts(s.suite.Auth) {
+		b.Add(isakmp.PayloadID, own.body)
+	}
 	own.add(b)
 	if initialContact {
 		b.Add(isakmp.PayloadNotify, s.initialContactNotify())

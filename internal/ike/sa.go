@@ -93,11 +93,12 @@ type handshake struct {
 	vendorIDs   [][]byte
 	natD        [][]byte
 	initialSent bool
-	initialGot  bool     // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
-	shorter     bool     // our lifetime is, than the initiator offered
-	busy        bool     // a question is open
-	withdraw    func()   // takes the question back that asks for a verdict; nil for none
-	wanted      [][]byte // names of the CAs that the peer asks for, an empty one for any
+	initialGot  bool           // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
+	shorter     bool           // our lifetime is, than the initiator offered
+	busy        bool           // a question is open
+	withdraw    func()         // takes the question back that asks for a verdict; nil for none
+	nonces      *nonceExchange // of encrypted nonces; nil for none
+	wanted      [][]byte       // names of the CAs that the peer asks for, an empty one for any
 
 	// Aggressive mode's.
 	how      *Aggressive     // initiator
@@ -206,6 +207,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	s.withdrawQuestion()
 	s.leaveGroupQuestion()
 	s.withdrawJudgement()
+	s.withdrawNonces()
 	for _, n := range s.sortedNodes() {
 		s.endNode(n, false, trace.NodeIKEDeleted)
 	}

@@ -58,6 +58,16 @@ type ourProof struct {
 // called with it, at once or once it is signed. Without a certificate the exchange
 // ends.
 func (s *sa) prove(hash func(id []byte) []byte, use func(ourProof)) {
+	if encrypts(s.suite.Auth) {
+		body := s.handshake.idR
+		if s.role == trace.RoleInitiator {
+			body = s.handshake.idI
+		}
+		s.works(trace.CryptoHMACContext)
+		own := hash(body)
+		use(ourProof{body, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
+		return
+	}
 	if !signs(s.suite.Auth) {
 		body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
 		s.works(trace.CryptoHMACContext)

@@ -9,10 +9,10 @@ import (
 // exchanges: they drive validation, the "missing payload" event and what runs.
 type row struct {
 	exchange  isakmp.ExchangeType
-	role      trace.Role // of the receiver
-	auth      isakmp.AuthMethod
-	state     trace.State // in which it is expected
-	name      string      // as RFC 2409 counts it, for documentation and tests
+	role      trace.Role        // of the receiver
+	auth      isakmp.AuthMethod // 0 is every one that no row for the same place names
+	state     trace.State       // in which it is expected
+	name      string            // as RFC 2409 counts it, for documentation and tests
 	encrypted cover
 	need      []isakmp.PayloadType
 	may       []isakmp.PayloadType
@@ -65,6 +65,7 @@ func init() {
 	config, attributes := isakmp.ExchangeTransaction, isakmp.PayloadAttributes
 	r, i := trace.RoleResponder, trace.RoleInitiator
 	psk, signed := isakmp.AuthPSK, isakmp.AuthRSASig // which stands for all signatures
+	sealedNonces, nonces := isakmp.AuthRSAEnc, p{isakmp.PayloadKE, isakmp.PayloadID, isakmp.PayloadNonce}
 	certs := p{isakmp.PayloadCert, isakmp.PayloadCertRequest, isakmp.PayloadNotify, isakmp.PayloadVendorID}
 	vid, notify := isakmp.PayloadVendorID, isakmp.PayloadNotify
 	first := p{isakmp.PayloadSA, isakmp.PayloadKE, isakmp.PayloadNonce, isakmp.PayloadID}
@@ -74,6 +75,14 @@ func init() {
 			p{isakmp.PayloadSA}, p{vid, isakmp.PayloadCertRequest}, (*message).mainMode1, trace.StateRMM2},
 		{main, i, 0, trace.StateIMM1, "main mode 2", plain,
 			p{isakmp.PayloadSA}, p{vid, notify, isakmp.PayloadCertRequest}, (*message).mainMode2, trace.StateIMM3},
+		{main, r, sealedNonces, trace.StateRMM2, "main mode 3, encrypted nonces", plain,
+			nonces, types(p{vid, isakmp.PayloadHash, isakmp.PayloadCertRequest}, natD), (*message).mainMode3Encrypted, trace.StateRMM3},
+		{main, i, sealedNonces, trace.StateIMM3, "main mode 4, encrypted nonces", plain,
+			nonces, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode4Encrypted, trace.StateIMM4},
+		{main, r, sealedNonces, trace.StateRMM4, "main mode 5, encrypted nonces", sealed,
+			p{isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode5Encrypted, trace.StateP1Complete},
+		{main, i, sealedNonces, trace.StateIMM5, "main mode 6, encrypted nonces", sealed,
+			p{isakmp.PayloadHash}, p{notify, vid}, (*message).mainMode6Encrypted, trace.StateP1Complete},
 		{main, r, 0, trace.StateRMM2, "main mode 3", plain,
 			p{isakmp.PayloadKE, isakmp.PayloadNonce}, types(p{vid, isakmp.PayloadCertRequest}, natD), (*message).mainMode3, trace.StateRMM4},
 		{main, i, 0, trace.StateIMM3, "main mode 4", plain,
@@ -124,16 +133,17 @@ func rowFor(x isakmp.ExchangeType, role trace.Role, auth isakmp.AuthMethod, stat
 	if auth = proofOf(auth); signs(auth) {
 		auth = isakmp.AuthRSASig
 	}
+	var found *row
 	for i := range rows {
 		r := &rows[i]
 		if r.exchange != x || r.state != state || (r.auth != 0 && r.auth != auth) {
 			continue
 		}
-		if r.role == role || x == isakmp.ExchangeInformational {
-			return r
+		if (r.role == role || x == isakmp.ExchangeInformational) && (found == nil || r.auth != 0) {
+			found = r
 		}
 	}
-	return nil
+	return found
 }
 
 // check compares a message's payloads with the row. An unknown payload type is

@@ -165,5 +165,7 @@ const (
 	CodeSignatureRefused
 	CodeCertificateJudged
 	CodeXAUTHUnknown
+	CodeNonceDecrypted
+	CodePeerKeyMissing
 	NumCodes
 )

@@ -1,6 +1,10 @@
 package trace
 
-import "qmidle/internal/isakmp"
+import (
+	"net/netip"
+
+	"qmidle/internal/isakmp"
+)
 
 // signatures has what a phase 1 by signatures tells: a peer that is proven, and
 // then what goes wrong.
@@ -30,6 +34,7 @@ func signatures() []Record {
 		x.Reason, x.IDType, x.Names = "identity-not-in-certificate", kind, "hub 192.0.2.1"
 		s.add(&x)
 	}
+	s.add(&NonceDecrypted{true}, &NonceDecrypted{false}, &PeerKeyMissing{netip.MustParseAddr("192.0.2.9"), isakmp.IDFQDN, []byte("spoke")})
 	s.add(&SADeleting{ReasonCertificate}, &SADeleting{ReasonNoCertificate}, &SADeleting{ReasonPeerRefuses})
 	return s.records
 }

@@ -221,6 +221,8 @@ var owners = [NumCodes]debugSet{
 	CodeCertificateReceived:      debugISAKMP,
 	CodeSignatureRefused:         debugISAKMP,
 	CodeCertificateJudged:        systemMessage,
+	CodeNonceDecrypted:           debugISAKMP,
+	CodePeerKeyMissing:           debugISAKMP,
 }
 
 // Append appends the lines of one record, each ended by a newline; none when

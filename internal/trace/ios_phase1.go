@@ -68,7 +68,7 @@ func (w *iosWriter) writeISAKMP(event Event) {
 	case *ResponderLifetime:
 		w.responderLifetime(e)
 	default:
-		if !w.writeNegotiation(event) && !w.writeAuthentication(event) && !w.writeCertificates(event) && !w.writeProfile(event) && !w.writeAggressive(event) && !w.writeClient(event) {
+		if !w.writeNegotiation(event) && !w.writeAuthentication(event) && !w.writeCertificates(event) && !w.writeNonces(event) && !w.writeProfile(event) && !w.writeAggressive(event) && !w.writeClient(event) {
 			w.writePhase2(event)
 		}
 	}

@@ -164,6 +164,8 @@ var registry = [NumCodes]struct {
 	CodeCertificateReceived:      {"certificate_received", func() Event { return new(CertificateReceived) }},
 	CodeSignatureRefused:         {"signature_refused", func() Event { return new(SignatureRefused) }},
 	CodeCertificateJudged:        {"certificate_judged", func() Event { return new(CertificateJudged) }},
+	CodeNonceDecrypted:           {"nonce_decrypted", func() Event { return new(NonceDecrypted) }},
+	CodePeerKeyMissing:           {"peer_key_missing", func() Event { return new(PeerKeyMissing) }},
 }
 
 // String returns the stable name of the event, such as "packet_received".

@@ -50,6 +50,8 @@ var worths = [NumCodes]func(fields []byte) (key []byte, worthy bool){
 	CodeCertificateMissing:       whole,
 	CodeSignatureRefused:         whole,
 	CodeCertificateJudged:        whole,
+	CodeNonceDecrypted:           whole,
+	CodePeerKeyMissing:           whole,
 }
 
 func worthOf(code Code, fields []byte) (key []byte, worthy bool) {
