@@ -123,7 +123,9 @@ func (s *sa) compareIKE(p policy.IKE, o policy.IKEOffer, t isakmp.Transform, hav
 }
 
 // supported says whether the engine can run a policy that matched.
-func supported(p policy.IKE) bool { return p.Auth == isakmp.AuthPSK || signs(p.Auth) || encrypts(p.Auth) }
+func supported(p policy.IKE) bool {
+	return p.Auth == isakmp.AuthPSK || signs(p.Auth) || encrypts(p.Auth)
+}
 
 // wireAttributes gives a transform's attributes in the form that events carry.
 func wireAttributes(t isakmp.Transform) []byte { return isakmp.AppendAttributeList(nil, t.Attributes) }
