@@ -69,6 +69,11 @@ var groupMode = mode{name: "Client configuration group", prompt: "config-isakmp-
 	{Text: "pool", Help: "Set name of address pool", No: noGroupPool, Next: []*node{
 		{Kind: Word, Text: "WORD", Arg: "pool", Help: "Name of the address pool", Do: setGroupPool},
 	}},
+	{Text: "qmidle", Help: "What IOS has no command for", Next: []*node{
+		{Text: "ipsec-udp-port", Help: "Cisco's encapsulation of ESP in UDP, for clients that ask for it", No: noUDPPort, Next: []*node{
+			{Kind: Number, Lo: 4001, Hi: 49151, Arg: "port", Help: "UDP port of the gateway, as a rule 10000", Do: setUDPPort},
+		}},
+	}},
 	{Text: "save-password", Help: "Allows remote client to save XAUTH password", Do: setGroup("save", true), No: setGroup("save", false)},
 	{Text: "smartcard-removal-disconnect", Help: "Disconnect when a smartcard is removed", Unsupported: "disconnecting on removal of a smartcard"},
 	{Text: "split-dns", Help: "DNS name to append for resolution", Next: []*node{
@@ -167,6 +172,23 @@ func noGroupKey(e *Editor, _ Args) *Problem {
 	e.group.Key = secret.Secret{}
 	return nil
 }
+
+func setUDPPort(e *Editor, a Args) *Problem {
+	if a.Number("port") == natTraversalPort {
+		return &Problem{Code: CodeValue, Arg: "port", Message: "port 4500 is that of NAT traversal"}
+	}
+	e.group.UDPPort = uint16(a.Number("port"))
+	e.rememberGroup("ipsec-udp-port", a, "port")
+	return nil
+}
+
+func noUDPPort(e *Editor, _ Args) *Problem {
+	e.group.UDPPort = 0
+	return nil
+}
+
+// natTraversalPort is of no use for anything else.
+const natTraversalPort = 4500
 
 func setGroupPool(e *Editor, a Args) *Problem {
 	e.group.Pool = a.Text("pool")

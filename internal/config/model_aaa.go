@@ -156,6 +156,7 @@ type ClientGroup struct {
 	MaxLogins       int  // 0: no limit
 	Banner          string
 	Backup          []string // addresses and host names
+	UDPPort         uint16   // `qmidle ipsec-udp-port`: of Cisco's encapsulation; 0: none
 }
 
 // Client is what a crypto map or an ISAKMP profile does with clients.

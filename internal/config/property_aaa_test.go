@@ -166,7 +166,7 @@ func drawGroup(t *rapid.T, c *Config) *ClientGroup {
 		SavePassword: rapid.Bool().Draw(t, "save-password"), IncludeLocalLAN: rapid.Bool().Draw(t, "lan"), GroupLock: rapid.Bool().Draw(t, "lock"),
 		PFS: rapid.Bool().Draw(t, "pfs"), Firewall: rapid.Bool().Draw(t, "firewall"),
 		MaxUsers: rapid.IntRange(0, 5000).Draw(t, "users"), MaxLogins: rapid.IntRange(0, 10).Draw(t, "logins"),
-		Banner: drawBanner(t),
+		Banner: drawBanner(t), UDPPort: rapid.SampledFrom([]uint16{0, 4001, 10000}).Draw(t, "UDP port"),
 	}
 	two := func(label string) []netip.Addr {
 		all := distinct(t, label, func(t *rapid.T) netip.Addr { return address(t, label) }, netip.Addr.String)

@@ -242,6 +242,9 @@ func (g *ClientGroup) write(w *writer) {
 	if g.Netmask.IsValid() {
 		w.line(" netmask %s", g.Netmask)
 	}
+	if g.UDPPort > 0 {
+		w.line(" qmidle ipsec-udp-port %d", g.UDPPort)
+	}
 	if g.Banner != "" {
 		d := bannerDelimiterFor(g.Banner)
 		w.line(" banner %s%s%s", d, g.Banner, d)

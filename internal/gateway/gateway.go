@@ -19,6 +19,7 @@ import (
 	"qmidle/internal/dataplane"
 	"qmidle/internal/hostdns"
 	"qmidle/internal/ike"
+	"qmidle/internal/isakmp"
 	"qmidle/internal/router"
 	"qmidle/internal/secret"
 	"qmidle/internal/trace"
@@ -204,7 +205,11 @@ func socketError(local netip.AddrPort, err error) error {
 	message := fmt.Sprintf("cannot listen on UDP %s: %s", local, plainly(err))
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return &OperatorError{message, fmt.Sprintf("another IKE daemon runs here (`ss -lunp sport = %d` shows which); stop it first", local.Port())}
+		who := "another IKE daemon"
+		if local.Port() != isakmp.PortIKE && local.Port() != isakmp.PortNATT {
+			who = "something else"
+		}
+		return &OperatorError{message, fmt.Sprintf("%s runs here (`ss -lunp sport = %d` shows which); stop it first", who, local.Port())}
 	case errors.Is(err, os.ErrPermission):
 		return &OperatorError{message, "`qmidle run` needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE"}
 	}

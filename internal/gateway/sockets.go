@@ -9,6 +9,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
+	"qmidle/internal/router"
 )
 
 // sockets are the UDP sockets, by the router's name of the address. The loop
@@ -36,7 +37,8 @@ func (s *sockets) change(f func(map[netip.AddrPort]udpSocket)) {
 	s.open.Store(&m)
 }
 
-// wantedSockets are both ports of every address with a crypto map.
+// wantedSockets are both ports of every address with a crypto map, and those of
+// Cisco's encapsulation of ESP.
 func wantedSockets(c *config.Config, conns []*ike.Connection) (wanted []netip.AddrPort) {
 	if !c.ISAKMP.Enabled {
 		return nil
@@ -44,6 +46,9 @@ func wantedSockets(c *config.Config, conns []*ike.Connection) (wanted []netip.Ad
 	for _, x := range conns {
 		if local := netip.AddrPortFrom(x.Local, isakmp.PortIKE); x.Local.IsValid() && !slices.Contains(wanted, local) {
 			wanted = append(wanted, local, netip.AddrPortFrom(x.Local, isakmp.PortNATT))
+			for _, port := range router.UDPPorts(c) {
+				wanted = append(wanted, netip.AddrPortFrom(x.Local, port))
+			}
 		}
 	}
 	return wanted

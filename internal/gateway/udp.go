@@ -20,13 +20,16 @@ const maxMessage = 16*1024 + 1
 func (g *Gateway) receive(local netip.AddrPort, s udpSocket) {
 	err := s.Receive(func(from netip.AddrPort, tos uint8, datagrams [][]byte) {
 		from = g.world.ports.fromWire(from)
-		if local.Port() == isakmp.PortNATT {
+		switch local.Port() {
+		case isakmp.PortIKE:
+			for _, d := range datagrams {
+				g.enqueue(datagram{local, from, d})
+			}
+		case isakmp.PortNATT:
 			datagrams = g.takeMarked(local, from, datagrams)
 			g.receiveESP(local, from, tos, datagrams)
-			return
-		}
-		for _, d := range datagrams {
-			g.enqueue(datagram{local, from, d})
+		default: // Cisco's encapsulation
+			g.receiveESP(local, from, tos, datagrams)
 		}
 	})
 	if err != nil && !errors.Is(err, net.ErrClosed) {

@@ -88,6 +88,17 @@ func TestPort500HasNoMarker(t *testing.T) {
 	}
 }
 
+// What comes to any other port is ESP, and keepalives of Cisco's, which begin as a
+// marker does.
+func TestOtherPortsAreForESPAlone(t *testing.T) {
+	g, _, natt, fake := bare(t)
+	natt.in = [][]byte{append([]byte{0, 0, 1, 0}, make([]byte, 40)...), {0, 0, 0, 0, 0xff}}
+	g.receive(netip.MustParseAddrPort("192.0.2.9:10000"), natt)
+	if len(g.datagrams) != 0 || len(fake.received) != 2 {
+		t.Errorf("%d IKE messages, %d datagrams for the data plane", len(g.datagrams), len(fake.received))
+	}
+}
+
 func TestMarkerStandsBeforeIKEOnly(t *testing.T) {
 	g, plain, natt, _ := bare(t)
 	to := netip.MustParseAddrPort("192.0.2.1:4500")

@@ -168,6 +168,7 @@ type ClientPolicy struct {
 	SavePassword    bool
 	IncludeLocalLAN bool
 	PFS             bool
+	UDPPort         uint16        // ours of Cisco's encapsulation; 0 for none
 	SessionTimeout  time.Duration // from the login on
 	IdleTimeout     time.Duration
 	Interim         time.Duration // between interim accounting records

@@ -79,6 +79,9 @@ func (n *node) makeChild(shared []byte) {
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
+	if c.in.params.UDPEncap && !policy.IsUDP(c.suite.Encap) {
+		c.suite.Encap = isakmp.EncapUDPTunnel
+	}
 	n.child = c
 	// Without conn-ids: 12.3(14)T tells the SAs before IPsec has numbered them.
 	s.emit(&trace.IPsecSAsCreated{InboundSPI: n.inSPI, OutboundSPI: n.outSPI, LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy,
@@ -104,6 +107,7 @@ func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAPa
 	if n.suite.Transport {
 		p.Mode = ipsec.Transport
 	}
+	s.encapsulateAsCisco(&p)
 	clear(keys)
 	return p
 }

@@ -71,6 +71,8 @@ type Config struct {
 	// DefaultJudgeTimeout.
 	JudgeTimeout time.Duration
 
+	// UDPPorts are ours on which Cisco's encapsulation of ESP can come.
+	UDPPorts []uint16
 	// Application is what we tell clients of ourselves; "" for nothing.
 	Application string
 

@@ -53,6 +53,10 @@ func (m *message) unprotectedInfo() {
 // informational handles the payloads of an authenticated message.
 func (m *message) informational() {
 	s, n := m.s, m.n
+	if len(m.payloads) == 1 { // vpnc's hash of nothing is no other's
+		m.drop(trace.DropEmpty)
+		return
+	}
 	if s.informed.has(m.fingerprint()) {
 		m.drop(trace.DropReplay)
 		return

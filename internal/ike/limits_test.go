@@ -200,7 +200,7 @@ func TestEveryReasonForADrop(t *testing.T) {
 		// Each of these has a test of its own.
 		trace.DropWrongAddress: true, trace.DropBadHash: true, trace.DropDuplicate: true, trace.DropLimit: true, trace.DropPublicValue: true,
 		trace.DropNonce: true, trace.DropIdentity: true, trace.DropReplay: true,
-		trace.DropUserUnknown: true, trace.DropConfigType: true, trace.DropConfigAttribute: true, trace.DropNoClients: true,
+		trace.DropUserUnknown: true, trace.DropConfigType: true, trace.DropConfigAttribute: true, trace.DropNoClients: true, trace.DropEmpty: true,
 		trace.DropBadSignature: true,
 		trace.DropCommit:       true, // the commit bit is ignored, not refused
 	}

@@ -19,6 +19,7 @@ type login struct {
 	accounting string       // the list
 	policy     ClientPolicy // the user's alone until the group's is known
 	merged     bool         // it is the group's and the user's
+	ownUDP     ownUDP
 	forgetful  bool         // the client has one pair at a time, from message 2 on the new one
 	address    netip.Addr   // invalid for none
 	since      time.Time    // the user has passed; zero before
@@ -246,6 +247,7 @@ func (p ClientPolicy) over(user ClientPolicy) ClientPolicy {
 	set(&p.Netmask, user.Netmask)
 	set(&p.Domain, user.Domain)
 	set(&p.Banner, user.Banner)
+	set(&p.UDPPort, user.UDPPort)
 	set(&p.SessionTimeout, user.SessionTimeout)
 	set(&p.IdleTimeout, user.IdleTimeout)
 	set(&p.Interim, user.Interim)

@@ -54,7 +54,9 @@ func (s *sa) attributesOf(l *login, t isakmp.AttributeType) (list []isakmp.Attri
 		return s.flag(t, p.PFS, false), true
 	case isakmp.UnityBackupServers:
 		return s.backup(p), true
-	case isakmp.UnityNATTPort, isakmp.UnityFirewallType, isakmp.UnityDDNSHostname:
+	case isakmp.UnityNATTPort:
+		return s.tellUDPPort(l), true
+	case isakmp.UnityFirewallType, isakmp.UnityDDNSHostname:
 		return nil, true // understood, and left out
 	}
 	return nil, false

@@ -145,6 +145,7 @@ func (s *sa) refuseFor(why trace.Refusal, reason trace.Reason) {
 // giveConfig sends the client what it gets: in reply to its request, or unasked.
 func (s *sa) giveConfig() {
 	x := s.access
+	x.login.ownUDP = ownUDP{}
 	a := isakmp.Attributes{Type: isakmp.ConfigReply, Identifier: x.configID, Attributes: s.configFor(x.login, x.wanted)}
 	s.show = trace.ConfAddr
 	if x.withoutDemand {

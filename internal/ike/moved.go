@@ -22,6 +22,10 @@ type MovedPeer struct {
 func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort, fx *Effects) {
 	e.begin(now, fx)
 	c := e.children[inboundSPI]
+	if l := e.udpLogin(c); l != nil {
+		l.udpMoved(from)
+		return
+	}
 	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() || from == c.remote {
 		return
 	}

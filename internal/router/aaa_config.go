@@ -2,6 +2,7 @@ package router
 
 import (
 	"net/netip"
+	"slices"
 
 	"qmidle/internal/aaa"
 	"qmidle/internal/config"
@@ -40,6 +41,16 @@ func aaaConfig(c *config.Config, o Options, events *Router) aaa.Config {
 		x.RADIUS.Groups[g.Name] = serverGroup(c, g.Name)
 	}
 	return x
+}
+
+// UDPPorts are those of Cisco's encapsulation of ESP, each once.
+func UDPPorts(c *config.Config) (ports []uint16) {
+	for _, g := range c.ClientGroups {
+		if g.UDPPort != 0 && !slices.Contains(ports, g.UDPPort) {
+			ports = append(ports, g.UDPPort)
+		}
+	}
+	return ports
 }
 
 // application is what clients are told of the gateway.
@@ -102,7 +113,7 @@ func servers(c *config.Config, list []*config.RADIUSServer) (all []aaa.Server) {
 func clientPolicy(c *config.Config, g *config.ClientGroup) ike.ClientPolicy {
 	p := ike.ClientPolicy{
 		Pool: g.Pool, Netmask: g.Netmask, DNS: g.DNS, WINS: g.WINS, Domain: g.Domain, SplitDNS: g.SplitDNS, Banner: g.Banner,
-		SavePassword: g.SavePassword, IncludeLocalLAN: g.IncludeLocalLAN, PFS: g.PFS,
+		SavePassword: g.SavePassword, IncludeLocalLAN: g.IncludeLocalLAN, PFS: g.PFS, UDPPort: g.UDPPort,
 	}
 	for _, b := range g.Backup {
 		if a, err := netip.ParseAddr(b); err == nil {

@@ -150,7 +150,7 @@ var configWords = map[isakmp.AttributeType]string{
 	isakmp.UnityBanner: "MODECFG_BANNER", isakmp.UnitySavePassword: "MODECFG_SAVEPWD", isakmp.UnityDefaultDomain: "DEFAULT_DOMAIN",
 	isakmp.UnitySplitInclude: "SPLIT_INCLUDE", isakmp.UnitySplitDNS: "SPLIT_DNS", isakmp.UnityPFS: "PFS",
 	isakmp.UnityLocalLAN: "INCLUDE_LOCAL_LAN", isakmp.UnityBackupServers: "BACKUP_SERVER", isakmp.UnityFirewallType: "FW_RECORD",
-	isakmp.UnityDDNSHostname: "MODECFG_HOSTNAME",
+	isakmp.UnityDDNSHostname: "MODECFG_HOSTNAME", isakmp.UnityNATTPort: "UDP_NATT_PORT",
 }
 
 func configWord(a ConfigAttr) string {
