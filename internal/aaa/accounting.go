@@ -2,7 +2,6 @@ package aaa
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -43,14 +42,13 @@ func (s *Service) Session(now time.Time, r ike.SessionRecord, u Usage, fx *Effec
 	if r.Stage != ike.SessionEnded || v == nil {
 		return
 	}
-	held := make([]netip.Addr, 0, len(v.holds))
-	for a := range v.holds {
-		held = append(held, a)
+	holds := slices.Clone(v.holds)
+	slices.SortFunc(holds, func(a, b held) int { return a.addr.Compare(b.addr) })
+	for _, h := range holds {
+		s.release(now, v, h.addr, fx)
 	}
-	slices.SortFunc(held, netip.Addr.Compare)
-	for _, a := range held {
-		s.release(now, v, a, fx)
-	}
+	s.uncount(v)
+	s.unfix(v)
 	delete(s.sessions, r.Session)
 }
 

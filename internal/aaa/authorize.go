@@ -2,6 +2,7 @@ package aaa
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/ike"
@@ -144,7 +145,7 @@ func (a *authorization) allow(now time.Time, g Group, fx *Effects) {
 	}
 	a.s.split(&g.Policy)
 	if v := a.s.sessions[a.ask.Session]; v != nil { // it may have ended meanwhile
-		v.counted = true
+		a.s.count(v)
 	}
 	a.verdict(now, trace.AAAPass, trace.RefusalNone)
 	fx.Answers = append(fx.Answers, Answered{a.id, ike.Authorized{Policy: g.Policy}})
@@ -165,38 +166,6 @@ func (a *authorization) giveKey(now time.Time, key secret.Secret, fx *Effects) {
 	}
 	a.verdict(now, trace.AAAPass, trace.RefusalNone)
 	fx.Answers = append(fx.Answers, Answered{a.id, ike.GroupKey{Key: key}})
-}
-
-// room counts who is in. A client that logs in anew from where it is takes no
-// second place.
-func (s *Service) room(c ike.Client, g Group) trace.Refusal {
-	if g.MaxUsers == 0 && g.MaxLogins == 0 {
-		return trace.RefusalNone
-	}
-	type place struct {
-		user string
-		from netip.AddrPort
-	}
-	taken := map[place]bool{}
-	users, logins := 0, 0
-	for id, o := range s.sessions {
-		at := place{o.User, o.Remote}
-		if id == c.Session || !o.counted || o.Group != c.Group || same(o.Client, c) || taken[at] {
-			continue
-		}
-		taken[at] = true
-		users++
-		if o.User == c.User && o.User != "" {
-			logins++
-		}
-	}
-	switch {
-	case g.MaxUsers > 0 && users >= g.MaxUsers:
-		return trace.RefusalMaxUsers
-	case g.MaxLogins > 0 && logins >= g.MaxLogins:
-		return trace.RefusalMaxLogins
-	}
-	return trace.RefusalNone
 }
 
 // same says whether two sessions are of one client, the later one instead of the
@@ -279,8 +248,8 @@ func (s *Service) hold(now time.Time, c ike.Client, a netip.Addr, fx *Effects) t
 	if !a.IsValid() || v == nil {
 		return trace.RefusalNone
 	}
-	for id, o := range s.sessions {
-		if id != c.Session && o.fixed == a && !same(o.Client, c) {
+	for id, o := range s.fixed[a] {
+		if id != c.Session && !same(o.Client, c) {
 			return s.refuseAddress(now, c, "")
 		}
 	}
@@ -295,7 +264,7 @@ func (s *Service) hold(now time.Time, c ike.Client, a netip.Addr, fx *Effects) t
 		}
 		s.holdIn(now, v, name, p, a, fx)
 	}
-	v.fixed = a
+	s.fix(v, a)
 	return trace.RefusalNone
 }
 
@@ -305,10 +274,11 @@ func (s *Service) refuseAddress(now time.Time, c ike.Client, pool string) trace.
 }
 
 func (s *Service) holdIn(now time.Time, v *session, name string, p *pool, a netip.Addr, fx *Effects) {
-	if v.holds == nil {
-		v.holds = map[netip.Addr]string{}
+	if i := v.held(a); i >= 0 {
+		v.holds[i].pool = name
+	} else {
+		v.holds = append(v.holds, held{a, name})
 	}
-	v.holds[a] = name
 	fx.Leases = append(fx.Leases, LeaseChange{name, p.leases[a].Lease})
 	s.record(now, context(v.Client), &trace.AddressLeased{Session: v.Session, Pool: name, Address: a, User: v.User})
 }
@@ -321,11 +291,12 @@ func (s *Service) Release(now time.Time, id uint64, a netip.Addr, fx *Effects) {
 }
 
 func (s *Service) release(now time.Time, v *session, a netip.Addr, fx *Effects) {
-	name, ok := v.holds[a]
-	if !ok {
+	i := v.held(a)
+	if i < 0 {
 		return
 	}
-	delete(v.holds, a)
+	name := v.holds[i].pool
+	v.holds = slices.Delete(v.holds, i, i+1)
 	p := s.pools[name]
 	if p == nil || !p.release(now, v.Session, a) {
 		return

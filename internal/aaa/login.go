@@ -3,7 +3,9 @@ package aaa
 import (
 	"bytes"
 	"encoding/binary"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -137,7 +139,7 @@ func (l *login) tryLocal(now time.Time, m Method, fx *Effects) {
 		l.next(now, fx)
 		return
 	}
-	dearest, given := l.s.dearest(), l.given
+	dearest, given := l.s.dearest, l.given
 	l.s.lastWork++
 	l.s.work[l.s.lastWork] = l
 	fx.Work = append(fx.Work, Work{l.s.lastWork, func() bool {
@@ -154,23 +156,24 @@ func (l *login) tryLocal(now time.Time, m Method, fx *Effects) {
 func (s *Service) user(name string, exact bool) (User, bool) {
 	u, ok := s.cfg.Users[name]
 	if !ok && !exact {
-		for n, other := range s.cfg.Users {
-			if strings.EqualFold(n, name) {
-				u, ok = other, true
-				break
-			}
-		}
+		u, ok = s.folded[strings.ToLower(name)]
 	}
 	return u, ok && !u.Password.Text.IsZero()
 }
 
-// dearest is the type of password that takes the longest to check.
-func (s *Service) dearest() password.Type {
-	var all []password.Stored
-	for _, u := range s.cfg.Users {
+// indexUsers finds users by their names without case, of equal ones the first, and
+// the type of password that takes the longest to check.
+func (s *Service) indexUsers() {
+	s.folded = make(map[string]User, len(s.cfg.Users))
+	all := make([]password.Stored, 0, len(s.cfg.Users))
+	for _, name := range slices.Sorted(maps.Keys(s.cfg.Users)) {
+		u := s.cfg.Users[name]
 		all = append(all, u.Password)
+		if _, taken := s.folded[strings.ToLower(name)]; !taken {
+			s.folded[strings.ToLower(name)] = u
+		}
 	}
-	return password.Dearest(all)
+	s.dearest = password.Dearest(all)
 }
 
 // Worked takes what a Work has yielded.

@@ -2,9 +2,11 @@ package aaa
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/ike"
+	"qmidle/internal/password"
 	"qmidle/internal/trace"
 )
 
@@ -19,6 +21,10 @@ type Service struct {
 
 	pools    map[string]*pool
 	sessions map[uint64]*session
+	places   places
+	fixed    map[netip.Addr]map[uint64]*session // sessions with an address of the user's own
+	folded   map[string]User                    // by their names in small letters
+	dearest  password.Type
 	work     map[uint64]*login
 	lastWork uint64
 	stats    Statistics
@@ -33,16 +39,27 @@ type Statistics struct {
 // session is a client that a question was asked about, until its end.
 type session struct {
 	ike.Client
-	counted bool                  // AuthorizeClient has let it in
-	radius  bool                  // the user is a server's
-	holds   map[netip.Addr]string // addresses, and their pools
-	fixed   netip.Addr            // the user's own; invalid for none
+	counted bool       // AuthorizeClient has let it in
+	radius  bool       // the user is a server's
+	holds   []held     // mostly one
+	fixed   netip.Addr // the user's own; invalid for none
+}
+
+// held is an address that a session has out of a pool.
+type held struct {
+	addr netip.Addr
+	pool string
+}
+
+// held is where an address is in holds; negative where it is not.
+func (v *session) held(a netip.Addr) int {
+	return slices.IndexFunc(v.holds, func(h held) bool { return h.addr == a })
 }
 
 // New makes a Service. Leases are those that an earlier run has kept, by pool.
 func New(cfg Config, leases map[string][]Lease) *Service {
 	s := &Service{servers: map[serverKey]*server{}, slots: map[slot]*request{}, waiting: map[netip.AddrPort]int{}, lastSlot: map[netip.AddrPort]int{},
-		pools: map[string]*pool{}, sessions: map[uint64]*session{}, work: map[uint64]*login{}}
+		pools: map[string]*pool{}, sessions: map[uint64]*session{}, places: newPlaces(), fixed: map[netip.Addr]map[uint64]*session{}, work: map[uint64]*login{}}
 	s.Configure(cfg)
 	for name, all := range leases {
 		if p := s.pools[name]; p != nil {
@@ -56,6 +73,7 @@ func New(cfg Config, leases map[string][]Lease) *Service {
 // begun; who has an address keeps it.
 func (s *Service) Configure(cfg Config) {
 	s.cfg = cfg
+	s.indexUsers()
 	for _, g := range cfg.RADIUS.Groups {
 		for _, c := range g.Servers {
 			s.server(c).Server = c

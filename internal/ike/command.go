@@ -167,6 +167,16 @@ func (e *Engine) PairsOf(tag uint32) (list []IPsecSA) {
 	return list
 }
 
+// PairsOfSession lists those of one client.
+func (e *Engine) PairsOfSession(session uint64) (list []IPsecSA) {
+	if l := e.logins[session]; l != nil {
+		for _, c := range l.children() {
+			list = append(list, c.snapshot())
+		}
+	}
+	return list
+}
+
 func (c *child) snapshot() IPsecSA {
 	return IPsecSA{Connection: c.conn, Configured: c.e.Configured(c.conn), Line: c.line, Local: c.local, Remote: c.remote,
 		LocalProxy: c.localProxy, RemoteProxy: c.remoteProxy, InSPI: c.in.spi, OutSPI: c.out.spi,

@@ -54,10 +54,8 @@ func (r *Router) consult(now time.Time) {
 // are there.
 func (r *Router) usage(session uint64) aaa.Usage {
 	u := r.access.past[session]
-	for _, x := range r.engine.IPsecSAs() {
-		if x.Session == session {
-			u = plus(u, r.opts.DataPlane.Counters(x.InSPI, x.OutSPI))
-		}
+	for _, x := range r.engine.PairsOfSession(session) {
+		u = plus(u, r.opts.DataPlane.Counters(x.InSPI, x.OutSPI))
 	}
 	return u
 }

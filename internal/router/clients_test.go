@@ -70,7 +70,7 @@ type dialIn struct {
 
 // office is a hub with clients and a RADIUS server that answers after a delay.
 type office struct {
-	*testing.T
+	testing.TB
 	now     time.Time
 	hub     *Router
 	plane   *plane
@@ -82,6 +82,8 @@ type office struct {
 	replies []reply
 	leases  []aaa.LeaseChange
 	asked   []*radius.Packet
+	spent   time.Duration // of processor time, by the hub; counted where clock is set
+	clock   func() time.Duration
 }
 
 type reply struct {
@@ -90,10 +92,12 @@ type reply struct {
 	data []byte
 }
 
-func newOffice(t *testing.T, lines string) *office {
-	o := &office{T: t, now: time.Unix(1000, 0), plane: newPlane()}
+func newOffice(t testing.TB, lines string) *office { return newOfficeOf(t, accessHub(lines)) }
+
+func newOfficeOf(t testing.TB, text string) *office {
+	o := &office{TB: t, now: time.Unix(1000, 0), plane: newPlane()}
 	var err error
-	o.hub, err = New(Options{Config: parsed(t, accessHub(lines)), DataPlane: o.plane, Rand: rand.NewChaCha8([32]byte{1}), Now: o.now,
+	o.hub, err = New(Options{Config: parsed(t, text), DataPlane: o.plane, Rand: rand.NewChaCha8([32]byte{1}), Now: o.now,
 		Limits: trace.DefaultLimits, Text: func(b []byte) { o.text.Write(b) }})
 	if err != nil {
 		t.Fatal(err)
@@ -103,14 +107,18 @@ func newOffice(t *testing.T, lines string) *office {
 }
 
 func (o *office) dial(n byte, user, password string) *dialIn {
-	c := &dialIn{addr: netip.AddrFrom4([4]byte{192, 1, 1, 100 + n}), user: user, password: password}
+	return o.dialFrom(netip.AddrFrom4([4]byte{192, 1, 1, 100 + n}), isakmp.GroupMODP1024, user, password)
+}
+
+func (o *office) dialFrom(addr netip.Addr, group isakmp.Group, user, password string) *dialIn {
+	c := &dialIn{addr: addr, user: user, password: password}
 	hub := netip.MustParseAddr("192.1.1.40")
 	c.engine = ike.New(ike.Config{
-		Policies: []policy.IKE{{Priority: 1, Encryption: isakmp.EncrAESCBC, KeyBits: 128, Hash: isakmp.HashSHA1, Auth: isakmp.AuthPSK, Group: isakmp.GroupMODP1024, Lifetime: 86400}},
+		Policies: []policy.IKE{{Priority: 1, Encryption: isakmp.EncrAESCBC, KeyBits: 128, Hash: isakmp.HashSHA1, Auth: isakmp.AuthPSK, Group: group, Lifetime: 86400}},
 		Connections: []*ike.Connection{{Tag: 1, Map: "C", Seq: 1, Local: c.addr, Peers: []netip.Addr{hub}, EasyVPN: &ike.EasyVPN{},
 			TransformSets: []policy.TransformSet{{Name: "A", Cipher: isakmp.ESPAES, KeyBits: 128, Auth: isakmp.AuthAlgHMACSHA1}}, Lives: policy.Lives{Seconds: 3600},
 			ACL: []policy.ACLEntry{{Permit: true, Local: policy.ProxyFromPrefix(netip.PrefixFrom(c.addr, 32), 0, 0), Remote: policy.ProxyFromPrefix(netip.MustParsePrefix("0.0.0.0/0"), 0, 0)}}}},
-		Keys: noKeys{}, Rand: rand.NewChaCha8([32]byte{2, n}),
+		Keys: noKeys{}, Rand: rand.NewChaCha8([32]byte{2, addr.As4()[1], addr.As4()[2], addr.As4()[3]}),
 		Aggressive: map[netip.Addr]*ike.Aggressive{hub: {Identity: policy.Identity{Type: isakmp.IDKeyID, Data: "admin"}, Secret: secret.FromString("groupsecret"), XAUTH: true}},
 	})
 	o.clients = append(o.clients, c)
@@ -152,8 +160,19 @@ func (o *office) carry(out Output) {
 		}
 	}
 	for _, w := range slices.Clone(out.Work) {
-		o.carry(o.hub.Worked(o.now, w.ID, w.Run()))
+		o.carry(o.timed(func() Output { return o.hub.Worked(o.now, w.ID, w.Run()) }))
 	}
+}
+
+// timed gives the hub an input and adds up what that takes.
+func (o *office) timed(input func() Output) Output {
+	if o.clock == nil {
+		return input()
+	}
+	began := o.clock()
+	out := input()
+	o.spent += o.clock() - began
+	return out
 }
 
 // run lets time pass.
@@ -195,7 +214,7 @@ func (o *office) fire() {
 		}
 		o.carry(o.hub.RADIUSReply(o.now, r.to.Server, r.to.Socket, r.data))
 	}
-	o.carry(o.hub.Timeout(o.now))
+	o.carry(o.timed(func() Output { return o.hub.Timeout(o.now) }))
 	for _, c := range o.clients {
 		o.client(c, func(e *ike.Engine, fx *ike.Effects) { e.Timeout(o.now, fx) })
 	}
@@ -207,7 +226,7 @@ func (o *office) settle() {
 		o.wire = o.wire[1:]
 		data := append([]byte(nil), d.Data...)
 		if d.Remote.Addr() == netip.MustParseAddr("192.1.1.40") {
-			o.carry(o.hub.Datagram(o.now, d.Remote, d.Local, data))
+			o.carry(o.timed(func() Output { return o.hub.Datagram(o.now, d.Remote, d.Local, data) }))
 			continue
 		}
 		for _, c := range o.clients {

@@ -61,7 +61,7 @@ ip access-list extended VPN
 ` + lines
 }
 
-func parsed(t *testing.T, text string) *config.Config {
+func parsed(t testing.TB, text string) *config.Config {
 	t.Helper()
 	c, diags := config.Load("test.cfg", []byte(text))
 	if err := diags.Err(); err != nil {
