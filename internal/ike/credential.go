@@ -171,7 +171,7 @@ func (s *sa) showIdentity(t *Trustpoint) {
 	h, own := s.handshake, t.Certificate
 	id := s.identity()
 	if s.configuredIdentity().Type == isakmp.IDDERASN1DN {
-		h.identity = policy.Identity{Type: id.Type, Data: string(own.RawSubject)}
+		h.identity = policy.Identity{Type: isakmp.IDDERASN1DN, Data: string(own.RawSubject)}
 		return
 	}
 	if pki.CheckIdentity(own, id.Type, []byte(id.Data)).OK() {

@@ -144,7 +144,7 @@ func (m *message) mainMode1() {
 // message 1 may be forged, and one datagram must not cause several.
 func (s *sa) awaitFirstAnswer() {
 	c := &s.e.cfg
-	s.attempts = c.tries()
+	s.attempts = int32(c.tries())
 	s.e.timers.set(&s.retry, s.e.now.Add(c.interval()*timesTries(c)))
 }
 

@@ -49,7 +49,7 @@ func (s *sa) retryDue(now time.Time) {
 		return
 	}
 	limit := s.e.cfg.tries()
-	if s.attempts >= limit {
+	if int(s.attempts) >= limit {
 		s.emit(&trace.Retransmitting{Attempt: uint8(s.attempts), Max: uint8(limit)})
 		s.deleteSA(trace.ReasonRetransmission)
 		return

@@ -42,7 +42,11 @@ type sa struct {
 	sentAt   int64
 	replays  int32 // how often lastOut answered a duplicate
 	errors   int32
-	attempts int
+	attempts int32
+	dead     bool
+	stage    stage // of a responder
+	unlocked bool  // the reference to peer is given back
+	agreed   bool
 	retry    timer // retransmission, then the successor, then purge
 	life     timer // end of the lifetime
 
@@ -68,16 +72,12 @@ type sa struct {
 	peerGateway          bool              // the peer is of this kind too
 	peerFragments        bool              // it takes Cisco's fragments
 	peerUnity            bool              // it is one of Cisco's clients, or speaks as they do
-	sentID               uint16            // of the last message that went in fragments
+	reason               trace.Reason
+	sentID               uint16 // of the last message that went in fragments
 	established, expires time.Time
 	begun, order         uint64    // places in Engine.order of its first message and of its completion
 	invalidSPI           time.Time // when INVALID-SPI was last sent
 	heard                time.Time // last authenticated message of the peer
-	dead                 bool
-	stage                stage // of a responder
-	unlocked             bool  // the reference to peer is given back
-	agreed               bool
-	reason               trace.Reason
 }
 
 // handshake is what only phase 1 needs; it is dropped when phase 1 is over.
