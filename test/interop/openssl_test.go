@@ -15,7 +15,8 @@ import (
 	"qmidle/internal/pki"
 )
 
-// opensslConfig is that of a CA of the hierarchy: its folder and its name.
+// opensslConfig is that of a CA of the hierarchy: its folder, its
+// name, and lines of extensions.
 const opensslConfig = `[ca]
 default_ca = lab
 [lab]
@@ -44,9 +45,11 @@ CN = %[2]s
 basicConstraints = critical,CA:true
 keyUsage = critical,keyCertSign,cRLSign
 subjectKeyIdentifier = hash
+%[3]s
 [leaf_ext]
 keyUsage = critical,digitalSignature
 subjectAltName = DNS:%[2]s.lab.example,IP:192.0.2.1
+%[3]s
 [ocsp_ext]
 keyUsage = critical,digitalSignature
 extendedKeyUsage = OCSPSigning
@@ -62,11 +65,18 @@ func (c *opensslCA) file(name string) string { return filepath.Join(c.dir, name)
 
 func newOpenSSL(t *testing.T, above *opensslCA, name, extensions string) *opensslCA {
 	t.Helper()
+	return newOpenSSLNaming(t, above, name, extensions, "")
+}
+
+// newOpenSSLNaming has lines of its own after those of ca_ext and leaf_ext: the
+// places of lists and responders.
+func newOpenSSLNaming(t *testing.T, above *opensslCA, name, extensions, places string) *opensslCA {
+	t.Helper()
 	c := &opensslCA{dir: filepath.Join(t.TempDir(), name)}
 	if err := os.Mkdir(c.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for file, text := range map[string]string{"ca.cnf": fmt.Sprintf(opensslConfig, c.dir, name), "index.txt": "", "serial": "1000\n", "crlnumber": "01\n"} {
+	for file, text := range map[string]string{"ca.cnf": fmt.Sprintf(opensslConfig, c.dir, name, places), "index.txt": "", "serial": "1000\n", "crlnumber": "01\n"} {
 		if err := os.WriteFile(c.file(file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

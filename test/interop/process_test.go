@@ -40,12 +40,15 @@ func (o *output) String() string {
 	return o.buf.String()
 }
 
-// start runs a program in a namespace. The test's end kills it if it still
+// start runs a program in a namespace, or in this one for "". The test's end kills it if it still
 // runs then, and shows what it printed if the test failed.
 func start(t *testing.T, name, ns string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, output: &output{}, ended: make(chan error, 1)}
-	p.cmd = exec.Command("ip", append([]string{"netns", "exec", ns}, args...)...)
+	if ns != "" {
+		args = append([]string{"ip", "netns", "exec", ns}, args...)
+	}
+	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if err := p.cmd.Start(); err != nil {
