@@ -167,5 +167,6 @@ const (
 	CodeXAUTHUnknown
 	CodeNonceDecrypted
 	CodePeerKeyMissing
+	CodePKIExpiry
 	NumCodes
 )

@@ -88,6 +88,19 @@ type PKIVerdict struct {
 	Text       string // a sentence
 }
 
+// PKIExpiry is that a certificate ends soon, or has ended: told 30 days, 7 days
+// and a day before, and at its end.
+type PKIExpiry struct {
+	Trustpoint  string
+	Authority   bool // it is the CA's
+	Issuer      string
+	Subject     string
+	Serial      string
+	End         string // the date
+	LeftSeconds uint32 // 0: it has ended
+	AutoEnroll  bool   // it is renewed by itself
+}
+
 // PKIMessage is a message to or from a CA as it was on the way.
 type PKIMessage struct {
 	Trustpoint string
@@ -107,6 +120,7 @@ func (*PKIStatusReceived) Code() Code       { return CodePKIStatusReceived }
 func (*PKIEnrollmentEnded) Code() Code      { return CodePKIEnrollmentEnded }
 func (*PKIUnanswered) Code() Code           { return CodePKIUnanswered }
 func (*PKIVerdict) Code() Code              { return CodePKIVerdict }
+func (*PKIExpiry) Code() Code               { return CodePKIExpiry }
 func (*PKIMessage) Code() Code              { return CodePKIMessage }
 
 func (e *PKIRequestSent) Fields(f *Fields) {
@@ -164,6 +178,16 @@ func (e *PKIVerdict) Fields(f *Fields) {
 	f.Str("limit", &e.Limit)
 	f.Str("clock", &e.Clock)
 	f.Str("text", &e.Text)
+}
+func (e *PKIExpiry) Fields(f *Fields) {
+	f.Str("trustpoint", &e.Trustpoint)
+	f.Bool("authority", &e.Authority)
+	f.Str("issuer", &e.Issuer)
+	f.Str("subject", &e.Subject)
+	f.Str("serial", &e.Serial)
+	f.Str("end", &e.End)
+	f.U32("left_seconds", &e.LeftSeconds)
+	f.Bool("auto_enroll", &e.AutoEnroll)
 }
 func (e *PKIMessage) Fields(f *Fields) {
 	f.Str("trustpoint", &e.Trustpoint)

@@ -41,6 +41,9 @@ func pkiTroubles() []Record {
 	s.add(&PKIStatusReceived{tp, PKIRejected, "badRequest (2)"}, &PKIEnrollmentEnded{tp, PKIRefused, "badRequest (2)"})
 	s.add(&PKIUnanswered{tp, "GetCACert", "there was no answer in time", 0}, &PKIUnanswered{tp, "PKIOperation", "its nonce differs", 60},
 		&PKIEnrollmentEnded{tp, PKIFailed, "its nonce differs"})
+	for _, left := range []uint32{30 * 24 * 60 * 60, 6*24*60*60 + 23*60*60 + 59*60 + 58, 0} {
+		s.add(&PKIExpiry{tp, left == 0, "cn=caserver,o=Lab", "cn=r1,o=Lab", "3E", "00:51:51 UTC Feb 23 2026", left, left > 0})
+	}
 	for _, reason := range []string{"expired", "not-yet-valid", "revoked", "unknown-ca"} {
 		s.add(&PKIVerdict{tp, "cn=r1,o=Lab", "3E", reason, "00:51:51 UTC Feb 23 2026", "19:50:59 UTC Apr 17 2005",
 			"the certificate of cn=r1,o=Lab (serial 3E) is " + reason})

@@ -198,6 +198,7 @@ var owners = [NumCodes]debugSet{
 	CodePKIEnrollmentEnded:       debugPKITransactions | systemMessage,
 	CodePKIUnanswered:            debugPKITransactions | systemMessage,
 	CodePKIVerdict:               debugPKITransactions | debugPKIValidation | systemMessage,
+	CodePKIExpiry:                systemMessage,
 	CodePKIMessage:               debugPKIMessages,
 	CodeAAAListPicked:            debugAAAAuthentication | debugAAAAuthorization,
 	CodeAAAAuthentication:        debugAAAAuthentication,

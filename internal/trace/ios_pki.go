@@ -121,6 +121,8 @@ func (w *iosWriter) pkiMessage(event Event) {
 		w.system("%%PKI-3-SOCKETSEND: Failed to send out message to CA server.")
 	case *PKIVerdict:
 		w.pkiVerdict(e)
+	case *PKIExpiry:
+		w.pkiExpiry(e)
 	}
 }
 
@@ -148,4 +150,34 @@ func (w *iosWriter) pkiVerdict(e *PKIVerdict) {
 	case "revoked": // recalled
 		w.system("%%PKI-3-CERTIFICATE_REVOKED: Certificate chain validation has failed.  The certificate (SN: %s) is revoked", serial)
 	}
+}
+
+// pkiExpiry prints that a certificate ends. IOS warns from 60 days on and more
+// often, which its manual says; its words are recalled, and those of the end are
+// our own.
+func (w *iosWriter) pkiExpiry(e *PKIExpiry) {
+	kind, renewal := "ID", "Not Enabled"
+	if e.Authority {
+		kind = "CA"
+	}
+	if e.AutoEnroll {
+		renewal = "Enabled"
+	}
+	name := printable([]byte(e.Trustpoint))
+	const minute, hour, day, week = 60, 60 * 60, 24 * 60 * 60, 7 * 24 * 60 * 60
+	left := e.LeftSeconds
+	switch {
+	case left == 0:
+		w.system("%%PKI-1-CERT_EXPIRED: %s Certificate belonging to trustpoint %s expired on %s.", kind, name, printable([]byte(e.End)))
+	case left > week:
+		w.system("%%PKI-4-CERT_EXPIRY_WARNING: %s Certificate belonging to trustpoint %s will expire in %d Days %d hours %d mins %d secs.",
+			kind, name, left/day, left%day/hour, left%hour/minute, left%minute)
+	default:
+		w.system("%%PKI-1-CERT_EXPIRY_ALERT: %s Certificate belonging to trustpoint %s will expire in %d Days %d hours %d mins %d secs.",
+			kind, name, left/day, left%day/hour, left%hour/minute, left%minute)
+	}
+	w.more(" Issuer-name     : %s", printable([]byte(e.Issuer)))
+	w.more(" Subject-name    : %s", printable([]byte(e.Subject)))
+	w.more(" Serial-number   : %s", printable([]byte(e.Serial)))
+	w.more(" Auto-Renewal    : %s", renewal)
 }

@@ -32,7 +32,7 @@ func (w *iosWriter) writeSystemMessage(event Event) {
 			e.Destination.Unmap(), e.SPI, e.Source.Unmap())
 	case *MessagesLost: // IOS's mnemonic; the words are ours
 		w.system("%%SYS-3-LOGGER_DROPPED: System dropped %d messages about IKE datagrams", e.Count)
-	case *PKIEnrollmentEnded, *PKIUnanswered, *PKIVerdict:
+	case *PKIEnrollmentEnded, *PKIUnanswered, *PKIVerdict, *PKIExpiry:
 		w.pkiMessage(event)
 	case *CertificateJudged:
 		w.certificateVerdict(e)

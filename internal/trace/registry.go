@@ -154,6 +154,7 @@ var registry = [NumCodes]struct {
 	CodePKIEnrollmentEnded:       {"pki_enrollment_ended", func() Event { return new(PKIEnrollmentEnded) }},
 	CodePKIUnanswered:            {"pki_unanswered", func() Event { return new(PKIUnanswered) }},
 	CodePKIVerdict:               {"pki_verdict", func() Event { return new(PKIVerdict) }},
+	CodePKIExpiry:                {"pki_expiry", func() Event { return new(PKIExpiry) }},
 	CodePKIMessage:               {"pki_message", func() Event { return new(PKIMessage) }},
 	CodeCertRequestReceived:      {"cert_request_received", func() Event { return new(CertRequestReceived) }},
 	CodeTrustpointChosen:         {"trustpoint_chosen", func() Event { return new(TrustpointChosen) }},

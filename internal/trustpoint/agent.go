@@ -1,6 +1,7 @@
 package trustpoint
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
 	"io"
@@ -33,12 +34,15 @@ type Agent struct {
 	now        time.Time
 	out        Output
 	next       uint64
+	deadline   deadline
+	parsed     map[string]*x509.Certificate // by DER
 	waiting    map[uint64]func(Answer)
 	enrolments map[string]*enrolling
 	status     map[string]*Status
 	crls       map[crlKey]*crlState
 	ocsp       map[ocspKey]*ocspState
-	checks     map[*check]bool // that wait for answers
+	checks     map[*check]bool           // that wait for answers
+	warned     map[[sha256.Size]byte]int // how many warnings of a certificate's end were told
 }
 
 // Output is what is to be done after an input.
@@ -81,13 +85,21 @@ type Store struct {
 
 // New returns an Agent that has done nothing yet.
 func New(o Options) *Agent {
-	return &Agent{o: o, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{},
-		crls: map[crlKey]*crlState{}, ocsp: map[ocspKey]*ocspState{}, checks: map[*check]bool{}}
+	return &Agent{o: o, parsed: map[string]*x509.Certificate{}, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{},
+		crls: map[crlKey]*crlState{}, ocsp: map[ocspKey]*ocspState{}, checks: map[*check]bool{}, warned: map[[sha256.Size]byte]int{}}
+}
+
+// deadline is a Deadline that was worked out since the last input.
+type deadline struct {
+	known, ok bool
+	at        time.Time
 }
 
 // Configure makes another configuration the present one.
 func (a *Agent) Configure(cfg *config.Config) {
-	a.o.Config = cfg
+	a.o.Config, a.deadline = cfg, deadline{}
+	clear(a.parsed)
+	a.forgetWarned()
 	for name := range a.enrolments {
 		if cfg.Trustpoint(name) == nil {
 			delete(a.enrolments, name)
@@ -103,7 +115,7 @@ func (a *Agent) Configure(cfg *config.Config) {
 }
 
 // begin takes the time of an input; finish hands out what is to be done.
-func (a *Agent) begin(now time.Time) { a.now = now }
+func (a *Agent) begin(now time.Time) { a.now, a.deadline = now, deadline{} }
 
 func (a *Agent) finish() Output {
 	out := a.out
@@ -123,6 +135,14 @@ func (a *Agent) Fetched(now time.Time, id uint64, answer Answer) Output {
 
 // Deadline is when Timeout is to be called.
 func (a *Agent) Deadline() (at time.Time, ok bool) {
+	if !a.deadline.known {
+		at, ok = a.firstDue()
+		a.deadline = deadline{true, ok, at}
+	}
+	return a.deadline.at, a.deadline.ok
+}
+
+func (a *Agent) firstDue() (at time.Time, ok bool) {
 	sooner := func(t time.Time) {
 		if !ok || t.Before(at) {
 			at, ok = t, true
@@ -140,6 +160,9 @@ func (a *Agent) Deadline() (at time.Time, ok bool) {
 	}
 	for c := range a.checks {
 		sooner(c.due)
+	}
+	if due, on := a.nextWarning(); on {
+		sooner(due)
 	}
 	for _, t := range a.o.Config.Trustpoints {
 		if due, on := a.renewal(t); on {
@@ -164,6 +187,7 @@ func (a *Agent) Timeout(now time.Time) Output {
 	}
 	a.refreshCRLs()
 	a.late()
+	a.warn()
 	return a.finish()
 }
 
@@ -205,9 +229,15 @@ func (a *Agent) of(name string) (*config.Trustpoint, error) {
 func (a *Agent) parse(name string, kind config.CertificateKind) []*x509.Certificate {
 	var all []*x509.Certificate
 	for _, der := range a.o.Config.Chain(name).Of(kind) {
-		if c, err := x509.ParseCertificate(der); err == nil {
-			all = append(all, c)
+		c := a.parsed[string(der)]
+		if c == nil {
+			var err error
+			if c, err = x509.ParseCertificate(der); err != nil {
+				continue
+			}
+			a.parsed[string(der)] = c
 		}
+		all = append(all, c)
 	}
 	return all
 }
