@@ -33,7 +33,8 @@ FILE anew and keeps the tunnels that it does not change.
                          configuration, where not its address shall tell
   --state DIR            where the addresses that clients had are kept over a
                          restart, ` + gateway.DefaultState + ` by default
-  --keys DIR             where RSA keys are kept, "keys" beside FILE by default
+  --keys DIR             where keys are kept, and certificates that came since FILE
+                         was saved, "keys" beside FILE by default
   --key-passphrase FILE  under which passphrase; by default the credential
                          "qmidle-keys" of systemd, where there is one
   --release              let what the crypto maps protect pass in clear at the
@@ -146,7 +147,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	version := versionInfo()
 	version.ConfigFile = o.file
 	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file, State: o.state,
-		Keys: o.keys, KeyPassphrase: passphrase})
+		Keys: o.keys, KeyPassphrase: passphrase, Built: built()})
 	if err != nil {
 		return err
 	}

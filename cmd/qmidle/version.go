@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"qmidle/internal/console"
 )
@@ -21,6 +22,21 @@ func versionCommand(_ []string, stdout, _ io.Writer) int {
 	}
 	fmt.Fprintf(stdout, "qmidle %s, %s for %s%s\n", v.Version, v.GoVersion, v.Platform, commit)
 	return exitOK
+}
+
+// built is the time of the commit that the program was built from, or zero.
+func built() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			at, _ := time.Parse(time.RFC3339, s.Value) // zero where it is none
+			return at
+		}
+	}
+	return time.Time{}
 }
 
 func versionInfo() console.VersionInfo {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"qmidle/internal/pki"
@@ -196,6 +197,12 @@ var certificateKinds = []string{OwnCertificate: "", CACertificate: "ca", SelfSig
 
 // String is the word after `certificate`; "" for the gateway's own.
 func (k CertificateKind) String() string { return certificateKinds[k] }
+
+// CertificateKindOf is the kind that a word stands for, as String has it.
+func CertificateKindOf(word string) (CertificateKind, bool) {
+	i := slices.Index(certificateKinds, word)
+	return CertificateKind(i), i >= 0
+}
 
 // CertificateChain is one `crypto pki certificate chain`: a trustpoint's
 // certificates.

@@ -126,7 +126,14 @@ func (v *view) Apply(cfg *config.Config) ([]string, error) { return v.g.reconfig
 
 // WriteMemory implements console.Configurer.
 func (v *view) WriteMemory(text string) error {
-	return v.aside(func() error { return v.g.writeStartup(text) })
+	kept := v.g.authorities.journal
+	mark := kept.mark()
+	return v.aside(func() error {
+		if err := v.g.writeStartup(text); err != nil {
+			return err
+		}
+		return kept.saved(mark)
+	})
 }
 
 // LinkUp implements console.LinkStates.

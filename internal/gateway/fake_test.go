@@ -317,15 +317,21 @@ func loopback(t *testing.T) (func(netip.AddrPort) (udpSocket, error), ports) {
 
 func newSite(t *testing.T, text string, listen func(netip.AddrPort) (udpSocket, error), p ports) *site {
 	t.Helper()
+	return openSite(t, Options{Config: loadText(t, text)}, listen, p, leak.Keys(text)...)
+}
+
+// openSite has options of its own, and keys that the log must not have.
+func openSite(t *testing.T, o Options, listen func(netip.AddrPort) (udpSocket, error), p ports, keys ...string) *site {
+	t.Helper()
 	s := &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1)}
-	s.socket, s.keys = filepath.Join(t.TempDir(), "s"), leak.Keys(text)
+	s.socket, s.keys = filepath.Join(t.TempDir(), "s"), keys
 	t.Cleanup(func() {
 		for _, found := range leak.Find(s.log.String(), s.keys) {
 			t.Errorf("the log: %s", found)
 		}
 	})
-	g, err := open(Options{Config: loadText(t, text), Socket: s.socket, Log: s.log,
-		Version: console.VersionInfo{Version: "test"}}, testWorld(s.plane, listen, p))
+	o.Socket, o.Log, o.Version = s.socket, s.log, console.VersionInfo{Version: "test"}
+	g, err := open(o, testWorld(s.plane, listen, p))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"qmidle/internal/router"
 	"qmidle/internal/secret"
 	"qmidle/internal/trace"
+	"qmidle/internal/trustpoint"
 )
 
 // Options are what a gateway is made of.
@@ -50,6 +51,9 @@ type Options struct {
 	// Keys is the directory of RSA key pairs; "" keeps them until the end.
 	Keys          string
 	KeyPassphrase secret.Secret
+	// Built is when the program was built; zero where that is not known. A clock
+	// that is behind it is wrong.
+	Built time.Time
 }
 
 // Lengths of the queues to the loop.
@@ -120,6 +124,9 @@ func open(o Options, w world) (*Gateway, error) {
 }
 
 func (g *Gateway) openAll() error {
+	if err := g.openAuthorities(); err != nil {
+		return err
+	}
 	host, err := g.world.interfaces()
 	if err != nil {
 		return fmt.Errorf("list the host's interfaces: %w", err)
@@ -157,16 +164,12 @@ func (g *Gateway) openRouter() error {
 	if err != nil {
 		return err
 	}
-	keys, err := g.openKeys()
-	if err != nil {
-		return err
-	}
 	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
-		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases, Keys: router.KeysOf(keys.Key)})
+		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases, Keys: router.KeysOf(g.authorities.keys.Key)})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
-	g.openAuthorities(keys)
+	g.authorities.agent = trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: g.authorities.keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()})
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
 	}

@@ -36,11 +36,12 @@ const maxKept = 16 << 20
 
 // authorities are trustpoints at work, beside the router.
 type authorities struct {
-	agent  *trustpoint.Agent
-	keys   *keystore.Store
-	client fetch.Client
-	places chan struct{}
-	lists  chan struct{}
+	agent   *trustpoint.Agent
+	keys    *keystore.Store
+	journal *journal
+	client  fetch.Client
+	places  chan struct{}
+	lists   chan struct{}
 
 	mu    sync.Mutex
 	hosts map[string]*hostPlaces
@@ -64,9 +65,24 @@ func (g *Gateway) openKeys() (*keystore.Store, error) {
 	return keys, nil
 }
 
-func (g *Gateway) openAuthorities(keys *keystore.Store) {
-	g.authorities = newAuthorities(keys,
-		trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()}))
+// openAuthorities reads keys and certificates; the trustpoints begin to work with
+// the router.
+func (g *Gateway) openAuthorities() error {
+	keys, err := g.openKeys()
+	if err != nil {
+		return err
+	}
+	kept, err := openJournal(g.opts.Keys)
+	if err != nil {
+		g.warnings = append(g.warnings, err.Error())
+	}
+	g.authorities = newAuthorities(keys, kept)
+	g.warnings = append(g.warnings, g.authorities.restore(g.opts.Config)...)
+	if now := time.Now(); now.Before(g.opts.Built) {
+		g.warnings = append(g.warnings, "the clock says "+pki.DateText(now)+", and this program was built on "+pki.DateText(g.opts.Built)+
+			"\n  hint: certificates are judged by the clock: set it")
+	}
+	return nil
 }
 
 // keysChanged lets the router prove itself by the keys that there are now.
@@ -92,8 +108,23 @@ func (g *Gateway) judge(id uint64, q ike.JudgePeer) {
 	}))
 }
 
-func newAuthorities(keys *keystore.Store, agent *trustpoint.Agent) *authorities {
-	return &authorities{keys: keys, agent: agent, places: make(chan struct{}, fetchesAtOnce), lists: make(chan struct{}, listsAtOnce), hosts: map[string]*hostPlaces{}}
+// restore puts certificates that came after a configuration was saved into it,
+// and returns what is to be said about that.
+func (a *authorities) restore(cfg *config.Config) (told []string) {
+	restored, promoted := trustpoint.Restore(cfg, a.keys, a.journal.kept())
+	for _, label := range promoted {
+		if err := a.keys.Promote(trustpoint.NextLabel(label), label); err != nil {
+			told = append(told, err.Error())
+		}
+	}
+	for _, name := range restored {
+		told = append(told, "trustpoint "+name+" has certificates that came after the configuration was saved\n  hint: `write memory` saves them there")
+	}
+	return told
+}
+
+func newAuthorities(keys *keystore.Store, kept *journal) *authorities {
+	return &authorities{keys: keys, journal: kept, places: make(chan struct{}, fetchesAtOnce), lists: make(chan struct{}, listsAtOnce), hosts: map[string]*hostPlaces{}}
 }
 
 // serialNumber stands for a router's: it is the host's, and tells nothing of
@@ -126,11 +157,29 @@ func (g *Gateway) store(now time.Time, s trustpoint.Store) error {
 		return err
 	}
 	s.Apply(cfg)
+	g.keep(cfg.Chain(s.Trustpoint))
 	if _, err := g.reconfigure(now, cfg); err != nil {
 		return err
 	}
 	g.text([]byte("%PKI-4-NOAUTOSAVE: Configuration was modified.  Issue \"write memory\" to save new certificate\n"))
 	return nil
+}
+
+// keep has a trustpoint's certificates outlive a restart, beside the loop.
+func (g *Gateway) keep(x *config.CertificateChain) {
+	kept := g.authorities.journal
+	if len(x.Of(config.OwnCertificate)) == 0 {
+		return
+	}
+	kept.put(*x)
+	g.resolver.work.Go(func() {
+		if err := kept.write(); err != nil {
+			g.tell(func(time.Time) (out router.Output) {
+				g.say("the certificates of trustpoint %s are not kept over a restart: %v", x.Name, err)
+				return out
+			})
+		}
+	})
 }
 
 // fetch asks a CA, and gives the answer to the loop, whatever that is.

@@ -63,6 +63,66 @@ func TestEnrolmentOverHTTP(t *testing.T) {
 	}
 }
 
+// A certificate that nobody has saved is there after a restart; `write memory`
+// takes it over.
+func TestCertificatesOutliveARestart(t *testing.T) {
+	ca, now := sceptest.New(), time.Now()
+	ca.Authority = pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0)))
+	ca.Dates = pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0))
+	server := httptest.NewServer(ca)
+	defer server.Close()
+	dir := t.TempDir()
+	file, kept := filepath.Join(dir, "r.cfg"), filepath.Join(dir, "keys", certificateFile)
+	text := fmt.Sprintf("hostname one\ncrypto pki trustpoint CA\n enrollment url %s/scep\n fingerprint %X\n rsakeypair CA 2048\n serial-number none\n ip-address none\n",
+		server.URL, sha256.Sum256(ca.Authority.Cert.Raw))
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run := func(commands ...string) (warnings string) {
+		t.Helper()
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := openSite(t, Options{Config: loadText(t, string(text)), File: file, Keys: filepath.Dir(kept), Built: now.Add(-time.Hour)}, nil, ports{})
+		s.start(t)
+		defer s.stop(t)
+		for _, c := range commands {
+			s.do(t, c)
+		}
+		if got := s.do(t, "show crypto pki certificates"); strings.Count(got, "Status: Available") != 2 {
+			t.Errorf("after %q:\n%s", commands, got)
+		}
+		return strings.Join(s.Warnings(), "\n")
+	}
+	run("crypto pki authenticate CA", "write memory", "crypto pki enroll CA")
+	if info, err := os.Stat(kept); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v %v", info, err)
+	}
+	if told := run(); !strings.Contains(told, "trustpoint CA has certificates that came after the configuration was saved") {
+		t.Errorf("told %q", told)
+	}
+	run("write memory")
+	if _, err := os.Stat(kept); err == nil {
+		t.Error("what is saved is kept once more")
+	}
+	if told := run(); strings.Contains(told, "trustpoint CA") {
+		t.Errorf("told %q", told)
+	}
+	if err := os.WriteFile(kept, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run()
+}
+
+func TestClockBehindTheProgram(t *testing.T) {
+	s := openSite(t, Options{Config: loadText(t, "hostname one\n"), Built: time.Now().AddDate(1, 0, 0)}, nil, ports{})
+	s.start(t)
+	if told := strings.Join(s.Warnings(), "\n"); !strings.Contains(told, "the clock says") {
+		t.Errorf("told %q", told)
+	}
+}
+
 func TestCAThatIsNotThere(t *testing.T) {
 	server := httptest.NewServer(nil)
 	server.Close()
@@ -77,7 +137,7 @@ func TestCAThatIsNotThere(t *testing.T) {
 
 // A server that does not answer holds up what is asked of it, and nothing else.
 func TestPlacesOfServers(t *testing.T) {
-	a := newAuthorities(nil, nil)
+	a := newAuthorities(nil, &journal{})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	slow := trustpoint.Fetch{HTTP: scep.HTTPRequest{URL: "http://slow.example.com/a"}, CRL: true}

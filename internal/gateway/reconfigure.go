@@ -153,7 +153,7 @@ func (g *Gateway) readStartup() (cfg *config.Config, warnings []string, err erro
 	for _, d := range diagnostics.Of(config.Warning) {
 		warnings = append(warnings, strings.TrimRight(fmt.Sprint(config.Diagnostics{d}), "\n"))
 	}
-	return cfg, warnings, nil
+	return cfg, append(warnings, g.authorities.restore(cfg)...), nil
 }
 
 // writeStartup replaces the startup configuration in one step: a reader, and a
@@ -162,16 +162,21 @@ func (g *Gateway) writeStartup(text string) error {
 	if g.opts.File == "" {
 		return errors.New("the gateway runs without a file")
 	}
-	dir := filepath.Dir(g.opts.File)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(g.opts.File)+".*") // its mode is 0600
+	return replaceFile(g.opts.File, []byte(text))
+}
+
+// replaceFile writes a file in one step, which its owner alone can read.
+func replaceFile(file string, text []byte) error {
+	dir := filepath.Dir(file)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(file)+".*") // its mode is 0600
 	if err != nil {
 		return errors.New(plainly(err))
 	}
 	defer os.Remove(f.Name()) // where it was not renamed
-	_, err = f.WriteString(text)
+	_, err = f.Write(text)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(f.Name(), g.opts.File)
+		err = os.Rename(f.Name(), file)
 	}
 	if err != nil {
 		return errors.New(plainly(err))

@@ -221,6 +221,22 @@ func replace(file string, text []byte) error {
 	return os.Rename(f.Name(), file)
 }
 
+// Promote puts a key pair in the place of another's label.
+func (s *Store) Promote(from, to string) error {
+	s.mu.Lock()
+	p := s.pairs[from]
+	s.mu.Unlock()
+	if p == nil {
+		return &Error{Text: "there is no key pair " + from}
+	}
+	moved := *p
+	moved.Label = to
+	if _, err := s.put(&moved); err != nil {
+		return err
+	}
+	return s.Zeroize(from)
+}
+
 // Zeroize destroys a key pair: its file is overwritten before it goes, for what
 // that is worth on the medium.
 func (s *Store) Zeroize(label string) error {
