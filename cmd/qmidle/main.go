@@ -29,6 +29,7 @@ var subcommands = map[string]func(args []string, stdout, stderr io.Writer) int{
 	"run":     runCommand,
 	"release": releaseCommand,
 	"check":   checkCommand,
+	"connect": connectCommand,
 	"lab":     labCommand,
 	"version": versionCommand,
 	"help":    helpCommand,
@@ -81,7 +82,8 @@ func usage() string {
 
 usage:
   qmidle run -c FILE [-s SOCKET] [--log FILE] [--interface IOS=LINUX]... [--release]
-  qmidle release
+  qmidle release [--state DIR]
+  qmidle connect FILE [-s SOCKET] [--log FILE] [--interface LINUX] [--state DIR]
   qmidle check FILE
   qmidle check [--json] FILE FILE ...
   qmidle explain FILE ...

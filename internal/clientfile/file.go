@@ -98,13 +98,13 @@ func (e *Error) Error() string {
 	return text
 }
 
-// maxSize bounds a file.
-const maxSize = 1 << 20
+// MaxSize bounds a file, in octets.
+const MaxSize = 1 << 20
 
 // Read reads a profile of either kind. name ends in .pcf for Cisco's; without such
 // an end the first line that says something decides.
 func Read(name string, text []byte) (File, error) {
-	if len(text) > maxSize {
+	if len(text) > MaxSize {
 		return File{}, &Error{Text: "the file is too large for a profile", Hint: "a profile has some dozen lines"}
 	}
 	if strings.HasSuffix(strings.ToLower(name), ".pcf") || looksLikePCF(string(text)) {

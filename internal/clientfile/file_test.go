@@ -110,7 +110,7 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := Read("", make([]byte, maxSize+1)); err == nil {
+	if _, err := Read("", make([]byte, MaxSize+1)); err == nil {
 		t.Error("a file of more than a megabyte is read")
 	}
 }

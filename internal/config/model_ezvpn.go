@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net/netip"
+
 	"qmidle/internal/isakmp"
 	"qmidle/internal/secret"
 )
@@ -25,8 +27,9 @@ type EasyVPN struct {
 
 	// What no line of IOS says, and a profile of another client does. Zero values
 	// are what Cisco's clients have.
-	DHGroup isakmp.Group // of phase 1
-	PFS     isakmp.Group // GroupNone: as the server says
+	DHGroup isakmp.Group   // of phase 1
+	PFS     isakmp.Group   // of quick mode; GroupNone: none
+	Targets []netip.Prefix // what goes through the tunnel; none: as the server says
 }
 
 // EasyVPNConnect is what brings the tunnel up.

@@ -61,7 +61,8 @@ type EasyVPNClient struct {
 	Next    time.Time        // of the next try, where it is wanted and not up
 	Config  ike.ClientConfig // its address is invalid where there is none
 
-	Asks     bool // the server waits for the operator
+	Failures int    // in a row
+	Asks     uint64 // the number of the server's question to the operator; 0 for none
 	Question ike.AskCredentials
 }
 
@@ -221,11 +222,11 @@ func answerEasyVPN(call *call, a config.Args) *config.Problem {
 }
 
 func (call *call) askEasyVPN(name string) (View, error) {
-	c, e, err := clientMeant(call.router, name, func(c EasyVPNClient) bool { return c.Asks })
+	c, e, err := clientMeant(call.router, name, func(c EasyVPNClient) bool { return c.Asks != 0 })
 	if err != nil {
 		return nil, err
 	}
-	if !c.Asks {
+	if c.Asks == 0 {
 		return nil, errors.New("no server waits for a user")
 	}
 	message := say()

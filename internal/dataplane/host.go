@@ -405,6 +405,17 @@ func (h *Host) RouteTo(to netip.Addr) (r StaticRoute, ok bool) {
 	return r, true
 }
 
+// RouteTo is the RouteTo of the calling thread's network namespace, for who has no
+// Host.
+func RouteTo(to netip.Addr) (r StaticRoute, ok bool) {
+	link, err := openLinks()
+	if err != nil {
+		return r, false
+	}
+	defer link.Close()
+	return newHost(link).RouteTo(to)
+}
+
 // PathMTU is the MTU of the route to an address, as far as the kernel knows it
 // now, in octets of an IP packet.
 func (h *Host) PathMTU(remote netip.Addr) (int, error) {

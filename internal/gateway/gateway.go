@@ -49,7 +49,10 @@ type Options struct {
 	// clients had. "" keeps nothing.
 	State string
 	// Keys is the directory of RSA key pairs; "" keeps them until the end.
-	Keys          string
+	Keys string
+	// EasyVPN is told of each change of the Easy VPN clients, by the loop, which must
+	// not wait; nil for nobody.
+	EasyVPN       func([]console.EasyVPNClient)
 	KeyPassphrase secret.Secret
 	// Built is when the program was built; zero where that is not known. A clock
 	// that is behind it is wrong.
@@ -92,6 +95,7 @@ type Gateway struct {
 	radius    *radiusClient
 	leases    *leaseStore // nil: none are kept
 	names     *nameServers
+	clients   []console.EasyVPNClient // that Options.EasyVPN was told
 	resolver  *resolver
 	sockets   sockets
 	control   *control

@@ -101,6 +101,7 @@ func (g *Gateway) handle(what string, in input) {
 	}
 	if !g.adapter.last {
 		g.names.follow(g.router.ClientConfigs())
+		g.tellClients()
 	}
 	for _, err := range g.router.Errors() {
 		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))

@@ -61,6 +61,9 @@ func clientConnection(c *config.Config, v *config.EasyVPN, local LocalAddress, k
 	conn.Peers, conn.Preferred = known.peers(v.Peers)
 	conn.Peers = slices.DeleteFunc(conn.Peers, func(a netip.Addr) bool { return a == conn.Local })
 	anything := policy.ProxyFromPrefix(allIPv4, 0, 0)
+	if len(v.Targets) == 1 {
+		anything = policy.ProxyFromPrefix(v.Targets[0], 0, 0)
+	}
 	if !conn.EasyVPN.Network {
 		conn.ACL = []policy.ACLEntry{{Permit: true, Local: policy.ProxyFromPrefix(netip.PrefixFrom(netip.IPv4Unspecified(), 32), 0, 0), Remote: anything}}
 		return conn
@@ -124,13 +127,18 @@ type ClientPlane interface {
 // unicast is everything that can be reached by a tunnel.
 var unicast = ipsec.Range{Lo: netip.MustParseAddr("0.0.0.0"), Hi: netip.MustParseAddr("223.255.255.255")}
 
-// remotes are what a client in client mode reaches by its tunnel: what the server
-// has named, or everything; but for what it reaches directly.
-func remotes(split []ike.SplitNetwork, direct []netip.Prefix) (all []ipsec.Range) {
-	for _, n := range split {
-		all = append(all, ipsec.RangeOf(n.Network))
+// remotes are what a client in client mode reaches by its tunnel: what it has
+// chosen or the server has named, or everything; but for what it reaches directly.
+func remotes(v *config.EasyVPN, split []ike.SplitNetwork, direct []netip.Prefix) (all []ipsec.Range) {
+	for _, p := range v.Targets {
+		all = append(all, ipsec.RangeOf(p))
 	}
-	if len(split) == 0 {
+	for _, n := range split {
+		if len(v.Targets) == 0 {
+			all = append(all, ipsec.RangeOf(n.Network))
+		}
+	}
+	if len(all) == 0 {
 		all = append(all, unicast)
 	}
 	for _, p := range direct {

@@ -95,7 +95,7 @@ func (x *easyVPN) policies() (all []ipsec.PolicyEntry) {
 			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Line: uint32(i), Permit: l.Permit, Selector: l.Selector()})
 		}
 	case x.got.Address.IsValid():
-		for _, r := range remotes(x.got.Split, x.direct) {
+		for _, r := range remotes(x.cfg, x.got.Split, x.direct) {
 			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Permit: true, Selector: ipsec.Selector{LocalNet: ipsec.HostRange(x.got.Address), RemoteNet: r}})
 		}
 	case x.cfg.Connect == config.ConnectACL:
@@ -117,7 +117,7 @@ func clientPolicies(clients []*easyVPN) (all []ipsec.PolicyEntry) {
 func (r *Router) clientNetworks() (all []ClientNetwork) {
 	for _, x := range r.clients {
 		if x.got.Address.IsValid() {
-			all = append(all, ClientNetwork{Address: x.got.Address, Inside: x.direct, Remote: remotes(x.got.Split, x.direct)})
+			all = append(all, ClientNetwork{Address: x.got.Address, Inside: x.direct, Remote: remotes(x.cfg, x.got.Split, x.direct)})
 		}
 	}
 	return all
@@ -362,7 +362,7 @@ func (r *Router) ClientConfigs() (all []ike.ClientConfig) {
 func (r *Router) EasyVPNClients() (all []console.EasyVPNClient) {
 	for _, x := range r.clients {
 		c := console.EasyVPNClient{Name: x.cfg.Name, Outside: x.conn.Interface, State: x.state, Event: x.event, Peer: r.serverOf(x), Network: x.conn.EasyVPN.Network,
-			Wanted: x.wanted, Config: x.got, Asks: x.question != 0, Question: x.asked, Next: x.next}
+			Wanted: x.wanted, Config: x.got, Failures: x.failures, Asks: x.question, Question: x.asked, Next: x.next}
 		for _, i := range r.cfg.InsideOf(x.cfg) {
 			c.Inside = append(c.Inside, i.Name)
 		}

@@ -12,8 +12,10 @@ type room struct {
 // house is every package, top down. A package may import only rooms that stand
 // below it, and of those only the ones that it names.
 var house = []room{
-	{path: "cmd/qmidle", may: "internal/secret internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
+	{path: "cmd/qmidle", may: "internal/secret internal/connect internal/clientfile internal/gateway internal/lab internal/compare internal/explain internal/console internal/config internal/router",
 		whyNo: "a subcommand only wires; what it wires is behind gateway and lab"},
+	{path: "internal/connect", may: "internal/gateway internal/clientfile internal/config internal/console internal/ike internal/isakmp internal/secret",
+		whyNo: "the client in the foreground is a gateway with one user: what happens on the wire and in the kernel is behind it"},
 	{path: "internal/gateway", may: "internal/trustpoint internal/keystore internal/hostdns internal/pki/fetch internal/pki internal/secret internal/aaa internal/radius internal/router internal/console internal/diagnose internal/config internal/dataplane internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
