@@ -37,7 +37,11 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 			r.add(Observation{Kind: IdentitySeen, Phase: Phase1, Offered: identityWords(e)})
 		}
 	case *trace.AuthenticationFailed:
-		r.add(Observation{Kind: HashMismatch, Phase: Phase1, Message: r.lastSent() + 1})
+		o := Observation{Kind: HashMismatch, Phase: Phase1, Message: r.lastSent() + 1}
+		if e.Method == isakmp.AuthXAUTHInitPSK && r.rec.Role == trace.RoleInitiator {
+			o.Attr = AttrGroupName
+		}
+		r.add(o)
 	case *trace.Authenticated:
 		r.add(Observation{Kind: PeerAuthentic, Phase: Phase1, Authentic: true})
 	case *trace.NATDetected:

@@ -3,6 +3,12 @@ package diagnose
 // fixAggressiveKey is fixKey for aggressive mode, whose responder finds the key by the
 // identity that the initiator presents.
 func fixAggressiveKey(x *fixer) {
+	if x.o.Attr == AttrGroupName {
+		x.ios("the group's key as the server has it", "crypto ipsec client ezvpn NAME", " group GROUP key KEY")
+		x.everywhere([]string{"crypto isakmp client configuration group GROUP", " key KEY"}, nil,
+			[]string{"secrets {", "  ike-1 {", "    id-1 = keyid:GROUP", "    secret = \"KEY\"", "  }", "}"}, nil)
+		return
+	}
 	name := "NAME"
 	if id := x.c.Phase1.Of(IdentitySeen).aggressively().where(func(o *Observation) bool { return o.Role == Responder }).Last(); id != nil {
 		name = unquoted(id.Offered)

@@ -30,6 +30,10 @@ func aggressiveProof2(c *Case) *Finding {
 	f := find(PSKMismatch, Likely, on, "the peer's proof in aggressive mode does not hold: the pre-shared keys of the two ends differ").in(Phase1, 2).
 		or(unknownLooksSo, NoPSKForPeer, GroupUnknown, MalformedOrCorrupt)
 	f.about = on.Last()
+	if f.about.Attr == AttrGroupName {
+		f.Summary = "the server's proof in aggressive mode does not hold: the group's pre-shared key is another one there"
+		f.or("A server that hides which groups it has answers for an unknown one with a made-up key: see whether the group's name is right.", GroupUnknown)
+	}
 	return f
 }
 

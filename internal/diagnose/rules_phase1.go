@@ -163,7 +163,7 @@ func offerAltered(c *Case) *Finding {
 // choiceNotOffered is an initiator's refusal of message 2.
 func choiceNotOffered(c *Case) *Finding {
 	on := c.Phase1.Of(OfferRefused, AllOffersRefused).where(func(o *Observation) bool { return o.Role == Initiator })
-	if len(on) == 0 {
+	if len(on) == 0 || len(on.Of(AllOffersRefused)) == 0 && len(c.Phase1.Of(OfferAccepted).where(func(o *Observation) bool { return o.Role == Initiator })) > 0 {
 		return nil
 	}
 	return find(MalformedOrCorrupt, Likely, on, "the peer answers with a protection suite that was not offered to it").in(Phase1, 2).
