@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-var allModes = []*mode{&globalMode, &policyMode, &groupMode, &serverGroupMode, &radiusMode, &trustpointMode, &certificateMapMode, &chainMode, &keyringMode, &profileMode, &peerMode, &transformSetMode, &easyVPNMode, &cryptoMapMode, &interfaceMode, &extendedMode}
+var allModes = []*mode{&globalMode, &policyMode, &groupMode, &serverGroupMode, &radiusMode, &trustpointMode, &certificateMapMode, &chainMode, &pubkeyChainMode, &pubkeyMode, &keyringMode, &profileMode, &peerMode, &transformSetMode, &easyVPNMode, &cryptoMapMode, &interfaceMode, &extendedMode}
 
 // TestDocumentation keeps docs/configuration.md as the tables are.
 func TestDocumentation(t *testing.T) {

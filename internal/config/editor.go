@@ -47,7 +47,8 @@ type Editor struct {
 	trustpoint *Trustpoint
 	mapEntry   *CertificateMapEntry
 	chain      *CertificateChain
-	hex        *hexText // a certificate's text is being read
+	peerKey    *PeerKey
+	hex        *hexText // a certificate's or a key's text is being read
 
 	keyring *Keyring
 	profile *ISAKMPProfile

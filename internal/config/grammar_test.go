@@ -20,6 +20,8 @@ var entered = map[*mode]string{
 	&trustpointMode:     "crypto pki trustpoint T",
 	&certificateMapMode: "crypto pki certificate map L 1",
 	&chainMode:          "crypto pki certificate chain T",
+	&pubkeyChainMode:    "crypto key pubkey-chain rsa",
+	&pubkeyMode:         "crypto key pubkey-chain rsa\nnamed-key N",
 	&keyringMode:        "crypto keyring K",
 	&profileMode:        "crypto isakmp profile P",
 	&transformSetMode:   "crypto ipsec transform-set T esp-aes esp-sha-hmac",
@@ -47,7 +49,7 @@ func TestEveryCommand(t *testing.T) {
 			}
 			for _, path := range paths {
 				e := NewEditor(New())
-				for line := range strings.Lines(lines) {
+				for line := range strings.SplitSeq(lines, "\n") {
 					e.Line(line)
 				}
 				for _, line := range []string{path, "no " + path} {

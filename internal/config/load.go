@@ -102,7 +102,7 @@ func (e *Editor) read(text []byte) {
 		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", e.open.delimiter), e.open.at)
 	}
 	if e.hex != nil {
-		e.report(Error, CodeIncomplete, "the `quit` that ends this certificate is missing", e.hex.at)
+		e.report(Error, CodeIncomplete, "the `quit` that ends this "+e.hex.of+" is missing", e.hex.at)
 	}
 	if banner != "" {
 		e.report(Error, CodeIncomplete, fmt.Sprintf("the banner's closing %q is missing", banner), mark{line: e.line})

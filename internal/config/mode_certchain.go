@@ -32,11 +32,12 @@ func storedKinds() []*node {
 	return nodes
 }
 
-// hexText is the lines of a certificate that is being read.
+// hexText is the lines of a certificate or a public key that is being read.
 type hexText struct {
-	certificate StoredCertificate
-	digits      strings.Builder
-	at          mark
+	of     string // "certificate"
+	digits strings.Builder
+	at     mark
+	store  func(der []byte) bool // false for what is none
 }
 
 func enterChain(e *Editor, a Args) *Problem {
@@ -66,7 +67,13 @@ func beginCertificate(kind CertificateKind) Action[*Editor] {
 		if _, err := hex.DecodeString(evenDigits(serial)); err != nil || len(serial) > 2*64 {
 			return &Problem{Code: CodeValue, Arg: "serial", Message: "a serial number is hexadecimal"}
 		}
-		e.hex = &hexText{certificate: StoredCertificate{Kind: kind, Serial: strings.ToUpper(serial)}, at: e.at(a, a.get("serial").Token)}
+		e.hex = &hexText{of: "certificate", at: e.at(a, a.get("serial").Token), store: func(der []byte) bool {
+			if _, err := x509.ParseCertificate(der); err != nil {
+				return false
+			}
+			e.chain.Put(StoredCertificate{Kind: kind, Serial: strings.ToUpper(serial), DER: der})
+			return true
+		}}
 		return nil
 	}
 }
@@ -89,45 +96,38 @@ func noCertificate(e *Editor, a Args) *Problem {
 	return nil
 }
 
-// hexLine takes a line of a certificate's text. What is no hexadecimal ends it.
+// hexLine takes a line of a text in hexadecimal. What is no hexadecimal ends it.
 func (e *Editor) hexLine(text string) {
 	e.line++
 	e.text = strings.TrimRight(text, " \t\r")
 	words := strings.Fields(e.text)
 	if len(words) == 1 && strings.EqualFold(words[0], "quit") {
-		e.endCertificate()
+		e.endHex()
 		return
 	}
 	digits := strings.Join(words, "")
 	if strings.Trim(digits, "0123456789abcdefABCDEF") != "" {
+		e.report(Error, CodeInvalid, "the text of a "+e.hex.of+" is hexadecimal digits, and ends by `quit`", e.plain(indent(e.text)))
 		e.hex = nil
-		e.report(Error, CodeInvalid, "the text of a certificate is hexadecimal digits, and ends by `quit`", e.plain(indent(e.text)))
 		if mayHoldKey(lex(e.text)) {
 			e.diags[len(e.diags)-1].Text = ""
 		}
 		return
 	}
 	if e.hex.digits.Len()+len(digits) > 2*maxCertificate {
+		e.report(Error, CodeInvalid, "the "+e.hex.of+" is longer than any", mark{line: e.line})
 		e.hex = nil
-		e.report(Error, CodeInvalid, "the certificate is longer than any", mark{line: e.line})
 		return
 	}
 	e.hex.digits.WriteString(digits)
 }
 
-// endCertificate stores what was read. A text that is no certificate is told and
-// left out: a listing is often cut short before it is passed on.
-func (e *Editor) endCertificate() {
+// endHex stores what was read. A text that is not what it should be is told and left
+// out: a listing is often cut short before it is passed on.
+func (e *Editor) endHex() {
 	h := e.hex
 	e.hex = nil
-	der, err := hex.DecodeString(h.digits.String())
-	if err == nil {
-		_, err = x509.ParseCertificate(der)
+	if der, err := hex.DecodeString(h.digits.String()); err != nil || !h.store(der) {
+		e.report(Warning, CodeValue, "this "+h.of+" cannot be read, and is left out", h.at)
 	}
-	if err != nil {
-		e.report(Warning, CodeValue, "this certificate cannot be read, and is left out", h.at)
-		return
-	}
-	h.certificate.DER = der
-	e.chain.Put(h.certificate)
 }

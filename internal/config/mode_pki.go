@@ -41,7 +41,7 @@ var cryptoKeyNodes = []*node{
 	{Text: "export", Help: "Export keys", Next: atConsole("LINE", "What, and how")},
 	{Text: "generate", Help: "Generate new keys", Next: atConsole("LINE", "What, and how")},
 	{Text: "import", Help: "Import keys", Next: atConsole("LINE", "What, and how")},
-	{Text: "pubkey-chain", Help: "Peer public key chain management", Unsupported: "public keys of peers", Block: true},
+	{Text: "pubkey-chain", Help: "Peer public key chain management", Next: pubkeyChainNodes},
 	{Text: "zeroize", Help: "Remove keys", Next: atConsole("LINE", "Which")},
 }
 

@@ -32,6 +32,7 @@ type Config struct {
 	Trustpoints     []*Trustpoint       // in the order of their first line
 	CertificateMaps []*CertificateMap   // in the order of their first line
 	Chains          []*CertificateChain // in the order of their first line
+	PeerKeys        []*PeerKey          // likewise
 	TransformSets   []*TransformSet     // in the order of their first line
 	DynamicMaps     []*DynamicMap       // in the order of their first line
 	CryptoMaps      []*CryptoMap        // in the order of their first line

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/x509"
+	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -15,12 +17,36 @@ var drawnCA = pkitest.Root("Root", pkitest.ECKey()).Cert.Raw
 func drawPKI(t *rapid.T, c *Config) {
 	c.CertificateMaps = distinct(t, "certificate maps", drawCertificateMap, func(m *CertificateMap) string { return m.Label })
 	c.Trustpoints = distinct(t, "trustpoints", func(t *rapid.T) *Trustpoint { return drawTrustpoint(t, c) }, func(p *Trustpoint) string { return p.Name })
+	c.PeerKeys = distinct(t, "peer keys", drawPeerKey, (*PeerKey).owner)
 	for _, p := range c.Trustpoints {
 		if rapid.Bool().Draw(t, "chain") {
 			c.Chains = append(c.Chains, &CertificateChain{Name: p.Name, Certificates: []StoredCertificate{
 				{Kind: CertificateKind(rapid.IntRange(0, len(certificateKinds)-1).Draw(t, "kind")), Serial: "01AF", DER: drawnCA}}})
 		}
 	}
+}
+
+// drawnKey is a peer's public key.
+var drawnKey = func() []byte {
+	der, err := x509.MarshalPKIXPublicKey(pkitest.NewRSAKey(1024).Public())
+	if err != nil {
+		panic(err)
+	}
+	return der
+}()
+
+func drawPeerKey(t *rapid.T) *PeerKey {
+	k := &PeerKey{Address: address(t, "address")}
+	if rapid.Bool().Draw(t, "named") {
+		k.Name = name(t, "name")
+		if rapid.Bool().Draw(t, "without address") {
+			k.Address = netip.Addr{}
+		}
+	}
+	if rapid.Bool().Draw(t, "has its text") {
+		k.DER = drawnKey
+	}
+	return k
 }
 
 func drawCertificateMap(t *rapid.T) *CertificateMap {

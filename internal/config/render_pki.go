@@ -26,6 +26,7 @@ func (c *Config) writePKI(w *writer) {
 	if len(c.Chains) > 0 {
 		w.line("!")
 	}
+	c.writePeerKeys(w)
 }
 
 func (t *Trustpoint) write(w *writer) {

@@ -106,13 +106,18 @@ func (e *Editor) checkPolicies() {
 	usable := false
 	for _, p := range e.cfg.ISAKMP.Policies {
 		e.checkWeakPolicy(p)
-		if p.Auth == isakmp.AuthPSK || p.Auth == isakmp.AuthRSASig && len(e.cfg.Trustpoints) > 0 {
+		if p.Auth == isakmp.AuthPSK || p.Auth == isakmp.AuthRSASig && len(e.cfg.Trustpoints) > 0 || p.Auth == isakmp.AuthRSAEnc && len(e.cfg.PeerKeys) > 0 {
 			usable = true
 			continue
 		}
 		key := policyMark(p.Priority) + " authentication"
 		if _, written := e.marks[key]; !written {
 			key = policyMark(p.Priority)
+		}
+		if p.Auth == isakmp.AuthRSAEnc {
+			e.find(Warning, CodeReference, key, "write the peers' keys below `crypto key pubkey-chain rsa`",
+				"policy %d authenticates by %s, and no peer's public key is known: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
+			continue
 		}
 		if p.Auth == isakmp.AuthRSASig {
 			e.find(Warning, CodeReference, key, "write `authentication pre-share` below the policy, or `crypto pki trustpoint`",
@@ -330,10 +335,16 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, profile, key string) {
 		if p.Host != "" && e.cfg.NoLookup && e.cfg.Host(p.Host) == nil && e.cfg.Host(e.cfg.QualifiedName(p.Host)) == nil {
 			e.find(Warning, CodeReference, at, "write `ip host "+p.Host+" ADDRESS`, or `ip domain lookup`", "%s has no address: there is no `ip host`, and lookups are off", p)
 		}
-		if !e.hasKey(p, profile) && !e.cfg.byCertificate() {
+		if !e.hasKey(p, profile) && !e.cfg.byCertificate() && !e.cfg.byNonces(p) {
 			e.find(Warning, CodeReference, at, e.cfg.keyHint(p, profile), "there is no pre-shared key for %s%s", p, inProfile(profile))
 		}
 	}
+}
+
+// byNonces says whether a peer may be proven by encrypted nonces.
+func (c *Config) byNonces(p Peer) bool {
+	known := slices.ContainsFunc(c.PeerKeys, func(k *PeerKey) bool { return k.DER != nil && k.Address.IsValid() && k.Address == p.Addr })
+	return known && slices.ContainsFunc(c.ISAKMP.Policies, func(p Policy) bool { return p.Auth == isakmp.AuthRSAEnc })
 }
 
 // byCertificate says whether peers may be proven by certificates.

@@ -196,6 +196,9 @@ var showCrypto = []*node{
 		{Text: "mypubkey", Help: "Show public keys associated with this router", Next: []*node{
 			{Text: "rsa", Help: "Show RSA public keys", Do: plain(publicKeys)},
 		}},
+		{Text: "pubkey-chain", Help: "Show peer public keys", Next: []*node{
+			{Text: "rsa", Help: "Show peer RSA public keys", Do: plain(peerKeys)},
+		}},
 	}},
 	{Text: "map", Help: "Crypto maps", Do: plain(cryptoMaps)},
 	{Text: "pki", Help: "Show PKI", Next: showPKI},

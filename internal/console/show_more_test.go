@@ -121,3 +121,25 @@ default      branch.example                              byname
 		`{"keyring":"default","prefix":"0.0.0.0/0","no_xauth":false},`+
 		`{"keyring":"default","key_hostname":"branch.example","no_xauth":false}]}`, encode(t, r.JSON))
 }
+
+// The table is that of Cisco's command reference.
+func TestPeerKeys(t *testing.T) {
+	f := &fakeRouter{cfg: load(t, `crypto key pubkey-chain rsa
+ named-key otherpeer.example.com
+  address 10.5.5.1
+  key-string
+   305C300D 06092A86 4886F70D 01010105 00034B00 30480241 00C5E23B 55D6AB22
+   04AEF1BA A54028A6 9ACC01C5 129D99E4 64CAB820 847EDAD9 DF0B4E4C 73A05DD2
+   BD62A8A9 FA603DD2 E2A8A6F8 98F76E28 D58AD221 B583D7A4 71020301 0001
+  quit
+ addressed-key 10.1.1.2
+`)}
+	r := run(t, f, "show crypto key pubkey-chain rsa")
+	equal(t, `Codes: M - Manually Configured, C - Extracted from certificate
+
+Code   Usage        IP-address       Name
+M      General      10.5.5.1         otherpeer.example.com
+M      General      10.1.1.2
+`, r.Output)
+	equal(t, `console.PeerKeys {"keys":[{"address":"10.5.5.1","name":"otherpeer.example.com","bits":512},{"address":"10.1.1.2","bits":0}]}`, encode(t, r.JSON))
+}

@@ -143,6 +143,7 @@ func (r *Router) engineConfig() ike.Config {
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
 		XAuthTimeout: i.XauthTimeout, Application: application, UDPPorts: UDPPorts(r.cfg), Trustpoints: trustpoints(r.cfg, r.opts.Keys),
+		NonceKeys: nonceKeys(r.cfg, r.opts.Keys),
 	}
 	if i.Identity == config.IdentityDN {
 		e.Identity = policy.Identity{Type: isakmp.IDDERASN1DN}
