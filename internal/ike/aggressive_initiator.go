@@ -16,15 +16,16 @@ func (s *sa) beginAggressive(how *Aggressive) {
 	h := s.handshake
 	h.how, h.identity = how, how.Identity
 	h.key = Key{Secret: how.Secret}
+	h.haveKey = true
 	if how.Secret.IsZero() {
-		var ok bool
-		if h.key, ok = s.lookupKey(); !ok {
-			s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
-			s.deleteSA(trace.ReasonNoKey)
-			return
-		}
+		h.key, h.haveKey = s.lookupKey()
 	}
-	group, offer := s.e.cfg.offerAggressive(how)
+	if !h.haveKey && !s.hasCertificate() {
+		s.emit(&trace.RequestFailed{Reason: trace.ReasonNoKey})
+		s.deleteSA(trace.ReasonNoKey)
+		return
+	}
+	group, offer := s.offerAggressive(how)
 	if len(offer.Proposals[0].Transforms) == 0 {
 		s.emit(&trace.RequestFailed{Reason: trace.ReasonPolicyNotAccepted})
 		s.deleteSA(trace.ReasonPolicyNotAccepted)
@@ -37,15 +38,22 @@ func (s *sa) beginAggressive(how *Aggressive) {
 }
 
 // offerAggressive is the part of offerIKE that has one group.
-func (c *Config) offerAggressive(how *Aggressive) (g isakmp.Group, offer isakmp.SA) {
+func (s *sa) offerAggressive(how *Aggressive) (g isakmp.Group, offer isakmp.SA) {
 	prop := isakmp.Proposal{Number: 1, Protocol: isakmp.ProtocolISAKMP}
-	for _, p := range c.policiesFor(how) {
-		if !supported(p) || g != isakmp.GroupNone && p.Group != g {
+	h := s.handshake
+	h.method = isakmp.AuthPSK
+	if how.XAUTH {
+		h.method = isakmp.AuthXAUTHInitPSK
+	}
+	for _, p := range s.e.cfg.policiesFor(how) {
+		if !supported(p) || g != isakmp.GroupNone && p.Group != g || !s.canProve(p, h.haveKey) || how.XAUTH && signs(p.Auth) {
 			continue
 		}
 		g = p.Group
 		if how.XAUTH {
-			p.Auth = isakmp.AuthXAUTHInitPSK
+			p.Auth = h.method
+		} else if len(prop.Transforms) == 0 && how.Offer == nil {
+			h.method = p.Auth
 		}
 		prop.Transforms = append(prop.Transforms, p.Transform(uint8(len(prop.Transforms)+1)))
 	}
@@ -72,12 +80,15 @@ func (s *sa) aggressive1Send(r DHResult) {
 	b.Add(isakmp.PayloadSA, h.saiB)
 	b.Add(isakmp.PayloadKE, h.keys.Public())
 	b.Add(isakmp.PayloadNonce, h.nonceI)
-	method := isakmp.AuthPSK
-	if h.how.XAUTH {
-		method = isakmp.AuthXAUTHInitPSK
+	// The identity goes ahead of the method: it is that of the first one offered.
+	if t, _ := s.credential(h.method); t != nil {
+		s.showIdentity(t)
 	}
-	h.idI = s.ourIdentity(method, isakmp.PayloadVendorID)
+	h.idI = s.ourIdentity(h.method, isakmp.PayloadVendorID)
 	b.Add(isakmp.PayloadID, h.idI)
+	if signs(h.method) {
+		s.requestCertificates(b)
+	}
 	s.addAggressiveCapabilities(b, s.e.cfg.NATT, h.how.XAUTH)
 	s.move(trace.FromIPsec, trace.InputSARequestAM, trace.StateIAM1)
 	s.emit(&trace.AggressiveModeBegun{})
@@ -110,7 +121,7 @@ func (m *message) aggressive2() {
 	s.tellVendorIDs(m.takeVendorIDs())
 	s.emit(&trace.LocalKeyFound{})
 	s.emit(&trace.ProfilesScanned{Profiles: s.e.cfg.profileNames()})
-	c, ok := s.chooseIKE(f.sa, true)
+	c, ok := s.chooseIKE(f.sa, h.haveKey)
 	if ok && c.suite.Group != h.keys.Group() {
 		s.emit(&trace.AnswerNotOffered{Attr: trace.IKEAttrGroup})
 		s.countError(trace.ErrorNoProposal)
@@ -124,6 +135,19 @@ func (m *message) aggressive2() {
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadKE})
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadNonce})
 	s.show = trace.AGInitExch
+	proof := isakmp.PayloadHash
+	if signs(c.suite.Auth) {
+		proof = isakmp.PayloadSignature
+	}
+	if _, ok := m.find(proof); !ok {
+		m.dropPayload(trace.DropMissingPayload, proof, 0)
+		m.countMalformed()
+		return
+	}
+	if signs(c.suite.Auth) {
+		m.aggressive2Verify(c, f)
+		return
+	}
 	s.works(trace.CryptoCreateSKEYID)
 	base := keymat.SkeyidPSK(c.suite.Hash, h.key.Secret.Reveal(), h.nonceI, f.nonce)
 	s.works(trace.CryptoHMACContext)
@@ -160,9 +184,15 @@ func (s *sa) aggressive3Send(r DHResult) {
 		return
 	}
 	s.judgeNAT([]netip.AddrPort{s.local}, []netip.AddrPort{s.remote})
-	b := s.builder(isakmp.ExchangeAggressive, 0, isakmp.FlagEncryption)
 	s.works(trace.CryptoHMACContext)
-	b.Add(isakmp.PayloadHash, keymat.HashI(s.suite.Hash, h.base, h.keys.Public(), h.peerPublic, s.cookieI, s.cookieR, h.saiB, h.idI))
+	own := s.proofI(h.idI)
+	s.sendAggressive3(ourProof{h.idI, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
+}
+
+// sendAggressive3 sends message 3.
+func (s *sa) sendAggressive3(own ourProof) {
+	b := s.builder(isakmp.ExchangeAggressive, 0, isakmp.FlagEncryption)
+	own.add(b)
 	s.addNATDetection(b)
 	if s.behindNAT() && s.local.Port() != isakmp.PortNATT {
 		s.float(isakmp.PortNATT, isakmp.PortNATT)

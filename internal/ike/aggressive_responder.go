@@ -62,6 +62,10 @@ func (m *message) aggressive1() {
 	}
 	c.proposal.Transforms = []isakmp.Transform{c.transform}
 	h.answer = isakmp.AppendSA(nil, isakmp.SA{DOI: f.sa.DOI, Situation: f.sa.Situation, Proposals: []isakmp.Proposal{c.proposal}})
+	if signs(s.suite.Auth) {
+		m.aggressive1Signed()
+		return
+	}
 	h.busy = true
 	if s.asksForGroup(f.who) {
 		m.askGroupKey()
@@ -96,16 +100,23 @@ func (s *sa) aggressive2Send(p *sharedPair, err error) {
 	h.base = keymat.SkeyidPSK(s.suite.Hash, h.key.Secret.Reveal(), h.nonceI, h.nonceR)
 	s.works(trace.CryptoCreateSKEYID)
 	s.emit(&trace.SKEYIDGenerated{})
-	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadNonce)
-	s.works(trace.CryptoHMACContext)
-	own := keymat.HashR(s.suite.Hash, h.base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
 	h.proof = keymat.HashI(s.suite.Hash, h.base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, h.idI)
+	s.prove(isakmp.PayloadNonce, func(body []byte) []byte {
+		return keymat.HashR(s.suite.Hash, h.base, h.peerPublic, h.keys.Public(), s.cookieI, s.cookieR, h.saiB, body)
+	}, s.sendAggressive2)
+	h.saiB, h.nonceI, h.nonceR, h.idI, h.answer = nil, nil, nil, nil, nil // what both proofs cover has been hashed
+}
+
+// sendAggressive2 sends message 2.
+func (s *sa) sendAggressive2(own ourProof) {
+	h := s.handshake
 	b := s.builder(isakmp.ExchangeAggressive, 0, 0)
 	b.Add(isakmp.PayloadSA, h.answer)
 	b.Add(isakmp.PayloadKE, h.keys.Public())
-	b.Add(isakmp.PayloadID, body)
+	b.Add(isakmp.PayloadID, own.body)
 	b.Add(isakmp.PayloadNonce, h.nonceR)
-	b.Add(isakmp.PayloadHash, own)
+	own.add(b)
+	s.addCertRequests(b)
 	var natt []trace.NATTVersion
 	if s.natt != trace.NATTNone {
 		natt = []trace.NATTVersion{s.natt}
@@ -114,7 +125,6 @@ func (s *sa) aggressive2Send(p *sharedPair, err error) {
 	s.addNATDetection(b)
 	s.show = trace.AGInitExch
 	s.sendPhase1(s.ready(b.Bytes(1)))
-	h.saiB, h.nonceI, h.nonceR, h.idI, h.answer = nil, nil, nil, nil, nil // what both proofs cover has been hashed
 	if s.state == trace.StateRAMAAAAwait {
 		s.move(trace.FromAAA, trace.InputPresharedKeyReply, trace.StateRAM2)
 	} else {
@@ -173,9 +183,9 @@ func (m *message) awaitSecret() {
 const maxHeld = 4096
 
 // holds keeps the message that an initiator sends right behind message 3, until the
-// keys of that are made: it would come again after seconds only.
+// keys of that are made or its signature is looked at: it would come again after seconds only.
 func (s *sa) holds(m *message) bool {
-	if s.state != trace.StateRAM2 || s.dead || !s.handshake.busy || s.cipher != nil || !m.header.Encrypted() || len(m.raw) > maxHeld {
+	if s.state != trace.StateRAM2 || s.dead || !s.handshake.busy || !m.header.Encrypted() || len(m.raw) > maxHeld {
 		return false
 	}
 	s.handshake.held = &message{e: m.e, raw: bytes.Clone(m.raw), header: m.header, local: m.local, remote: m.remote}

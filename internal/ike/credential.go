@@ -100,7 +100,7 @@ func (t *Trustpoint) isOf(authority []byte) bool {
 func (s *sa) canProve(p policy.IKE, haveKey bool) bool {
 	if signs(p.Auth) {
 		t, _ := s.credential(p.Auth)
-		return t != nil && !s.aggressive
+		return t != nil
 	}
 	if encrypts(p.Auth) {
 		return s.canEncrypt()
@@ -119,9 +119,12 @@ const maxRequests = 32
 // addCertRequests asks for the peer's certificate, by the names of the CAs that may
 // have issued it (RFC 2408 section 3.10). Some peers show theirs to who asks only.
 func (s *sa) addCertRequests(b *isakmp.Builder) {
-	if !signs(s.suite.Auth) {
-		return
+	if signs(s.suite.Auth) {
+		s.requestCertificates(b)
 	}
+}
+
+func (s *sa) requestCertificates(b *isakmp.Builder) {
 	var names [][]byte
 	for _, t := range s.trustpoints() {
 		for _, n := range t.Authorities {

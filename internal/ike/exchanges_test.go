@@ -20,6 +20,7 @@ import (
 var elsewhere = map[string][]trace.State{
 	"aggressive mode 3":       {trace.StateXAUTHRequestSent},
 	"main mode 6, signed":     {trace.StateP1Complete},
+	"aggressive mode 2":       {trace.StateIAM1}, // while a signature is looked at
 	"XAUTH acknowledgement":   {trace.StateConfigAAAAwait},
 	"XAUTH request, or a set": {trace.StateP1Complete},
 }
@@ -49,6 +50,7 @@ func TestEveryRowIsReachedAndLeadsWhereItSays(t *testing.T) {
 		p.settle()
 	}
 	newSignedPair(t, isakmp.AuthRSASig, "rsa", nil).connect()
+	newSignedPair(t, isakmp.AuthRSASig, "rsa", aggressively).connect()
 	nonces := newPair(t, withNonces)
 	nonces.connect()
 	nonces.advance(time.Second)

@@ -184,7 +184,7 @@ func (s *sa) mainMode5Send(r DHResult) {
 		s.emit(&trace.InitialContactSent{})
 	}
 	s.show = trace.MMKeyExch
-	s.prove(s.proofI, func(own ourProof) {
+	s.prove(0, s.proofI, func(own ourProof) {
 		h.idI = own.body
 		s.sendIdentity(own, initial)
 		s.move(trace.Internal, trace.InputProcessComplete, trace.StateIMM5)

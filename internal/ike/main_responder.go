@@ -291,7 +291,7 @@ func (m *message) mainMode6Send() {
 	s := m.s
 	s.tellAuthenticated()
 	s.same(trace.Internal, trace.InputProcessMainMode)
-	s.prove(s.proofR, func(own ourProof) {
+	s.prove(0, s.proofR, func(own ourProof) {
 		s.handshake.idR = own.body
 		s.sendIdentity(own, false)
 		s.finishPhase1(trace.Internal, trace.InputProcessComplete)

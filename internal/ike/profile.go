@@ -214,10 +214,10 @@ func (s *sa) adoptProfile() {
 }
 
 // refusePeer ends an exchange whose peer has proven itself and is not wanted.
-// For a responder the SA is up since its message 6: it is told.
+// For the one who has sent the last message the SA is up since: it is told.
 func (s *sa) refusePeer(reason trace.Reason) {
 	s.lastOut = nil // a duplicate is not to be answered
-	if s.role == trace.RoleInitiator {
+	if (s.role == trace.RoleInitiator) != s.aggressive {
 		s.sendDeleteNow(s.ownDelete(), 0)
 	}
 	s.deleteSA(reason)

@@ -101,17 +101,19 @@ type handshake struct {
 	wanted      [][]byte       // names of the CAs that the peer asks for, an empty one for any
 
 	// Aggressive mode's.
-	how      *Aggressive     // initiator
-	identity policy.Identity // that we present; zero is the profile's or the gateway's
-	base     []byte          // SKEYID, until the other keys are made of it
-	shared   *sharedPair     // responder: where keys is from
-	claims   policy.Identity // responder: what the initiator says that it is
-	proof    []byte          // responder: HASH_I as it has to be
-	decoy    bool            // responder: key is nobody's
-	resends  int             // responder: how often message 2 may go unasked
-	held     *message        // responder: what came behind message 3, while its keys are made
-	group    *groupQuestion  // responder: that message 2 waits for; nil for none
-	answer   []byte          // responder: the SA payload's body of message 2
+	how      *Aggressive       // initiator
+	method   isakmp.AuthMethod // initiator: the first that is offered
+	haveKey  bool              // initiator: key is there
+	identity policy.Identity   // that we present; zero is the profile's or the gateway's
+	base     []byte            // SKEYID, until the other keys are made of it
+	shared   *sharedPair       // responder: where keys is from
+	claims   policy.Identity   // responder: what the initiator says that it is
+	proof    []byte            // responder: HASH_I as it has to be
+	decoy    bool              // responder: key is nobody's
+	resends  int               // responder: how often message 2 may go unasked
+	held     *message          // responder: what came behind message 3, while its keys are made
+	group    *groupQuestion    // responder: that message 2 waits for; nil for none
+	answer   []byte            // responder: the SA payload's body of message 2
 
 	expectsProof bool // the HMAC context for the peer's HASH was told
 }

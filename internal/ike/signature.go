@@ -12,6 +12,7 @@ import (
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/keymat"
+	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
 
@@ -39,25 +40,25 @@ func ecdsaOf(auth isakmp.AuthMethod) (m ecdsaMethod, ok bool) {
 	return m, false
 }
 
-// signedHash is the hash function of HASH_I and HASH_R where they are signed: that
-// of the method where it has one.
-func (s *sa) signedHash() isakmp.HashAlgorithm {
-	if e, ok := ecdsaOf(s.suite.Auth); ok {
+// signedHash is the hash function of a suite's HASH_I and HASH_R: that of the method
+// where it has one.
+func signedHash(suite policy.IKE) isakmp.HashAlgorithm {
+	if e, ok := ecdsaOf(suite.Auth); ok {
 		return e.prf
 	}
-	return s.suite.Hash
+	return suite.Hash
 }
 
 // proofI and proofR are HASH_I and HASH_R over an identity's body, as they are
 // proven by the method that was agreed.
 func (s *sa) proofI(id []byte) []byte {
 	gxi, gxr := s.publicValues()
-	return keymat.HashI(s.signedHash(), s.skeyid.Base, gxi, gxr, s.cookieI, s.cookieR, s.handshake.saiB, id)
+	return keymat.HashI(signedHash(s.suite), s.skeyid.Base, gxi, gxr, s.cookieI, s.cookieR, s.handshake.saiB, id)
 }
 
 func (s *sa) proofR(id []byte) []byte {
 	gxi, gxr := s.publicValues()
-	return keymat.HashR(s.signedHash(), s.skeyid.Base, gxi, gxr, s.cookieI, s.cookieR, s.handshake.saiB, id)
+	return keymat.HashR(signedHash(s.suite), s.skeyid.Base, gxi, gxr, s.cookieI, s.cookieR, s.handshake.saiB, id)
 }
 
 func (s *sa) publicValues() (gxi, gxr []byte) {

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"net/netip"
 	"strings"
@@ -54,10 +55,10 @@ type ourProof struct {
 	add  func(*isakmp.Builder)
 }
 
-// prove makes our proof of an exchange, over an identity that hash takes. use is
-// called with it, at once or once it is signed. Without a certificate the exchange
-// ends.
-func (s *sa) prove(hash func(id []byte) []byte, use func(ourProof)) {
+// prove makes our proof of an exchange, over an identity that hash takes, and that
+// is followed by next: 0 is the proof. use is called with it, at once or once it is
+// signed.
+func (s *sa) prove(next isakmp.PayloadType, hash func(id []byte) []byte, use func(ourProof)) {
 	if encrypts(s.suite.Auth) {
 		body := s.handshake.idR
 		if s.role == trace.RoleInitiator {
@@ -69,12 +70,22 @@ func (s *sa) prove(hash func(id []byte) []byte, use func(ourProof)) {
 		return
 	}
 	if !signs(s.suite.Auth) {
-		body := s.ourIdentity(s.suite.Auth, isakmp.PayloadHash)
+		body := s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadHash))
 		s.works(trace.CryptoHMACContext)
 		own := hash(body)
 		use(ourProof{body, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
 		return
 	}
+	if t, _ := s.credential(s.suite.Auth); t != nil {
+		s.showIdentity(t)
+	}
+	body := s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadCert))
+	s.signed(body, hash(body), use)
+}
+
+// signed makes our signature of a HASH, over an identity's body. Without a
+// certificate the exchange ends.
+func (s *sa) signed(body, own []byte, use func(ourProof)) {
 	t, asked := s.credential(s.suite.Auth)
 	if t == nil {
 		s.emit(&trace.CertificateMissing{Method: s.suite.Auth})
@@ -82,10 +93,8 @@ func (s *sa) prove(hash func(id []byte) []byte, use func(ourProof)) {
 		return
 	}
 	s.emit(&trace.TrustpointChosen{Name: t.Name, Unasked: !asked})
-	s.showIdentity(t)
-	body := s.ourIdentity(s.suite.Auth, isakmp.PayloadCert)
 	s.works(trace.CryptoHMACContext)
-	own, auth, key := hash(body), s.suite.Auth, t.Key
+	auth, key := s.suite.Auth, t.Key
 	s.handshake.busy = true
 	s.e.compute(func() Answer {
 		signature, err := sign(key, auth, own)
@@ -139,9 +148,11 @@ func (m *message) takeCertificates() (all [][]byte) {
 // claim is a peer's identity whose signature is looked at, and its certificate.
 type claim struct {
 	m        *message
+	method   isakmp.AuthMethod
 	before   trace.State // where the message was awaited
 	who      policy.Identity
 	verified Verified
+	proven   func() bool    // takes over what the signature proves; false is a fault of ours
 	then     func(*message) // goes on where the claim is proven
 }
 
@@ -166,18 +177,18 @@ func (m *message) takeSigned(state trace.State, then func(*message)) {
 		m.revert(before)
 		return
 	}
-	m.verify(s.expectedHash(p.Body), &claim{before: before, who: who, then: then})
+	m.verify(s.suite.Auth, s.expectedHash(p.Body), &claim{before: before, who: who, then: then})
 }
 
-// verify has a message's signature of a HASH looked at.
-func (m *message) verify(hash []byte, c *claim) {
+// verify has a message's signature of a HASH looked at, by a method.
+func (m *message) verify(auth isakmp.AuthMethod, hash []byte, c *claim) {
 	s := m.s
 	c.m = m.keep()
 	certificates := c.m.takeCertificates()
 	c.m.takeCertRequests()
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadSignature})
 	signature, _ := c.m.find(isakmp.PayloadSignature)
-	auth := s.suite.Auth
+	c.method = auth
 	s.handshake.busy = true
 	s.e.compute(func() Answer { return verify(certificates, auth, hash, signature.Body) }, func(a Answer) {
 		if s.dead || s.handshake == nil {
@@ -200,12 +211,12 @@ func (m *message) verify(hash []byte, c *claim) {
 // have changed it. The peer is told, for it to give up where it was its own.
 func (c *claim) refuse() {
 	s, m := c.m.s, c.m
-	e := &trace.SignatureRefused{Method: s.suite.Auth, Problem: c.verified.Problem}
+	e := &trace.SignatureRefused{Method: c.method, Problem: c.verified.Problem}
 	if leaf := c.verified.Leaf; leaf != nil {
 		e.Subject = pki.RawName(leaf.RawSubject)
 	}
 	s.emit(e)
-	s.emit(&trace.AuthenticationFailed{Method: s.suite.Auth})
+	s.emit(&trace.AuthenticationFailed{Method: c.method})
 	m.dropPayload(trace.DropBadSignature, isakmp.PayloadSignature, 0)
 	s.countError(trace.ErrorAuth)
 	m.revert(c.before)
@@ -235,6 +246,10 @@ func signatureNotify(p trace.SignatureProblem) isakmp.NotifyType {
 func (c *claim) judge() {
 	s, m := c.m.s, c.m
 	m.accept()
+	if c.proven != nil && !c.proven() {
+		s.deleteSA(trace.ReasonInternal)
+		return
+	}
 	s.followPorts(m)
 	s.lastOut = nil // a duplicate is not to be answered by what was before
 	s.peerCertificate = c.verified.Leaf
@@ -269,7 +284,9 @@ func (c *claim) judged(a Answer) {
 		return
 	}
 	s.profile = profile
-	m.takePhase1Notifies()
+	if m.header.Encrypted() {
+		m.takePhase1Notifies()
+	}
 	c.then(m)
 }
 

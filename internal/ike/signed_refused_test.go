@@ -2,6 +2,7 @@ package ike
 
 import (
 	"crypto/x509"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,21 +52,22 @@ func TestCertificatesThatAreRefused(t *testing.T) {
 		"unknown CA":    {issue(other), pki.UnknownCA, isakmp.NotifyInvalidCertAuthority},
 		"wrong purpose": {issue(lab.root, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning} }), pki.WrongPurpose, isakmp.NotifyInvalidCertificate},
 	} {
-		for _, from := range []string{"initiator", "responder"} {
+		for _, from := range []string{"initiator", "responder", "initiator, aggressive mode", "responder, aggressive mode"} {
 			t.Run(name+" of the "+from, func(t *testing.T) {
+				byHub := strings.HasPrefix(from, "responder")
 				p := newSignedPair(t, isakmp.AuthECDSA256, "p256", func(hub, spoke *Config) {
 					shows := spoke
-					if from == "responder" {
+					if byHub {
 						shows = hub
 					}
 					shows.Trustpoints = []*Trustpoint{trustpointOf(lab.root, c.own)}
-					if from == "responder" {
-						shows.Trustpoints[0].Certificate = c.own.Cert
+					if strings.HasSuffix(from, "aggressive mode") {
+						aggressively(hub, spoke)
 					}
 				})
 				p.connect()
 				refuses, refused := p.hub, p.spoke
-				if from == "responder" {
+				if byHub {
 					refuses, refused = p.spoke, p.hub
 				}
 				judged := told[*trace.CertificateJudged](refuses)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 
@@ -126,6 +127,75 @@ func TestMainModeWithSignatures(t *testing.T) {
 			})
 		}
 	}
+}
+
+// aggressively has the spoke begin in aggressive mode.
+func aggressively(hub, spoke *Config) {
+	spoke.Aggressive = map[netip.Addr]*Aggressive{hubAddr: {}}
+}
+
+func TestAggressiveModeWithSignatures(t *testing.T) {
+	for auth, kind := range methods {
+		for _, later := range []bool{false, true} {
+			t.Run(auth.String(), func(t *testing.T) {
+				p := newSignedPair(t, auth, kind, func(hub, spoke *Config) {
+					aggressively(hub, spoke)
+					hub.DeferDH, spoke.DeferDH = later, later
+				})
+				p.connect()
+				p.checkUp()
+				if p.sent != 6 {
+					t.Errorf("%d datagrams, want 6", p.sent)
+				}
+				for _, s := range []*side{p.hub, p.spoke} {
+					if x := s.engine.ISAKMPSAs()[0]; !x.Aggressive || x.PeerCertificate == nil {
+						t.Errorf("%s: %+v", s.name, x)
+					}
+				}
+			})
+		}
+	}
+}
+
+// Message 3 may come in clear, and what comes right behind it is held until the
+// certificate is judged.
+func TestAggressiveModeWaitsForTheVerdict(t *testing.T) {
+	p := newSignedPair(t, isakmp.AuthECDSA256, "p256", aggressively)
+	var held []Question
+	p.hold = func(s *side, q Question) bool {
+		if s == p.hub && q.Ask != nil {
+			held = append(held, q)
+			return true
+		}
+		return false
+	}
+	p.connect()
+	if len(held) != 1 || p.hub.engine.Statistics().Phase1Up != 0 {
+		t.Fatalf("%d questions, %d SAs up", len(held), p.hub.engine.Statistics().Phase1Up)
+	}
+	p.hold = nil
+	p.do(p.hub, func(e *Engine, fx *Effects) { e.Answer(p.now, held[0].ID, p.aaa(p.hub, held[0].Ask), fx) })
+	p.settle()
+	p.checkUp()
+}
+
+// A flood of first messages has few answers signed.
+func TestSignaturesForStrangersAreFew(t *testing.T) {
+	lab := pkiOf("p256")
+	data := firstAggressive(t, func(hub, spoke *Config) {
+		withSignatures(isakmp.AuthECDSA256, lab)(hub, spoke)
+		aggressively(hub, spoke)
+	})
+	p := newSignedPair(t, isakmp.AuthECDSA256, "p256", aggressively)
+	for n := range 3 * maxSignedHalfOpen {
+		f := Datagram{Local: netip.AddrPortFrom(spokeAddr, 500), Remote: netip.AddrPortFrom(hubAddr, 500), Data: slices.Clone(data)}
+		f.Data[0], f.Data[1] = byte(n), byte(n>>8)
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.Datagram(p.now, f.Remote, f.Local, f.Data, fx) })
+	}
+	if n := p.hub.engine.Statistics().Exponentiation; n > maxSignedHalfOpen+1 {
+		t.Errorf("%d exponentiations, want %d at most", n, maxSignedHalfOpen+1)
+	}
+	p.settle()
 }
 
 // The identity that is presented is one that the certificate has.

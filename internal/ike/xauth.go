@@ -14,8 +14,11 @@ import (
 
 // proofOf is the method by which the peers themselves are proven.
 func proofOf(auth isakmp.AuthMethod) isakmp.AuthMethod {
-	if auth == isakmp.AuthXAUTHInitPSK || auth == isakmp.AuthXAUTHRespPSK {
+	switch auth {
+	case isakmp.AuthXAUTHInitPSK, isakmp.AuthXAUTHRespPSK:
 		return isakmp.AuthPSK
+	case isakmp.AuthXAUTHInitRSA, isakmp.AuthXAUTHRespRSA:
+		return isakmp.AuthRSASig
 	}
 	return auth
 }
@@ -58,6 +61,8 @@ func (s *sa) asPolicy(o policy.IKEOffer) policy.IKEOffer {
 		o.Auth = 0
 	case o.Auth == isakmp.AuthXAUTHInitPSK && (initiator && s.logsIn() || !initiator && s.mayLogIn()):
 		o.Auth = isakmp.AuthPSK
+	case o.Auth == isakmp.AuthXAUTHInitRSA && !initiator && s.mayLogIn():
+		o.Auth = isakmp.AuthRSASig
 	}
 	return o
 }
