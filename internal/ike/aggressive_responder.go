@@ -50,7 +50,7 @@ func (m *message) aggressive1() {
 		return
 	}
 	s.suite, s.agreed = c.suite, true
-	h.shorter = c.shorter
+	s.shorter = c.shorter
 	s.allocateConn()
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadKE})
 	s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadNonce})

@@ -121,7 +121,7 @@ func (m *message) mainMode1() {
 	}
 	h.saiB = bytes.Clone(p.Body)
 	s.suite, s.agreed = c.suite, true
-	h.shorter = c.shorter
+	s.shorter = c.shorter
 	s.allocateConn()
 	s.tellVendorIDs(ids)
 	s.same(trace.Internal, trace.InputProcessMainMode)

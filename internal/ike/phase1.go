@@ -257,12 +257,11 @@ func (s *sa) finishPhase1(source trace.Source, input trace.Input) {
 	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.set(&s.life, s.expires)
-	tell := s.handshake.shorter
 	s.clearKeys()
 	s.clearDH(&s.handshake.dhNumber)
 	s.handshake = nil
 	s.errors, s.attempts = 0, 0
-	if tell {
+	if s.shorter {
 		s.tellLifetime()
 	}
 	s.cameFrom()

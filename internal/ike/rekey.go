@@ -278,6 +278,9 @@ func (s *sa) renewalDue(now time.Time) {
 		}
 		return
 	}
+	if s.shorter && !s.renews() && s.guards() {
+		s.tellLifetime() // nothing has answered the first time, and the end is near
+	}
 	if s.renews() && s.guards() && e.budding(s.pair()) == nil && !e.moved(s.pair()) {
 		e.startPhase1(s.local, s.remote, s.successorProfile(), nil)
 	}

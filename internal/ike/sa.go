@@ -72,6 +72,7 @@ type sa struct {
 	peerGateway          bool              // the peer is of this kind too
 	peerFragments        bool              // it takes Cisco's fragments
 	peerUnity            bool              // it is one of Cisco's clients, or speaks as they do
+	shorter              bool              // our lifetime is, than the initiator offered
 	reason               trace.Reason
 	sentID               uint16 // of the last message that went in fragments
 	established, expires time.Time
@@ -94,7 +95,6 @@ type handshake struct {
 	natD        [][]byte
 	initialSent bool
 	initialGot  bool           // INITIAL-CONTACT in a message that HASH_I or HASH_R does not cover
-	shorter     bool           // our lifetime is, than the initiator offered
 	busy        bool           // a question is open
 	withdraw    func()         // takes the question back that asks for a verdict; nil for none
 	nonces      *nonceExchange // of encrypted nonces; nil for none

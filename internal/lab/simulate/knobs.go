@@ -59,6 +59,7 @@ func (d *draw) knobs() {
 	for _, t := range d.plan.tunnels {
 		t.sets = shuffled(d, phase2)[:d.between(1, 2)]
 		t.pfs = pick(d, pfsGroups)
+		d.aggressive(t)
 		d.entries(t)
 	}
 }
@@ -69,6 +70,18 @@ func (d *draw) keepalive() *keepalive {
 		return nil
 	}
 	return &keepalive{interval: d.between(10, 20), retry: d.between(2, 4), periodic: d.oneIn(2)}
+}
+
+// aggressive has one end of a tunnel, or both, begin in aggressive mode. It shows
+// who an end is, so that a name may say it.
+func (d *draw) aggressive(t *tunnel) {
+	if !d.oneIn(4) {
+		return
+	}
+	t.aggressive = make(map[*site]bool)
+	for _, s := range t.ends() {
+		t.aggressive[s] = d.IntN(3) > 0
+	}
 }
 
 // entries makes the crypto map entries of a tunnel's ends, each the mirror of

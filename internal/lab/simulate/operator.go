@@ -81,10 +81,13 @@ func (d *draw) changePFS(at, end time.Duration) *Step {
 }
 
 func (d *draw) changeKey(at, end time.Duration) *Step {
-	return d.change("key", at, end, func(_ *site, e *entry, t *tunnel) (lines []string) {
+	return d.change("key", at, end, func(s *site, e *entry, t *tunnel) (lines []string) {
 		for _, peer := range e.peers {
 			lines = append(lines, fmt.Sprintf("no crypto isakmp key %s address %s", t.key, peer.seen),
 				fmt.Sprintf("crypto isakmp key a-new-%s address %s", t.key, peer.seen))
+			if t.aggressive[s] {
+				lines = append(lines, strings.Split(s.aggressivePeer(peer, "a-new-"+t.key), "\n")...)
+			}
 		}
 		return lines
 	})

@@ -84,6 +84,8 @@ type tunnel struct {
 	transport bool
 	hub       bool // far is a hub that passes traffic on
 	prefer    bool // the first peer is the default
+	// aggressive are the ends that begin phase 1 in aggressive mode.
+	aggressive map[*site]bool
 }
 
 type keepalive struct {

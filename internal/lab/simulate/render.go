@@ -50,6 +50,9 @@ func (s *site) renderPhase1(line func(string, ...any)) {
 	for _, e := range s.peers {
 		for _, peer := range e.peers {
 			line("crypto isakmp key %s address %s", e.tunnel.key, peer.seen)
+			if e.tunnel.aggressive[s] {
+				line("%s", s.aggressivePeer(peer, e.tunnel.key))
+			}
 		}
 	}
 	if k := s.keepalive; k != nil {
@@ -73,6 +76,15 @@ func (s *site) renderPhase1(line func(string, ...any)) {
 	} else {
 		line("crypto ipsec security-association replay window-size %d", s.replay)
 	}
+}
+
+// aggressivePeer has phase 1 with a peer begin in aggressive mode.
+func (s *site) aggressivePeer(peer *site, key string) string {
+	endpoint := "ipv4-address " + s.addr.String()
+	if s.hostname {
+		endpoint = "fqdn " + s.name + ".example.com"
+	}
+	return fmt.Sprintf("crypto isakmp peer address %s\n set aggressive-mode password %s\n set aggressive-mode client-endpoint %s", peer.seen, key, endpoint)
 }
 
 func (k *keepalive) String() string {

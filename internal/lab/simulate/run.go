@@ -183,13 +183,20 @@ func (r *run) suffer() {
 }
 
 // recover waits for traffic on every flow, and then for all ends to agree. How
-// long either may take is worked out from what is there.
+// long either may take is worked out from what is there. A flow that has come back
+// may stop once more as long as the ends disagree: a pair is renewed, and who has it
+// still has no ISAKMP SA to be told by.
 func (r *run) recover() {
 	start, due := r.now(), r.bounds()
 	for {
 		passed := r.now() - start
 		r.undoDowngrade()
 		silent, odd := r.delivery.silent(), r.agreement.odd()
+		for f := range due.flows {
+			if !contains(silent, f) {
+				due.flows[f] = due.agreement
+			}
+		}
 		if len(silent) == 0 && r.numbers.Recovered == 0 {
 			r.numbers.Recovered = passed
 		}
