@@ -19,9 +19,22 @@ var life = []read.Phrase{
 	{Text: "received Delete SA({spi}) payload: deleting IPSEC State", Quiet: true},
 	{Text: "Informational Exchange is for an unknown (expired?) SA", Quiet: true},
 	{Text: "Informational Exchange message must be encrypted", Quiet: true},
+	says("Mode Config message is for a non-existent (expired?) ISAKMP SA", diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife}),
+	{Text: "encrypted Informational Exchange message is invalid because no key is known", Do: unknownKey},
+	says("packet rejected: should have been encrypted", p1(diagnose.NotEncrypted, 0)),
 	says("discarding encrypted message for an unknown ISAKMP SA", diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife}),
 	{Text: "discarding encrypted message because we haven't yet negotiated keying material", Quiet: true},
 	{Text: "new NAT mapping for #{n}, was {a}, now {b}", Quiet: true},
+}
+
+// unknownKey is a notify that nothing here can decrypt: of an SA that was lost, or
+// in answer to a negotiation that has no keys yet.
+func unknownKey(x *read.Context, _ *read.Match) {
+	if s := x.Session; s != nil && !s.Up && s.Sent > 0 {
+		tell(x, p1(diagnose.RefusedUnread, s.Sent))
+		return
+	}
+	x.Tell(diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife})
 }
 
 func deletedByPeer(x *read.Context, _ *read.Match) {
@@ -56,6 +69,12 @@ var local = []read.Phrase{
 		o.Detail = of(x).name
 		tell(x, o)
 	}},
+	{Text: "has been rejected with ECONNREFUSED", Do: func(x *read.Context, _ *read.Match) {
+		o := p1(diagnose.Unreachable, 0)
+		o.Detail = "port unreachable"
+		tell(x, o)
+	}},
+	says("system too busy", p1(diagnose.AdmissionLimit, 1)),
 	{Text: "too many malformed payloads", Quiet: true},
 }
 
@@ -132,6 +151,16 @@ var certificates = []read.Phrase{
 	says("certificate is not valid before", p1(diagnose.CertificateEarly, 5)),
 	says("certificate is not valid yet", p1(diagnose.CertificateEarly, 5)),
 	says("certificate invalid (valid from {rest}", p1(diagnose.CertificateExpired, 5)),
+	says("certificate '{}' is not yet valid", p1(diagnose.CertificateEarly, 5)),
+	says("certificate '{}' has expired", p1(diagnose.CertificateExpired, 5)),
+	says("SEC_ERROR_CERT_NOT_YET_VALID", p1(diagnose.CertificateEarly, 5)),
+	says("SEC_ERROR_OCSP_{}", p1(diagnose.CRLMissing, 5)),
+	says("SEC_ERROR_CRL_EXPIRED", p1(diagnose.CRLMissing, 5)),
+	says("found (strict=yes)", p1(diagnose.CRLMissing, 5)),
+	says("self-signed cacert rejected", p1(diagnose.IssuerUnknown, 5)),
+	says("intermediate cacert rejected", p1(diagnose.IssuerUnknown, 5)),
+	says("end certificate with identical subject and issuer not accepted", p1(diagnose.IssuerUnknown, 5)),
+	says("RSA Signature FAILED verification", p1(diagnose.SignatureInvalid, 5)),
 	{Text: "X.509 certificate rejected", Quiet: true},
 	{Text: "X509: certificate rejected for this connection", Quiet: true},
 	{Text: "X509: CERT payload bogus or revoked", Quiet: true},

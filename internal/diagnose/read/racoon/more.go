@@ -20,6 +20,7 @@ var life = []read.Phrase{
 	{Text: "IPsec-SA expired: {rest}", Quiet: true},
 	{Text: "received INITIAL-CONTACT", Tell: diagnose.Observation{Kind: diagnose.InitialContactSeen, Phase: diagnose.PhaseLife}},
 	{Text: "message must be encrypted", Quiet: true},
+	{Text: "{ignore|reject} the packet, expecting the packet encrypted", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.NotEncrypted, 0)) }},
 	{Text: "unknown Informational exchange received", Quiet: true},
 	{Text: "delete phase1 handle", Quiet: true},
 	{Text: "delete phase 2 handler", Quiet: true},
@@ -64,6 +65,8 @@ var local = []read.Phrase{
 	{Text: "pfkey {what} failed: {Protocol not supported|Function not implemented|Operation not supported|No such file or directory}", Do: noSupport},
 	{Text: "failed to regist any protocol", Do: noSupport},
 	{Text: "libipsec failed pfkey open", Do: noSupport},
+	{Text: "Legacy cipher {what} is NOT available", Do: noSupport},
+	{Text: "Missing fragment #{n}", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.FragmentLost, 0)) }},
 	{Text: "unsupported PF_KEY message REGISTER", Do: harmless("a message of the kernel's that every start has")},
 }
 
@@ -101,6 +104,7 @@ var remoteAccess = []read.Phrase{
 	says("is not a member of group {name}", config(diagnose.XauthRejected, "")),
 	says("No password was found for login {name}", config(diagnose.XauthRejected, "")),
 	says("XAUTH failed: user {name}", config(diagnose.XauthRejected, "")),
+	says("hybrid auth is enabled, but peer is no Xauth compliant", config(diagnose.XauthUnexpected, "the peer is no client of XAUTH")),
 	says("but peer did not declare itself as Xauth capable", config(diagnose.XauthUnexpected, "the peer is no client of XAUTH")),
 	says("Hybrid auth negotiated but peer did not announced as Xauth capable", config(diagnose.XauthUnexpected, "the peer is no client of XAUTH")),
 	says("Hybrid auth negotiated but peer did not succeed Xauth exchange", config(diagnose.XauthRejected, "")),
@@ -122,7 +126,7 @@ var certificates = []read.Phrase{
 	says("certificate revoked(", p1(diagnose.CertificateRevoked, 5)),
 	says("unable to get certificate CRL", p1(diagnose.CRLMissing, 5)),
 	says("CRL has expired", p1(diagnose.CRLMissing, 5)),
-	{Text: "the peer's certificate is not verified", Quiet: true},
+	{Text: "the peer's certificate is not verified", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.CertificateRefused, 5)) }},
 	{Text: "no peer's CERT payload found", Quiet: true},
 }
 

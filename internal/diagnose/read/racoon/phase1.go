@@ -325,6 +325,8 @@ var keys = append([]read.Phrase{
 	{Text: "couldn't find the pskey", Do: noKey},
 	{Text: "identity not found for peer: {rest}", Do: noKey},
 	{Text: "identity not found for server:{rest}", Do: noKey},
+	{Text: "{failed to get my CERT|failed to get private key|no ID nor CERT found|no cert defined}", Do: noCertificate},
+	{Text: "{Public|Private} RSA key not found for {rest}", Do: noCertificate},
 	{Text: "invalid length of payload", Do: unreadable},
 	{Text: "ignore the packet, received unexpecting payload type", Do: unreadable},
 	{Text: "possible cause: wrong password", Do: unreadable},
@@ -386,6 +388,14 @@ func unreadable(x *read.Context, hit *read.Match) {
 	default:
 		tell(x, p1(diagnose.Malformed, 0))
 	}
+}
+
+// noCertificate is an end that has nothing to prove itself with.
+func noCertificate(x *read.Context, _ *read.Match) {
+	o := p1(diagnose.KeyMissing, 5)
+	o.Detail = "nor a certificate with its private key"
+	told(x)
+	tell(x, o)
 }
 
 func wrongIdentity(x *read.Context, hit *read.Match) {

@@ -37,6 +37,8 @@ var phase2 = []read.Phrase{
 	{Text: "low key length proposed, mine:{wanted} peer:{offered}", Do: transform(diagnose.AttrKeyLength)},
 	{Text: "proto_id mismatched: my:{wanted} peer:{offered}", Do: transform(diagnose.AttrProtocol)},
 	{Text: "no compatible transform found for {rest}", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.Phase2OfferRefused, 1, diagnose.Responder)) }},
+	{Text: "no suitable policy found", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.Phase2OfferRefused, 1, diagnose.Responder)) }},
+	{Text: "{IDci|IDcr} prefix/ulproto does not match proposal", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.ProxyRefused, 2, diagnose.Initiator)) }},
 	{Text: "can't start the quick mode, there is no {ISAKMP-SA|valid ISAKMP-SA}", Do: stray},
 	{Text: "the negotiation is stopped, because there is no suitable ISAKMP-SA", Do: stray},
 	{Text: "lifetime mismatched: my:{a} peer:{b}", Tell: diagnose.Observation{Kind: diagnose.LifetimeShorter, Phase: diagnose.Phase2}},

@@ -23,7 +23,6 @@ var phase2 = []read.Phrase{
 	{Text: "establishing CHILD_SA '{name}' failed", Quiet: true},
 	{Text: "initiate failed: {rest}", Quiet: true},
 	{Text: "initiate completed successfully", Quiet: true},
-	{Text: "{inbound|outbound|inbound and outbound} IPsec SA (SAD) in kernel", Quiet: true},
 	{Text: "unable to install {what}IPsec SA (SAD) in kernel", Do: notInstalled},
 	{Text: "unable to install IPsec policies (SPD) in kernel", Do: policyRefused},
 	{Text: "failed to establish CHILD_SA, keeping IKE_SA", Do: quickFailed},
@@ -178,6 +177,11 @@ var local = []read.Phrase{
 	}},
 	{Text: "failed to add SAD entry: only UDP encapsulation is supported", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "charon's own ESP goes in UDP only"}},
 	{Text: "could not open socket: {rest}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Detail: "a socket could not be opened"}},
+	{Text: "no socket implementation registered, {sending|receiving} failed", Tell: lacking("no plugin opens sockets")},
+	{Text: "could not create any sockets", Tell: lacking("no socket could be opened")},
+	{Text: "unable to create netlink socket: {rest}", Tell: lacking("the kernel has no netlink for IPsec")},
+	{Text: "unable to bind netlink socket: {rest}", Tell: lacking("the kernel has no netlink for IPsec")},
+	{Text: "unable to set IPSEC_POLICY on socket: {rest}", Tell: lacking("the kernel has no policies of IPsec")},
 	{Text: "unable to bind socket: {detail}", Do: func(x *read.Context, hit *read.Match) {
 		x.TellApart(diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "the port is in use: " + hit.Hole("detail")})
 	}},
@@ -186,6 +190,18 @@ var local = []read.Phrase{
 	}},
 	{Text: "no config named '{detail}'", Quiet: true},
 	{Text: "no child config named '{detail}'", Quiet: true},
+}
+
+// lacking is what this host has not.
+func lacking(what string) diagnose.Observation {
+	return diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase1, Detail: what}
+}
+
+// lacks is an algorithm that no plugin has.
+func lacks(what string) func(*read.Context, *read.Match) {
+	return func(x *read.Context, hit *read.Match) {
+		x.Tell(lacking("no plugin has the " + what + " " + hit.Hole("detail")))
+	}
 }
 
 // noRoute is this host's own refusal: it knows no way to the peer.
@@ -201,6 +217,7 @@ var remoteAccess = []read.Phrase{
 	{Text: "XAuth authentication of '{user}' successful", Quiet: true},
 	{Text: "destroying IKE_SA after failed XAuth authentication", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
 	{Text: "no XAuth {secret|pass|password|PIN} found for {rest}", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "no RADIUS {secret|server} defined", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Detail: "no RADIUS server is configured"}},
 	{Text: "none of {n} found XAuth secrets for {rest}", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
 	{Text: "XAuth pam_authenticate for '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
 	{Text: "XAuth pam_acct_mgmt for '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},

@@ -25,6 +25,7 @@ var phase1 = []read.Phrase{
 	{Text: "establishing IKE_SA failed, peer not responding", Do: gaveUp},
 	{Text: "received retransmit of {request|response} with ID {id}", Do: repeated},
 	{Text: "deleting half open IKE_SA {name} with {addr} after timeout", Do: halfOpen},
+	{Text: "deleting half open IKE_SA with {addr} after timeout", Do: halfOpen},
 	{Text: "deleting half open IKE_SA after timeout", Do: halfOpen},
 	{Text: "local host is behind NAT, sending keep alives", Tell: diagnose.Observation{Kind: diagnose.NATFound, Phase: diagnose.Phase1, Detail: "here"}},
 	{Text: "remote host is behind NAT", Tell: diagnose.Observation{Kind: diagnose.NATFound, Phase: diagnose.Phase1, Detail: "peer"}},
@@ -38,6 +39,7 @@ var phase1 = []read.Phrase{
 	{Text: "received unsupported IKE version {rest}", Tell: diagnose.Observation{Kind: diagnose.OtherIKEVersion, Phase: diagnose.Phase1}},
 	{Text: "ignoring IKE_SA setup from {peer}, {detail} reached", Tell: diagnose.Observation{Kind: diagnose.AdmissionLimit, Phase: diagnose.Phase1, Message: 1}},
 	{Text: "ignoring IKE_SA setup from {peer}, job load {rest}", Tell: diagnose.Observation{Kind: diagnose.AdmissionLimit, Phase: diagnose.Phase1, Message: 1}},
+	{Text: "abort IKE_SA initiation, {half open|job load} {rest}", Tell: diagnose.Observation{Kind: diagnose.AdmissionLimit, Phase: diagnose.Phase1, Message: 1}},
 	{Text: "hitting IKE_SA limit", Tell: diagnose.Observation{Kind: diagnose.AdmissionLimit, Phase: diagnose.Phase1, Message: 1}},
 	{Text: "invalid {what} payload length, decryption failed?", Quiet: true},
 	{Text: "could not decrypt payloads", Do: undecryptable},
@@ -53,10 +55,18 @@ var phase1 = []read.Phrase{
 	{Text: "ignoring unprotected INFORMATIONAL from {addr}", Quiet: true},
 	{Text: "calculated HASH does not match HASH payload", Do: hashDiffers},
 	{Text: "received HASH payload does not match", Do: hashDiffers},
-	{Text: "{SA|KE|NONCE|IDii|IDir|IDi|IDr} payload missing", Do: corrupt},
+	{Text: "{SA|KE|NONCE|IDii|IDir|IDi|IDr|HASH|SIG} payload missing", Do: corrupt},
+	{Text: "SA payload invalid", Do: corrupt},
 	{Text: "unable to apply received KE value", Do: corrupt},
 	{Text: "DH group selection failed", Tell: diagnose.Observation{Kind: diagnose.NoUsablePolicy, Phase: diagnose.Phase1, Message: 1}},
-	{Text: "negotiated DH group {rest}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase1, Detail: "the group that was negotiated"}},
+	{Text: "negotiated DH group {rest}", Tell: lacking("the group that was negotiated")},
+	{Text: "configured DH group {detail} not supported", Do: lacks("DH group")},
+	{Text: "DH group {detail} not supported", Do: lacks("DH group")},
+	{Text: "{ENCRYPTION_ALGORITHM|PSEUDO_RANDOM_FUNCTION|INTEGRITY_ALGORITHM} {detail} (key size {n}) not supported!", Do: lacks("algorithm")},
+	{Text: "{ENCRYPTION_ALGORITHM|PSEUDO_RANDOM_FUNCTION|INTEGRITY_ALGORITHM} {detail} not supported!", Do: lacks("algorithm")},
+	{Text: "no nonce generator found to create nonce", Tell: lacking("no plugin makes nonces")},
+	{Text: "no hasher available to build NAT-D payload", Tell: lacking("no plugin makes SHA-1 hashes")},
+	{Text: "no RNG found, unable to create IKE_SA", Tell: lacking("no plugin makes random numbers")},
 	{Text: "unable to resolve {detail}, initiate aborted", Tell: diagnose.Observation{Kind: diagnose.NameUnknown, Phase: diagnose.Phase1}},
 	{Text: "unable to resolve {detail}, retrying in {n}", Tell: diagnose.Observation{Kind: diagnose.NameUnknown, Phase: diagnose.Phase1}},
 	{Text: "IKE version {n} not supported", Tell: diagnose.Observation{Kind: diagnose.OtherIKEVersion, Phase: diagnose.Phase1, Attr: diagnose.AttrProtocol, Detail: "this charon was built without that version of IKE"}},
@@ -249,12 +259,20 @@ func repeated(x *read.Context, _ *read.Match) {
 	x.Tell(o)
 }
 
+// halfOpen is a responder's SA that led to nothing.
 func halfOpen(x *read.Context, hit *read.Match) {
 	if name := hit.Hole("name"); name != "" {
 		rename(x, name)
 	}
-	if s := x.Session; s != nil {
-		x.SetPeer(s, hit.Addr("addr"), s.Local)
+	s := x.Session
+	if s == nil {
+		s = of(x).fresh(x, "from "+hit.Addr("addr").String())
+	}
+	x.SetPeer(s, hit.Addr("addr"), s.Local)
+	if s.Sent+s.Received == 0 { // the log begins behind its messages
+		s.Role, s.Received, s.Sent = diagnose.Responder, 1, 2
+		x.Tell(diagnose.Observation{Kind: diagnose.MessageReceived, Phase: diagnose.Phase1, Message: 1})
+		x.Tell(diagnose.Observation{Kind: diagnose.MessageSent, Phase: diagnose.Phase1, Message: 2})
 	}
 	x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase1, Detail: "half open"})
 }
