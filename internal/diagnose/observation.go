@@ -36,6 +36,7 @@ const (
 	// Keys and identities.
 	KeyFound
 	KeyMissing       // no pre-shared key for the peer here
+	ProofMissing     // no certificate or private key here for this end's own identity Offered
 	Undecryptable    // an encrypted message of phase 1 is garbage after decryption
 	HashMismatch     // HASH_I or HASH_R differs
 	PeerAuthentic    // the peer has proven itself

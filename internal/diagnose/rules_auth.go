@@ -8,6 +8,7 @@ import (
 // authRules are about keys, identities and proofs.
 var authRules = []rule{
 	{"no-key-here", NoPSKForPeer, []Kind{KeyMissing}, Certain, seen, noKeyHere},
+	{"no-own-proof", IdentityMismatch, []Kind{ProofMissing}, Likely, seen, noOwnProof},
 	{"unreadable-proof", PSKMismatch, []Kind{Undecryptable}, Likely, seen, unreadableProof},
 	{"unreadable-answer", MalformedOrCorrupt, []Kind{Undecryptable}, Possible, seen, unreadableAnswer},
 	{"hash-differs", MalformedOrCorrupt, []Kind{HashMismatch}, Likely, seen, hashDiffers},
@@ -55,6 +56,20 @@ func noKeyHere(c *Case) *Finding {
 		return f.or("Secrets are looked for by the identities of both ends: one that differs from the secret's, here or at the peer, finds none either.", IdentityMismatch, ConnectionNotMatched)
 	}
 	return f.or("An address that is mistyped, here or at the peer, or that a NAT has changed, has no key either.", ConnectionNotMatched, PeerUnreachable)
+}
+
+// noOwnProof is an end that cannot prove to be who it says it is.
+func noOwnProof(c *Case) *Finding {
+	on := c.Phase1.Of(ProofMissing)
+	if len(on) == 0 {
+		return nil
+	}
+	who := "this end's identity"
+	if o := on.Last().Offered; o != "" {
+		who += " " + o
+	}
+	return find(IdentityMismatch, Likely, on, "there is no private key here for "+who+": the identity is not in this end's certificate, or the key or the certificate is not loaded").in(Phase1, max(1, on.Last().Message)).
+		or("See whether the certificate has the identity, and whether its private key is there.", NoPSKForPeer, CAUnknown)
 }
 
 // beyond says whether the negotiation went on although no key was found, as one
@@ -123,8 +138,8 @@ func hashDiffers(c *Case) *Finding {
 
 func identityRefused(c *Case) *Finding {
 	on := append(c.Phase1.Of(IdentityRefused), c.Phase2.Of(IdentityRefused)...)
-	if len(on) == 0 {
-		return nil
+	if len(on) == 0 || on.Last().Attr == AttrUnknown && c.Phase1.Has(certificateFaults...) {
+		return nil // the certificate is why
 	}
 	o := on.Last()
 	summary := "the peer's identity is not one that is allowed here"
@@ -179,8 +194,8 @@ func toldAuthentication(c *Case) *Finding {
 		return find(IdentityMismatch, Possible, on, "the peer refuses this end's proof ("+name+"): its identity, its certificate or its signature").in(Phase1, 5).
 			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, MalformedOrCorrupt)
 	}
-	if name == "INVALID-KEY-INFORMATION" && a != nil && a.Sent == 3 {
-		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, 3).
+	if name == "INVALID-KEY-INFORMATION" && a != nil && !a.Aggressive && (a.Sent == 3 || a.Sent == 4) {
+		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, a.Sent).
 			or(forged+"The peer's log says whether it has found a key. strongSwan says so when no secret fits the two identities.", Phase1PolicyMismatch, MalformedOrCorrupt, PeerQuirk)
 	}
 	if name == "AUTHENTICATION-FAILED" && on.Last().Authentic && !c.signed() {
@@ -261,7 +276,7 @@ func deletedAtOnce(c *Case) *Finding {
 	for _, up := range c.All.After(Phase2Up).Of(Phase1Up) {
 		for _, o := range c.All.Of(DeleteReceived, SADeleted) {
 			byPeer := o.Kind == DeleteReceived || o.Detail == deletedByPeer
-			if byPeer && o.Phase == Phase1 && o.Session == up.Session && !o.Time.IsZero() && o.Time.Sub(up.Time) < atOnce && o.Time.Sub(up.Time) >= 0 {
+			if byPeer && o.Phase == Phase1 && o.Session == up.Session && o.Time.Sub(up.Time) < atOnce && o.Time.Sub(up.Time) >= 0 {
 				on = append(on, up, o)
 			}
 		}

@@ -111,10 +111,13 @@ func noSuchGroup(c *Case) *Finding {
 	return f
 }
 
+// certificateFaults are what may be wrong with a certificate.
+var certificateFaults = []Kind{CertificateExpired, CertificateEarly, CertificateRevoked, CRLMissing, IssuerUnknown}
+
 // certificateRefused is a peer whose certificate does not do, where nothing says why.
 func certificateRefused(c *Case) *Finding {
 	on := c.All.After(Phase2Up).Of(CertificateRefused)
-	if len(on) == 0 || c.All.Has(CertificateExpired, CertificateEarly, CertificateRevoked, CRLMissing, IssuerUnknown, IdentityRefused) {
+	if len(on) == 0 || c.All.Has(certificateFaults...) || c.All.Has(IdentityRefused) {
 		return nil
 	}
 	return find(CAUnknown, Possible, on, "the peer's certificate is refused here").in(Phase1, 5).
@@ -156,7 +159,24 @@ var platformRules = []rule{
 		"See the host's own packet filter and its route to the peer.", RoutingMissing),
 	simple("platform-limit", HardwareOrMemory, PlatformLimit, Likely, PhaseNone, "the hardware or the memory does not allow it", "", OSSupportMissing),
 	simple("support-missing", OSSupportMissing, SupportMissing, Likely, PhaseNone, "the system lacks what is needed", "", HardwareOrMemory),
-	simple("overlay", OverlayMisconfig, OverlayDown, Likely, PhaseData, "IPsec does its work, and what runs over it does not", "Compare tunnel keys, network IDs and modes of both ends.", RoutingMissing),
+	{"overlay", OverlayMisconfig, []Kind{OverlayDown}, Likely, seen, overlayDown},
+}
+
+// overlayDown is a tunnel above IPsec that does not work. A table of tunnels has no
+// times: that IPsec is up in it ends nothing.
+func overlayDown(c *Case) *Finding {
+	on := c.All.Of(OverlayDown)
+	if len(on) > 0 && !on.Last().Time.IsZero() {
+		on = c.All.After(Phase2Up).Of(OverlayDown)
+	}
+	if len(on) == 0 {
+		return nil
+	}
+	text := "IPsec does its work, and what runs over it does not"
+	if d := on.Last().Detail; d != "" {
+		text += ": " + d
+	}
+	return find(OverlayMisconfig, Likely, on, text).in(PhaseData, 0).or("Compare tunnel keys, network IDs and modes of both ends.", RoutingMissing)
 }
 
 // noteRules say what is harmless.

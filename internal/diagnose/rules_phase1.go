@@ -142,7 +142,12 @@ func nothingToOffer(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	return find(Phase1PolicyMismatch, Certain, on, "no ISAKMP policy here can be offered").in(Phase1, 1)
+	certainty := Certain
+	if on.Last().Attr == AttrUnknown {
+		certainty = Likely
+	}
+	return find(Phase1PolicyMismatch, certainty, on, "no ISAKMP policy here can be offered").in(Phase1, 1).
+		or("The lines before say what this end cannot do.", OSSupportMissing, IdentityMismatch)
 }
 
 // offerAltered is a message that came again with another content: one of the two

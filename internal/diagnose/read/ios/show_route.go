@@ -92,6 +92,9 @@ func (t *tables) row(x *read.Context, m *memory) bool {
 	if text == "" {
 		return true
 	}
+	if m.config.list != "" && m.config.standardRow(x, text) {
+		return true
+	}
 	if t.dmvpn {
 		t.dmvpn = dmvpnRow(x, text)
 		return t.dmvpn

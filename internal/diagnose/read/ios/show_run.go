@@ -46,10 +46,13 @@ var showRun = []read.Phrase{
 			m.ends(a, netip.Addr{})
 		}
 	}),
-	does("ip access-list extended {acl}", func(x *read.Context, match *read.Match) {
+	does("ip access-list {extended|standard} {acl}", func(x *read.Context, match *read.Match) {
 		c := &remember(x).config
 		c.list, c.inInterface, c.now = match.Hole("acl"), false, nil
+		x.Block = true
 	}),
+	does("access-list {acl} permit {rest}", standardLine(true)),
+	does("access-list {acl} deny {rest}", standardLine(false)),
 	does("access-list {acl} permit ip {rest}", func(x *read.Context, match *read.Match) {
 		remember(x).config.line(match.Hole("acl"), true, match.Hole("rest"), x)
 	}),
@@ -59,10 +62,22 @@ var showRun = []read.Phrase{
 	does("permit ip {rest}", func(x *read.Context, match *read.Match) { remember(x).config.line("", true, match.Hole("rest"), x) }),
 	does("deny ip {rest}", func(x *read.Context, match *read.Match) { remember(x).config.line("", false, match.Hole("rest"), x) }),
 	does("ip nat inside source list {acl}", func(x *read.Context, match *read.Match) {
+		remember(x).config.translate(natRule{acl: match.Hole("acl"), at: x.Quote()})
+	}),
+	does("ip nat inside source route-map {name}", func(x *read.Context, match *read.Match) {
+		remember(x).config.translate(natRule{routeMap: match.Hole("name"), at: x.Quote()})
+	}),
+	does("route-map {name} permit {seq}", func(x *read.Context, match *read.Match) {
 		c := &remember(x).config
-		acl := match.Hole("acl")
-		if len(c.nat) < maxNAT && !slices.ContainsFunc(c.nat, func(n natRule) bool { return n.acl == acl }) {
-			c.nat = append(c.nat, natRule{acl, x.Quote()})
+		c.routeMap, c.list, c.inInterface, c.now = match.Hole("name"), "", false, nil
+	}),
+	does("match ip address {acl}", func(x *read.Context, match *read.Match) {
+		c := &remember(x).config
+		if c.routeMaps == nil {
+			c.routeMaps = make(map[string]string)
+		}
+		if c.routeMap != "" && len(c.routeMaps) < maxEntries {
+			c.routeMaps[c.routeMap] = match.Hole("acl")
 		}
 	}),
 	does("tunnel protection ipsec profile", func(x *read.Context, _ *read.Match) {}),
@@ -78,6 +93,8 @@ type configuration struct {
 	list        string // the access list that the lines belong to
 	lists       map[string][]aclLine
 	nat         []natRule
+	routeMap    string            // that the lines belong to
+	routeMaps   map[string]string // the access lists that they match
 }
 
 type entry struct {
@@ -94,9 +111,10 @@ type aclLine struct {
 	at       diagnose.Evidence
 }
 
+// natRule is a NAT of what an access list permits, be it by way of a route map.
 type natRule struct {
-	acl string
-	at  diagnose.Evidence
+	acl, routeMap string
+	at            diagnose.Evidence
 }
 
 // Bounds of what is remembered of a configuration: at the end every line of an
@@ -143,6 +161,55 @@ func (c *configuration) apply(name string) {
 	}
 }
 
+func (c *configuration) translate(n natRule) {
+	same := func(other natRule) bool { return other.acl == n.acl && other.routeMap == n.routeMap }
+	if len(c.nat) < maxNAT && !slices.ContainsFunc(c.nat, same) {
+		c.nat = append(c.nat, n)
+	}
+}
+
+// standardLine is a line of a list that has sources only.
+func standardLine(permit bool) func(*read.Context, *read.Match) {
+	return func(x *read.Context, match *read.Match) {
+		remember(x).config.sources(match.Hole("acl"), permit, match.Hole("rest"), x)
+	}
+}
+
+// standardRow is one whose list was named before.
+func (c *configuration) standardRow(x *read.Context, text string) bool {
+	permitted, permit := strings.CutPrefix(text, "permit ")
+	denied, deny := strings.CutPrefix(text, "deny ")
+	switch {
+	case permit:
+		c.sources(c.list, true, permitted, x)
+	case deny:
+		c.sources(c.list, false, denied, x)
+	}
+	return permit || deny
+}
+
+func (c *configuration) sources(list string, permit bool, rest string, x *read.Context) {
+	f := strings.Fields(rest)
+	if len(f) == 0 || list == "" || strings.ContainsAny(list, " ,") {
+		return
+	}
+	if _, err := netip.ParseAddr(f[0]); err == nil && len(f) == 1 {
+		f = []string{"host", f[0]}
+	}
+	if src, _, ok := network(f); ok {
+		c.add(list, aclLine{permit, src, netip.PrefixFrom(netip.IPv4Unspecified(), 0), x.Quote()})
+	}
+}
+
+func (c *configuration) add(list string, l aclLine) {
+	if c.lists == nil {
+		c.lists = make(map[string][]aclLine)
+	}
+	if len(c.lists) < maxEntries && len(c.lists[list]) < maxLines {
+		c.lists[list] = append(c.lists[list], l)
+	}
+}
+
 // line is one of an access list: of the one that it names, or else of the one
 // whose lines these are.
 func (c *configuration) line(list string, permit bool, rest string, x *read.Context) {
@@ -161,12 +228,7 @@ func (c *configuration) line(list string, permit bool, rest string, x *read.Cont
 	if !ok {
 		return
 	}
-	if c.lists == nil {
-		c.lists = make(map[string][]aclLine)
-	}
-	if len(c.lists) < maxEntries && len(c.lists[list]) < maxLines {
-		c.lists[list] = append(c.lists[list], aclLine{permit, src, dst, x.Quote()})
-	}
+	c.add(list, aclLine{permit, src, dst, x.Quote()})
 }
 
 // network reads "any", "host A", "A wildcard" or an ASA's "A mask", and returns
@@ -235,7 +297,11 @@ func words(p netip.Prefix) string {
 // line of its list that has to do with the traffic permits it.
 func (c *configuration) translated(x *read.Context, e *entry, l aclLine, pair string) {
 	for _, n := range c.nat {
-		for _, r := range c.lists[n.acl] {
+		acl := n.acl
+		if n.routeMap != "" {
+			acl = c.routeMaps[n.routeMap]
+		}
+		for _, r := range c.lists[acl] {
 			if !r.src.Overlaps(l.src) || !r.dst.Overlaps(l.dst) {
 				continue
 			}

@@ -392,10 +392,8 @@ func unreadable(x *read.Context, hit *read.Match) {
 
 // noCertificate is an end that has nothing to prove itself with.
 func noCertificate(x *read.Context, _ *read.Match) {
-	o := p1(diagnose.KeyMissing, 5)
-	o.Detail = "nor a certificate with its private key"
 	told(x)
-	tell(x, o)
+	tell(x, p1(diagnose.ProofMissing, 5))
 }
 
 func wrongIdentity(x *read.Context, hit *read.Match) {

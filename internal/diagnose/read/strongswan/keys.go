@@ -42,7 +42,11 @@ var keys = []read.Phrase{
 	{Text: "constraint check failed: peer not authenticated by CA '{wanted}'", Tell: diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 6}},
 	{Text: "tried {n} shared {key|keys} for '{wanted}' - '{offered}', but MAC mismatched", Tell: diagnose.Observation{Kind: diagnose.HashMismatch, Phase: diagnose.Phase1}},
 	{Text: "received {offered} authentication, but configured {wanted}, continue with configured", Quiet: true},
-	{Text: "configuration uses unsupported authentication", Tell: diagnose.Observation{Kind: diagnose.NoUsablePolicy, Phase: diagnose.Phase1, Message: 1}},
+	{Text: "configuration uses unsupported authentication", Do: func(x *read.Context, _ *read.Match) {
+		if s := x.Session; s == nil || !stateOf(s).unproved {
+			x.Tell(diagnose.Observation{Kind: diagnose.NoUsablePolicy, Phase: diagnose.Phase1, Message: 1, Attr: diagnose.AttrUnknown})
+		}
+	}},
 	{Text: "{Main|Aggressive} Mode authorization hook forbids IKE_SA", Quiet: true},
 	{Text: "canceling {Main|Aggressive} Mode due to uniqueness policy", Quiet: true},
 }
@@ -83,7 +87,11 @@ func missing(x *read.Context) {
 
 // noPrivateKey is an end that cannot prove itself.
 func noPrivateKey(x *read.Context, hit *read.Match) {
-	x.Tell(diagnose.Observation{Kind: diagnose.KeyMissing, Phase: diagnose.Phase1, Message: 5, Offered: hit.Hole("rest"), Detail: "nor a private key"})
+	o := diagnose.Observation{Kind: diagnose.ProofMissing, Phase: diagnose.Phase1, Message: 5, Offered: strings.Trim(hit.Hole("rest"), "' ")}
+	if s := x.Session; s != nil {
+		stateOf(s).unproved = true
+	}
+	x.Tell(o)
 }
 
 // signs is the use of certificates instead of a secret.
@@ -113,8 +121,15 @@ func noPeer(x *read.Context, _ *read.Match) {
 	x.Tell(o)
 }
 
-// noAlternative is a proof that holds, of somebody whom no connection wants.
-func noAlternative(x *read.Context, hit *read.Match) { noPeer(x, hit) }
+// noAlternative is a proof that no connection takes: its identity is another one
+// than is wanted, or its certificate does not do, which the lines before say.
+func noAlternative(x *read.Context, _ *read.Match) {
+	o := diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 5, Role: diagnose.Responder, Attr: diagnose.AttrUnknown}
+	if s := x.Session; s != nil {
+		o.Offered = stateOf(s).wanted
+	}
+	x.Tell(o)
+}
 
 // noneAllows is a connection that wants another mode, or another method: XAUTH
 // where the other end has none, most often.

@@ -2,6 +2,7 @@ package strongswan
 
 import (
 	"strings"
+	"time"
 
 	"qmidle/internal/diagnose"
 	"qmidle/internal/diagnose/read"
@@ -177,6 +178,11 @@ var local = []read.Phrase{
 	}},
 	{Text: "failed to add SAD entry: only UDP encapsulation is supported", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "charon's own ESP goes in UDP only"}},
 	{Text: "could not open socket: {rest}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Detail: "a socket could not be opened"}},
+	{Text: "in critical plugin '{what}' has unmet dependency: {detail}", Do: func(x *read.Context, hit *read.Match) {
+		x.TellApart(lacking("no plugin gives " + hit.Hole("detail")))
+	}},
+	{Text: "failed to load {n} critical plugin {feature|features}", Quiet: true},
+	{Text: "initialization failed - aborting charon", Tell: lacking("charon could not start")},
 	{Text: "no socket implementation registered, {sending|receiving} failed", Tell: lacking("no plugin opens sockets")},
 	{Text: "could not create any sockets", Tell: lacking("no socket could be opened")},
 	{Text: "unable to create netlink socket: {rest}", Tell: lacking("the kernel has no netlink for IPsec")},
@@ -258,28 +264,52 @@ var certificates = []read.Phrase{
 		x.Tell(diagnose.Observation{Kind: diagnose.CRLMissing, Phase: diagnose.Phase1, Message: 5})
 	}},
 	{Text: "signature validation failed, looking for another key", Tell: diagnose.Observation{Kind: diagnose.SignatureInvalid, Phase: diagnose.Phase1, Message: 5}},
-	{Text: "no trusted {RSA|ECDSA|ED25519} public key found for '{offered}'", Do: func(x *read.Context, hit *read.Match) {
-		x.Tell(diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5, Attr: diagnose.AttrUnknown})
-	}},
+	{Text: "no trusted {RSA|ECDSA|ED25519|PUBKEY} public key found for '{offered}'", Tell: diagnose.Observation{Kind: diagnose.CertificateRefused, Phase: diagnose.Phase1, Message: 5}},
+	{Text: "no trusted public key found for '{offered}'", Tell: diagnose.Observation{Kind: diagnose.CertificateRefused, Phase: diagnose.Phase1, Message: 5}},
 	{Text: "maximum path length of {n} exceeded", Tell: diagnose.Observation{Kind: diagnose.IssuerUnknown, Phase: diagnose.Phase1, Message: 5}},
 }
 
+// invalidCertificate is one that is not valid now. Which end of its time it lies
+// beyond is told by the line's own time, where that has a year.
 func invalidCertificate(x *read.Context, hit *read.Match) {
 	o := diagnose.Observation{Kind: diagnose.CertificateExpired, Phase: diagnose.Phase1, Message: 5}
-	if from, now := year(hit.Hole("from")), x.Time(); from > 0 && now.Year() > 1900 && from > now.Year() {
+	if early(moment(hit.Hole("from")), moment(hit.Hole("to")), x.Time()) {
 		o.Kind = diagnose.CertificateEarly
 	}
 	x.Tell(o)
 }
 
-// year finds one in a time such as "Jan 01 00:00:00 2026".
-func year(s string) int {
-	for f := range strings.FieldsSeq(s) {
-		if n := read.Number(f); len(f) == 4 && n > 1900 {
-			return int(n)
-		}
+// soon is how long before its time a certificate of today may be.
+const soon = 30 * 24 * time.Hour
+
+// early says whether a certificate that is not valid is so by its beginning. Without
+// a year it is when its beginning is near, and nearer than its end is past.
+func early(from, to, now time.Time) bool {
+	if from.IsZero() || now.IsZero() {
+		return false
 	}
-	return 0
+	if now.Year() > 1900 {
+		return now.Before(from)
+	}
+	const year = 365 * 24 * time.Hour
+	ahead := from.Sub(now.AddDate(from.Year()-now.Year(), 0, 0))
+	past := now.AddDate(to.Year()-now.Year(), 0, 0).Sub(to)
+	if ahead < 0 {
+		ahead += year
+	}
+	if past < 0 {
+		past += year
+	}
+	return ahead < soon && ahead < past
+}
+
+// moment reads a time such as "Jan 01 00:00:00 2026"; zero for none.
+func moment(s string) time.Time {
+	t, err := time.Parse("Jan 02 15:04:05 2006", strings.Join(strings.Fields(s), " "))
+	if err != nil {
+		return time.Time{}
+	}
+	return t
 }
 
 // quiet is what every healthy log has.

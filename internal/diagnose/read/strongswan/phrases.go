@@ -52,7 +52,11 @@ var phase1 = []read.Phrase{
 	{Text: "received invalid IKE header from {peer} - ignored", Tell: diagnose.Observation{Kind: diagnose.Malformed, Phase: diagnose.Phase1, Detail: "the header of a message"}},
 	{Text: "message verification failed", Do: corrupt},
 	{Text: "found encrypted {message|payload}, but no {what}", Tell: diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife}},
-	{Text: "ignoring unprotected INFORMATIONAL from {addr}", Quiet: true},
+	{Text: "ignoring unprotected INFORMATIONAL from {addr}", Do: func(x *read.Context, _ *read.Match) {
+		if s := x.Session; s != nil {
+			stateOf(s).inClear = true
+		}
+	}},
 	{Text: "calculated HASH does not match HASH payload", Do: hashDiffers},
 	{Text: "received HASH payload does not match", Do: hashDiffers},
 	{Text: "{SA|KE|NONCE|IDii|IDir|IDi|IDr|HASH|SIG} payload missing", Do: corrupt},
@@ -331,7 +335,8 @@ func corrupt(x *read.Context, hit *read.Match) {
 	o := diagnose.Observation{Kind: diagnose.Malformed, Phase: diagnose.Phase1, Detail: lastWord(hit.Hole("what"))}
 	if s := x.Session; s != nil {
 		st := stateOf(s)
-		if st.undecryptable {
+		if st.undecryptable || st.inClear {
+			st.inClear = false
 			return
 		}
 		if !s.Up && !st.v2 && s.Received+s.Sent >= 7 || s.Sent >= 5 && !s.Up && !st.v2 {

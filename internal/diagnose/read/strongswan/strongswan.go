@@ -67,6 +67,8 @@ type sa struct {
 	floated        bool
 	notify         string // the error that the last message told
 	undecryptable  bool   // told for the message at hand
+	inClear        bool   // the message at hand came in clear, and is not taken
+	unproved       bool   // this end has nothing to prove itself with
 	received       string // lists of proposals
 	configured     string
 	offer          diagnose.Evidence
