@@ -203,6 +203,10 @@ func toldAuthentication(c *Case) *Finding {
 			or("Ask for the peer's log: it names the identity that it has for this connection.", ConnectionNotMatched, PSKMismatch, XauthNotExpected)
 	}
 	if a == nil || a.Sent < 5 {
+		if a == nil && on.read() && name != "AUTHENTICATION-FAILED" && name != "INVALID-KEY-INFORMATION" {
+			return find(PSKMismatch, Possible, on, "the peer cannot use a message of this end ("+name+"): as a rule it cannot decrypt this end's proof, for the pre-shared keys differ").in(Phase1, 5).
+				or(forged+"The peer's log says what it cannot read.", MalformedOrCorrupt, PeerQuirk)
+		}
 		if name != "AUTHENTICATION-FAILED" {
 			return find(MalformedOrCorrupt, Possible, on, "the peer cannot use a message of this end ("+name+")").in(Phase1, 0).
 				or(forged+"The peer's log says what it cannot read.", Phase1PolicyMismatch, PSKMismatch, PeerQuirk)

@@ -162,11 +162,11 @@ var platformRules = []rule{
 	{"overlay", OverlayMisconfig, []Kind{OverlayDown}, Likely, seen, overlayDown},
 }
 
-// overlayDown is a tunnel above IPsec that does not work. A table of tunnels has no
-// times: that IPsec is up in it ends nothing.
+// overlayDown is a tunnel above IPsec that does not work. What stands in a table is so
+// although IPsec is up.
 func overlayDown(c *Case) *Finding {
 	on := c.All.Of(OverlayDown)
-	if len(on) > 0 && !on.Last().Time.IsZero() {
+	if !on.standing() {
 		on = c.All.After(Phase2Up).Of(OverlayDown)
 	}
 	if len(on) == 0 {

@@ -130,6 +130,9 @@ func notified(x *read.Context, name string) {
 	o.Detail = name
 	text := strings.ToLower(string(x.Text))
 	quick := strings.Contains(text, "phase-2") || strings.Contains(text, "phase 2") || strings.Contains(text, "quick mode")
+	if name == "INVALID-ID-INFORMATION" && !strings.Contains(text, "main mode") && !strings.Contains(text, "phase-1") {
+		quick = true // most are about networks
+	}
 	if s := x.Session; quick || s != nil && s.Up && !strings.Contains(text, "main mode") && !strings.Contains(text, "phase 1") {
 		o.Phase, o.Authentic, o.Role = diagnose.Phase2, true, diagnose.Initiator
 	}

@@ -38,6 +38,8 @@ func juniper() *read.Vendor {
 		says("Phase 2: Completed negotiations with SPI", phase2Up),
 		says("Phase 2 msg-id {id}: Completed negotiations", phase2Up),
 		says("preshared keys might not match", keyDiffers),
+		says("message ID before Phase 1 authentication was done", keyDiffers),
+		says("No policy exists for the proxy ID received", proxiesRefused),
 		says("Received incorrect ID payload", wrongIdentity),
 		says("Heartbeats have been lost", peerDead),
 		{Text: "VPN {name} from {peer} is down", Quiet: true},

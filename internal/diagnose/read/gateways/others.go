@@ -84,6 +84,7 @@ func sonicWall() *read.Vendor {
 		says("IKE negotiation complete. Adding IPSec SA", phase2Up),
 		says("Authentication failed for user", userRefused),
 		says("Illegal IPSec SPI", unknownSPI),
+		says("Received notify. INVALID_ID_INFO", told2("INVALID-ID-INFORMATION")),
 	}, notifies("Received notify. NAME", "Received notify: NAME", "Received notify NAME")), "dst=", "dst:", "remote gateway: ", "peer=")
 }
 
@@ -109,7 +110,14 @@ func watchGuard() *read.Vendor {
 
 // zyxel is ZyWALL's log; routers of its make under other names print the same.
 func zyxel() *read.Vendor {
-	return table("ZyXEL", []string{"[SA] :", "IKE_LOG", "!! "}, read.Join([]read.Phrase{
+	return table("ZyXEL", []string{"[SA] :", "IKE_LOG", "!! ", "Recv:[", "Send:["}, read.Join([]read.Phrase{
+		says("Send:[NOTIFY:NO_PROPOSAL_CHOSEN]", offersRefused),
+		says("Send:[HASH][NOTIFY:NO_PROPOSAL_CHOSEN]", offer2Refused),
+		says("Send:[HASH][NOTIFY:INVALID_ID_INFORMATION]", proxiesRefused),
+		says("Recv:[NOTIFY:NO_PROPOSAL_CHOSEN]", told("NO-PROPOSAL-CHOSEN")),
+		says("Recv:[HASH][NOTIFY:NO_PROPOSAL_CHOSEN]", told2("NO-PROPOSAL-CHOSEN")),
+		says("Recv:[HASH][NOTIFY:INVALID_ID_INFORMATION]", told2("INVALID-ID-INFORMATION")),
+		says("Recv:[NOTIFY:{PAYLOAD_MALFORMED|INVALID_PAYLOAD_TYPE}]", keyDiffers),
 		says("Phase 1 proposal mismatch", offersRefused),
 		says("Phase 1 {encryption algorithm|hash algorithm|DH group|authentication algorithm} mismatch", offersRefused),
 		says("Phase 1 pre-shared key mismatch", keyDiffers),

@@ -21,11 +21,11 @@ var overlay = read.Join([]read.Phrase{
 	overlaySays("GRE: {} key mismatch", "the tunnel keys differ"),
 	does("req-sent {count} req-failed {failed} repl-recv {n}", func(x *read.Context, match *read.Match) {
 		if match.Number("count") > 0 && match.Number("n") == 0 {
-			x.TellApart(diagnose.Observation{Kind: diagnose.OverlayDown, Phase: diagnose.PhaseData, Detail: "the next hop server answers no NHRP registration"})
+			x.TellApart(diagnose.Observation{Kind: diagnose.OverlayDown, Phase: diagnose.PhaseData, Standing: true, Detail: "the next hop server answers no NHRP registration"})
 		}
 	}),
 	does("Type: incomplete, Flags: negative", func(x *read.Context, _ *read.Match) {
-		x.TellApart(diagnose.Observation{Kind: diagnose.OverlayDown, Phase: diagnose.PhaseData, Detail: "NHRP has no answer for an address"})
+		x.TellApart(diagnose.Observation{Kind: diagnose.OverlayDown, Phase: diagnose.PhaseData, Standing: true, Detail: "NHRP has no answer for an address"})
 	}),
 	does("Peer NBMA Addr Peer Tunnel Add State", func(x *read.Context, _ *read.Match) {
 		remember(x).tables.dmvpn, x.Block = true, true

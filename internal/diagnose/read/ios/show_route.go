@@ -147,7 +147,7 @@ func dmvpnRow(x *read.Context, text string) bool {
 	o := diagnose.Observation{Peer: read.Addr(f[1])}
 	switch f[3] {
 	case "NHRP":
-		o.Kind, o.Phase, o.Detail = diagnose.OverlayDown, diagnose.PhaseData, "NHRP does not get an answer of the peer"
+		o.Kind, o.Phase, o.Detail, o.Standing = diagnose.OverlayDown, diagnose.PhaseData, "NHRP does not get an answer of the peer", true
 	case "UP":
 		o.Kind, o.Phase = diagnose.Phase2Up, diagnose.Phase2
 	case "IPSEC":

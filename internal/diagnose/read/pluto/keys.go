@@ -210,6 +210,7 @@ var keys = []read.Phrase{
 	{Text: "'ISAKMP {what} Payload'.'{field}' is {value} but should have been zero", Do: unreadable},
 	{Text: "length of ISAKMP {what} Payload is {larger than can fit|smaller than minimum}", Do: unreadable},
 	{Text: "malformed payload in packet", Do: unreadable},
+	{Text: "message is invalid 'cos incomplete ISAKMP SA", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.Undecryptable, 5)) }},
 	{Text: "received Hash Payload does not match computed value", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.HashMismatch, 0)) }},
 	{Text: "data does not match computed value", Do: unreadable},
 	{Text: "mode peer ID is {type}: '{offered}'", Do: peerIs},

@@ -1,6 +1,7 @@
 package strongswan
 
 import (
+	"bytes"
 	"strings"
 
 	"qmidle/internal/diagnose"
@@ -87,7 +88,7 @@ func initiating(x *read.Context, hit *read.Match) {
 	if !m.named || s == nil || s.Sent > 0 {
 		s = m.fresh(x, key)
 	}
-	s.Role = diagnose.Initiator
+	s.Role, s.Aggressive = diagnose.Initiator, bytes.Contains(x.Text, []byte("Aggressive Mode"))
 	x.SetPeer(s, hit.Addr("addr"), s.Local)
 }
 
