@@ -132,6 +132,7 @@ const (
 	PoolEmpty
 	AAASilent        // no server has answered
 	ClientLimited    // Detail is the limit
+	ConfigAsked      // this end asks for an address
 	ConfigUnanswered // mode config
 	ClientIn         // a client has what it came for
 	CertificateExpired

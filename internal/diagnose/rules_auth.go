@@ -288,6 +288,10 @@ func deletedAtOnce(c *Case) *Finding {
 	if on.Of(Phase1Up).sessions() < 2 && (len(on) == 0 || c.All.Has(Phase2Up) || len(c.All.In(Phase2)) > 0 || !on.Of(Phase1Up).First().Evidence.Log) {
 		return nil
 	}
+	if asked := c.All.Of(ConfigAsked); len(asked) > 0 {
+		return find(PoolExhausted, Possible, append(asked[len(asked)-1:], on...), "the peer deletes phase 1 when this end asks for an address: it has none to give").in(PhaseConfig, 0).
+			or("The peer's log says why it deletes.", XauthFailed, XauthNotExpected, IdentityMismatch)
+	}
 	return find(IdentityMismatch, Possible, on, "the peer deletes phase 1 as soon as it is up").in(Phase1, 6).
 		or("The peer's log says why it deletes.", ConnectionNotMatched, PeerQuirk, XauthNotExpected)
 }

@@ -125,6 +125,7 @@ var remoteAccess = []read.Phrase{
 	says("received MODECFG message when in state {state}, and we aren't xauth client", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the peer asks for a user, and the connection here is no client of XAUTH"}),
 	says("Username/password request was received, but XAUTH client mode not enabled", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the peer asks for a user, and the connection here is no client of XAUTH"}),
 	says("XAUTH: No username/password request was received", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "this end expects to be asked for a user, and is not"}),
+	says("modecfg: Sending IP request", diagnose.Observation{Kind: diagnose.ConfigAsked, Phase: diagnose.PhaseConfig}),
 	says("leasing IPv4 address failed: {rest}", diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}),
 	says("no free address in addresspool", diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}),
 	{Text: "Authentication Successful", Quiet: true},

@@ -1,6 +1,7 @@
 package strongswan
 
 import (
+	"slices"
 	"strings"
 
 	"qmidle/internal/diagnose"
@@ -41,6 +42,10 @@ func (m message) has(payload string) bool {
 		}
 	}
 	return false
+}
+
+func (m message) hasPrefix(prefix string) bool {
+	return slices.ContainsFunc(m.payloads, func(p string) bool { return strings.HasPrefix(p, prefix) })
 }
 
 // phase1Number is the message's number in main or aggressive mode; that of
@@ -85,6 +90,10 @@ func (m message) take(x *read.Context) {
 		m.takePhase1(x)
 	case "QUICK_MODE", "CREATE_CHILD_SA":
 		m.takePhase2(x)
+	case "TRANSACTION":
+		if m.sent && m.request && m.hasPrefix("CPRQ(ADDR") {
+			x.Tell(diagnose.Observation{Kind: diagnose.ConfigAsked, Phase: diagnose.PhaseConfig})
+		}
 	}
 	if !m.sent {
 		m.takeNotify(x)
