@@ -28,6 +28,9 @@ var trustpointMode = mode{name: "Trustpoint", prompt: "ca-trustpoint", nodes: []
 			{Kind: Word, Text: "URL", Arg: "url", Help: "URL of the CRL", Do: setCRLQuery},
 		}},
 	}},
+	{Text: "eckeypair", Help: "Specify eckeypair for this identity", No: onTrustpoint(func(t *Trustpoint) { t.ECKeyPair = "" }), Next: []*node{
+		{Kind: Word, Text: "WORD", Arg: "label", Help: "EC keypair label", Do: setECKeyPair},
+	}},
 	{Text: "enrollment", Help: "Enrollment parameters", No: noEnrollment, Next: enrollmentNodes},
 	{Text: "fingerprint", Help: "CA certificate fingerprint", No: onTrustpoint(func(t *Trustpoint) { t.Fingerprint = "" }), Next: []*node{
 		{Kind: Rest, Text: "HEX", Arg: "fingerprint", Help: "Fingerprint of the CA certificate", Do: setFingerprint},
@@ -322,8 +325,16 @@ func checkBy(methods ...pki.Method) Action[*Editor] {
 }
 
 func setKeyPair(e *Editor, a Args) *Problem {
+	e.trustpoint.ECKeyPair = ""
 	e.trustpoint.KeyPair, e.trustpoint.KeyBits, e.trustpoint.EncryptBits = a.Text("label"), int(a.Number("bits")), int(a.Number("encrypt"))
 	e.remember(trustpointMark(e.trustpoint.Name)+" key", a, "label")
+	return nil
+}
+
+func setECKeyPair(e *Editor, a Args) *Problem {
+	t := e.trustpoint
+	t.KeyPair, t.KeyBits, t.EncryptBits, t.ECKeyPair = "", 0, 0, a.Text("label")
+	e.remember(trustpointMark(t.Name)+" key", a, "label")
 	return nil
 }
 

@@ -30,6 +30,7 @@ type Trustpoint struct {
 	Password    Key            // challenge password
 	KeyPair     string         // `rsakeypair`; "": the key of the gateway's own name
 	KeyBits     int            // 0: as the key is, or 2048
+	ECKeyPair   string         // `eckeypair`, in the place of KeyPair
 	EncryptBits int            // of a second key; told as unused
 	Fingerprint string         // of the CA's certificate, digits only; "" for none
 	Hash        EnrollmentHash // of requests
@@ -125,6 +126,21 @@ func (c *Config) Trustpoint(name string) *Trustpoint {
 		}
 	}
 	return nil
+}
+
+// GiveKeyPair has a trustpoint use a key pair, and makes it if need be: for one
+// that is brought with its certificates.
+func (c *Config) GiveKeyPair(name, label string, ec bool) {
+	t := c.Trustpoint(name)
+	if t == nil {
+		t = newTrustpoint(name)
+		t.Enrollment = EnrollTerminal
+		c.Trustpoints = append(c.Trustpoints, t)
+	}
+	t.KeyPair, t.KeyBits, t.EncryptBits, t.ECKeyPair = label, 0, 0, ""
+	if ec {
+		t.KeyPair, t.ECKeyPair = "", label
+	}
 }
 
 func (c *Config) trustpointNames() []string {

@@ -88,7 +88,10 @@ func drawTrustpoint(t *rapid.T, c *Config) *Trustpoint {
 	}
 	p.Serial = SerialChoice(rapid.IntRange(0, 2).Draw(t, "serial"))
 	p.Password.Clear = secret.FromString(rapid.SampledFrom([]string{"", "s3cret", "0", "7", "0 words"}).Draw(t, "password"))
-	if p.KeyPair = rapid.SampledFrom([]string{"", "r1.example.com"}).Draw(t, "key"); p.KeyPair != "" {
+	p.ECKeyPair = rapid.SampledFrom([]string{"", "ec.example.com"}).Draw(t, "EC key")
+	if p.ECKeyPair != "" {
+		p.KeyPair = ""
+	} else if p.KeyPair = rapid.SampledFrom([]string{"", "r1.example.com"}).Draw(t, "key"); p.KeyPair != "" {
 		p.KeyBits = rapid.SampledFrom([]int{0, 1024, 4096}).Draw(t, "bits")
 	}
 	p.Fingerprint = rapid.SampledFrom([]string{"", "A5DE3C51AD8B0207B60BED6D9356FB00"}).Draw(t, "fingerprint")

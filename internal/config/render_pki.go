@@ -126,6 +126,8 @@ func (t *Trustpoint) writeChecks(w *writer) {
 		w.line(" rsakeypair %s %d", t.KeyPair, t.KeyBits)
 	case t.KeyPair != "":
 		w.line(" rsakeypair %s", t.KeyPair)
+	case t.ECKeyPair != "":
+		w.line(" eckeypair %s", t.ECKeyPair)
 	}
 	for _, u := range t.Maps {
 		w.line(" match certificate %s%s", u.Map, u.options())

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qmidle/internal/config"
+	"qmidle/internal/keystore"
 )
 
 // node is a row of the exec grammar.
@@ -194,7 +195,9 @@ var showCrypto = []*node{
 	}},
 	{Text: "key", Help: "Show long term public keys", Next: []*node{
 		{Text: "mypubkey", Help: "Show public keys associated with this router", Next: []*node{
-			{Text: "rsa", Help: "Show RSA public keys", Do: plain(publicKeys)},
+			{Text: "all", Help: "Show all public keys", Do: plain(publicKeys(keystore.RSA, keystore.EC))},
+			{Text: "ec", Help: "Show EC public keys", Do: plain(publicKeys(keystore.EC))},
+			{Text: "rsa", Help: "Show RSA public keys", Do: plain(publicKeys(keystore.RSA))},
 		}},
 		{Text: "pubkey-chain", Help: "Show peer public keys", Next: []*node{
 			{Text: "rsa", Help: "Show peer RSA public keys", Do: plain(peerKeys)},

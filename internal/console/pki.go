@@ -25,12 +25,18 @@ type PKI interface {
 	Enrollment(name string) (trustpoint.Status, bool)
 	TerminalRequest(name string, c trustpoint.Choices) ([]byte, error)
 	ImportCertificate(name, text string) error
+	// ImportPKCS12 takes a file for a trustpoint that is new or has nothing yet, and
+	// returns how many certificates of CAs were left out.
+	ImportPKCS12(name string, data []byte, passphrase secret.Secret, exportable bool) (left int, err error)
+	ExportPKCS12(name string, passphrase secret.Secret) ([]byte, error)
+	// ExportCertificates returns a trustpoint's, and the label of its key.
+	ExportCertificates(name string) (trustpoint.Bundle, string, error)
 	CRLs() []trustpoint.CRLView
 	RequestCRL(name string) error
 
 	Keys() []keystore.Pair
 	// GenerateKey takes up to some seconds.
-	GenerateKey(label string, bits int, exportable bool) (keystore.Pair, error)
+	GenerateKey(kind keystore.Kind, label string, bits int, exportable bool) (keystore.Pair, error)
 	ZeroizeKey(label string) error
 	ExportKey(label string, passphrase secret.Secret, strong bool) (string, error)
 	ImportKey(label, text string, passphrase secret.Secret, exportable bool) error
@@ -64,10 +70,11 @@ var pkiVerbs = []*node{
 		{Text: "request", Help: "Query CA for the latest CRL", Next: trustpointWord(requestCRL)},
 	}},
 	{Text: "enroll", Help: "Request a certificate from a CA", Next: trustpointWord(enroll)},
-	{Text: "import", Help: "Import a certificate", Next: []*node{
-		{Kind: config.Word, Text: "WORD", Arg: "name", Help: "Trustpoint Name", Next: []*node{
-			{Text: "certificate", Help: "Import the router's certificate", Do: asking(importCertificate)},
-		}},
+	{Text: "export", Help: "Export certificates and keys", Next: []*node{
+		{Kind: config.Word, Text: "WORD", Arg: "name", Help: "Trustpoint Name", Next: exportNodes},
+	}},
+	{Text: "import", Help: "Import certificates and keys", Next: []*node{
+		{Kind: config.Word, Text: "WORD", Arg: "name", Help: "Trustpoint Name", Next: importNodes},
 	}},
 }
 

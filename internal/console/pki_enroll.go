@@ -1,11 +1,11 @@
 package console
 
 import (
-	"encoding/base64"
 	"net/netip"
 	"strings"
 
 	"qmidle/internal/config"
+	"qmidle/internal/keystore"
 	"qmidle/internal/pki"
 	"qmidle/internal/pki/scep"
 	"qmidle/internal/secret"
@@ -53,6 +53,9 @@ func (e *enrolling) prepare() error {
 		return &trustpoint.Error{Text: "You must authenticate the Certificate Authority before\n  you can enroll with it.", Hint: "`crypto pki authenticate " + e.t.Name + "`"}
 	}
 	if label := trustpoint.KeyLabel(cfg, e.t); e.t.KeyPair == "" && !hasKey(e.p, label) {
+		if e.t.ECKeyPair != "" {
+			return &trustpoint.Error{Text: "There is no EC key pair " + label, Hint: "`crypto key generate ec keysize 256 label " + label + "`"}
+		}
 		return &trustpoint.Error{Text: "There is no RSA key pair " + label, Hint: "`crypto key generate rsa modulus 2048`"}
 	}
 	if e.t.KeyPair != "" && !hasKey(e.p, e.t.KeyPair) {
@@ -60,10 +63,10 @@ func (e *enrolling) prepare() error {
 		if bits == 0 {
 			bits = pki.MinRSABits
 		}
-		if _, err := e.p.GenerateKey(e.t.KeyPair, bits, false); err != nil {
+		if _, err := e.p.GenerateKey(keystore.RSA, e.t.KeyPair, bits, false); err != nil {
 			return err
 		}
-		e.said = e.said.with(generated(bits, false))
+		e.said = e.said.with(generated(keystore.RSA, bits, false))
 	}
 	e.choices.Address = e.t.IPAddress
 	if e.t.IPInterface != "" {
@@ -77,12 +80,17 @@ func (e *enrolling) prepare() error {
 }
 
 func hasKey(p PKI, label string) bool {
+	_, ok := keyOf(p, label)
+	return ok
+}
+
+func keyOf(p PKI, label string) (keystore.Pair, bool) {
 	for _, k := range p.Keys() {
 		if k.Label == label {
-			return true
+			return k, true
 		}
 	}
-	return false
+	return keystore.Pair{}, false
 }
 
 func interfaceAddress(cfg *config.Config, name string) (netip.Addr, bool) {
@@ -198,12 +206,7 @@ func (e *enrolling) display() (View, error) {
 	if e.t.PEM {
 		m = m.with(say("-----BEGIN CERTIFICATE REQUEST-----"))
 	}
-	const onALine = 64
-	for text := base64.StdEncoding.EncodeToString(der); text != ""; {
-		n := min(onALine, len(text))
-		m = m.with(say(text[:n]))
-		text = text[n:]
-	}
+	m = m.with(base64Lines(der))
 	if e.t.PEM {
 		return m.with(say("-----END CERTIFICATE REQUEST-----", "", "---End - This line not part of the certificate request---", "")), nil
 	}

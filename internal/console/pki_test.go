@@ -104,13 +104,42 @@ func (r *pkiRouter) ImportCertificate(name, text string) error {
 	r.do(out)
 	return err
 }
+func (r *pkiRouter) ImportPKCS12(name string, data []byte, passphrase secret.Secret, exportable bool) (left int, err error) {
+	b, err := keystore.ReadPKCS12(data, passphrase)
+	if err != nil {
+		return 0, err
+	}
+	certs := trustpoint.Bundle{Certificate: b.Certificate, Authorities: b.Authorities}
+	if err := r.agent.CheckBundle(r.Now(), name, certs); err != nil {
+		return 0, err
+	}
+	if _, err := r.keys.Import(r.Now(), name, b, exportable); err != nil {
+		return 0, err
+	}
+	out, left := r.agent.ImportBundle(r.Now(), name, b.Kind() == keystore.EC, certs)
+	r.do(out)
+	return left, nil
+}
+func (r *pkiRouter) ExportPKCS12(name string, passphrase secret.Secret) ([]byte, error) {
+	b, label, err := r.agent.ExportOwn(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.keys.ExportPKCS12(label, b.Certificate, b.Authorities, passphrase, false)
+}
+func (r *pkiRouter) ExportCertificates(name string) (trustpoint.Bundle, string, error) {
+	return r.agent.Export(name)
+}
 func (r *pkiRouter) CRLs() []trustpoint.CRLView { return r.agent.CRLs() }
 func (r *pkiRouter) RequestCRL(name string) (err error) {
 	r.do(r.agent.RequestCRL(r.Now(), name, func(e error) { err = e }))
 	return err
 }
 func (r *pkiRouter) Keys() []keystore.Pair { return r.keys.List() }
-func (r *pkiRouter) GenerateKey(label string, bits int, exportable bool) (keystore.Pair, error) {
+func (r *pkiRouter) GenerateKey(kind keystore.Kind, label string, bits int, exportable bool) (keystore.Pair, error) {
+	if kind == keystore.EC {
+		return r.keys.GenerateEC(r.Now(), label, bits, exportable)
+	}
 	return r.keys.Generate(r.Now(), label, bits, exportable)
 }
 func (r *pkiRouter) ZeroizeKey(label string) error { return r.keys.Zeroize(label) }
@@ -211,6 +240,34 @@ show crypto pki trustpoints status`, func() *sceptest.CA {
 		ca.Challenge = "s3cret"
 		return ca
 	}},
+	{"ec-keys", "hostname Router1\nip domain name cisco.com\ncrypto pki trustpoint EC\n enrollment terminal pem\n eckeypair EC\n serial-number none\n ip-address none\n", `crypto key generate ec keysize 224
+crypto key generate ec keysize 256 label EC
+crypto key generate ec keysize 384 exportable
+crypto key generate rsa label R modulus 2048
+show crypto key mypubkey ec
+crypto key export ec EC pem terminal aes correct-horse
+crypto key zeroize ec R
+crypto key zeroize ec Router1.cisco.com
+yes
+show crypto key mypubkey all
+crypto pki enroll EC
+a
+a
+yes
+crypto pki export EC pem terminal`, sceptest.New},
+	{"exported", caserver + " serial-number none\n ip-address none\n password s3cret\n rsakeypair CA 2048\n", `crypto key generate rsa label CA modulus 2048 exportable
+crypto pki authenticate caserver
+yes
+crypto pki export caserver pem terminal
+crypto pki export caserver pkcs12 terminal password correct-horse
+crypto pki enroll caserver
+yes
+crypto pki export caserver pem terminal aes correct-horse
+crypto pki export caserver pkcs12 terminal password short`, func() *sceptest.CA {
+		ca := sceptest.New()
+		ca.Challenge = "s3cret"
+		return ca
+	}},
 	{"keys", "hostname Router\n", `crypto key generate rsa
 crypto key generate rsa label K exportable
 1000
@@ -237,14 +294,69 @@ rubbish
 `, sceptest.New},
 }
 
+// A PKCS #12 file goes out of one router and into another, with its key.
+func TestPKCS12OnTheConsole(t *testing.T) {
+	ca := sceptest.New()
+	ca.Challenge = "s3cret"
+	one := newPKIRouter(t, ca, caserver+" password s3cret\n rsakeypair CA\n serial-number none\n ip-address none\n")
+	feed := func(r *pkiRouter, lines ...string) (last string, err error) {
+		s := NewSession(r)
+		for _, line := range lines {
+			got := s.Feed(line)
+			last, err = got.Output, got.Err
+		}
+		return last, err
+	}
+	if _, err := feed(one, "crypto key generate rsa label CA modulus 2048 exportable", "crypto pki authenticate caserver", "yes", "crypto pki enroll caserver", "yes"); err != nil {
+		t.Fatal(err)
+	}
+	file, err := feed(one, "crypto pki export caserver pkcs12 terminal password correct-horse")
+	if err != nil || !strings.HasPrefix(file, "Exported pkcs12 follows:\n") {
+		t.Fatalf("%v\n%s", err, file)
+	}
+	lines := strings.Split(strings.TrimSpace(file), "\n")[1:]
+	two := newPKIRouter(t, ca, "hostname Router2\n")
+	if _, err := feed(two, append(append([]string{"crypto pki import NEW pkcs12 terminal password wrong-horse"}, lines...), "quit")...); err == nil {
+		t.Error("another passphrase is good enough")
+	}
+	got, err := feed(two, append(append([]string{"crypto pki import NEW pkcs12 terminal password correct-horse"}, lines...), "quit")...)
+	if err != nil || !strings.Contains(got, "Imported PKCS12 file successfully") {
+		t.Fatalf("%v %s", err, got)
+	}
+	if text := two.cfg.RunningConfig(); !strings.Contains(text, "rsakeypair NEW") || len(two.cfg.Chain("NEW").Of(config.OwnCertificate)) != 1 || len(two.cfg.Chain("NEW").Of(config.CACertificate)) != 1 {
+		t.Error(text)
+	}
+	if k, ok := two.keys.Key("NEW"); !ok || k.Public() == nil {
+		t.Error("the key is not there")
+	}
+	if _, err := feed(two, append(append([]string{"crypto pki import NEW pkcs12 terminal password correct-horse", "yes"}, lines...), "quit")...); err == nil || !strings.Contains(err.Error(), "existing CA certificate") {
+		t.Errorf("%v", err)
+	}
+	if _, err := feed(two, "crypto pki export NEW pkcs12 terminal password correct-horse"); err == nil || !strings.Contains(err.Error(), "not exportable") {
+		t.Errorf("%v", err)
+	}
+	for _, text := range []string{"rubbish!", "AAAA"} {
+		if _, err := feed(two, "crypto pki import OTHER pkcs12 terminal correct-horse", text, "quit"); err == nil {
+			t.Errorf("%q is imported", text)
+		}
+	}
+	if two.cfg.Trustpoint("OTHER") != nil {
+		t.Error("a trustpoint is made for nothing")
+	}
+}
+
 // drawn is what differs at each run: fingerprints, keys, serial numbers.
 var drawn = regexp.MustCompile(`(?m)(: )([0-9A-F]{8} ?){4,}$|^  ([0-9A-F]{2,8} )+$|(\(hex\): )[0-9A-F]+$|^[A-Za-z0-9+/=]{20,64}$`)
+
+// inPEM is the text between the lines of PEM.
+var inPEM = regexp.MustCompile(`(?s)(-----BEGIN [A-Z ]+-----\n).*?(\n-----END)`)
 
 func TestPKIDialogues(t *testing.T) {
 	for _, test := range pkiScripts {
 		t.Run(test.name, func(t *testing.T) {
 			r := newPKIRouter(t, test.ca(), test.config)
 			got := transcript(NewSession(r), test.script)
+			got = inPEM.ReplaceAllString(got, "${1}BASE64$2")
 			got = drawn.ReplaceAllStringFunc(got, func(s string) string {
 				switch {
 				case strings.HasPrefix(s, "(hex): "):

@@ -337,6 +337,47 @@ func (v *view) ImportCertificate(name, text string) error {
 	return err
 }
 
+// ImportPKCS12 implements console.PKI.
+func (v *view) ImportPKCS12(name string, data []byte, passphrase secret.Secret, exportable bool) (left int, err error) {
+	var b keystore.Bundle
+	err = v.aside(func() (err error) {
+		b, err = keystore.ReadPKCS12(data, passphrase)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	certs := trustpoint.Bundle{Certificate: b.Certificate, Authorities: b.Authorities}
+	if err := v.agent().CheckBundle(v.now, name, certs); err != nil {
+		return 0, err
+	}
+	if _, err := v.g.authorities.keys.Import(v.now, name, b, exportable); err != nil {
+		return 0, err
+	}
+	out, left := v.agent().ImportBundle(v.now, name, b.Kind() == keystore.EC, certs)
+	v.g.enact(v.now, out)
+	return left, v.keysChanged(nil)
+}
+
+// ExportPKCS12 implements console.PKI.
+func (v *view) ExportPKCS12(name string, passphrase secret.Secret) (data []byte, err error) {
+	b, label, err := v.agent().ExportOwn(name)
+	if err != nil {
+		return nil, err
+	}
+	old := v.g.opts.Config.Trustpoint(name).Legacy
+	err = v.aside(func() (err error) {
+		data, err = v.g.authorities.keys.ExportPKCS12(label, b.Certificate, b.Authorities, passphrase, old)
+		return err
+	})
+	return data, err
+}
+
+// ExportCertificates implements console.PKI.
+func (v *view) ExportCertificates(name string) (trustpoint.Bundle, string, error) {
+	return v.agent().Export(name)
+}
+
 // CRLs implements console.PKI.
 func (v *view) CRLs() []trustpoint.CRLView { return v.agent().CRLs() }
 
@@ -352,10 +393,13 @@ func (v *view) RequestCRL(name string) error {
 func (v *view) Keys() []keystore.Pair { return v.g.authorities.keys.List() }
 
 // GenerateKey implements console.PKI.
-func (v *view) GenerateKey(label string, bits int, exportable bool) (p keystore.Pair, err error) {
-	now := v.now
+func (v *view) GenerateKey(kind keystore.Kind, label string, bits int, exportable bool) (p keystore.Pair, err error) {
+	now, generate := v.now, v.g.authorities.keys.Generate
+	if kind == keystore.EC {
+		generate = v.g.authorities.keys.GenerateEC
+	}
 	err = v.aside(func() (err error) {
-		p, err = v.g.authorities.keys.Generate(now, label, bits, exportable)
+		p, err = generate(now, label, bits, exportable)
 		return err
 	})
 	return p, v.keysChanged(err)

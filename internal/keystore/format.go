@@ -3,6 +3,7 @@ package keystore
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ecdsa"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -95,11 +96,11 @@ func parse(text []byte, passphrase secret.Secret) (*pair, error) {
 	default:
 		return nil, errors.New("it has no key in it")
 	}
-	key, err := rsaKey(x509.ParsePKCS8PrivateKey(der))
+	key, err := known(x509.ParsePKCS8PrivateKey(der))
 	if err != nil {
 		return nil, err
 	}
-	p := &pair{Pair{Label: block.Headers["Label"], Public: &key.PublicKey, Exportable: block.Headers["Exportable"] == "yes"}, key}
+	p := newPair(block.Headers["Label"], key, time.Time{}, block.Headers["Exportable"] == "yes")
 	if p.Generated, err = time.Parse(time.RFC3339, block.Headers["Generated"]); err != nil || goodLabel(p.Label) != nil {
 		return nil, errors.New("it does not say which key it is")
 	}
@@ -129,17 +130,24 @@ func decrypt(block *pem.Block, passphrase secret.Secret) ([]byte, error) {
 	return der, nil
 }
 
-func rsaKey(key any, err error) (*rsa.PrivateKey, error) {
-	k, ok := key.(*rsa.PrivateKey)
-	switch {
-	case err != nil:
+// known takes the keys that are kept here.
+func known(key any, err error) (privateKey, error) {
+	if err != nil {
 		return nil, errors.New("the key in it cannot be read")
-	case !ok:
-		return nil, errors.New("the key in it is no RSA key")
-	case k.N.BitLen() < MinBits || k.N.BitLen() > MaxBits:
-		return nil, errors.New("the key in it has too few bits, or too many")
 	}
-	return k, nil
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		if k.N.BitLen() < MinBits || k.N.BitLen() > MaxBits {
+			return nil, errors.New("the key in it has too few bits, or too many")
+		}
+		return k, nil
+	case *ecdsa.PrivateKey:
+		if Curves[k.Curve.Params().BitSize] != k.Curve {
+			return nil, errors.New("the key in it is on a curve that is not supported")
+		}
+		return k, nil
+	}
+	return nil, errors.New("the key in it is neither RSA nor ECDSA")
 }
 
 // ExportPEM writes a key pair as IOS does: the public key, and the private one
@@ -149,13 +157,8 @@ func (s *Store) ExportPEM(label string, passphrase secret.Secret, strong bool) (
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pairs[label]
-	switch {
-	case p == nil:
-		return "", &Error{Text: "there is no key pair " + label}
-	case !p.Exportable:
-		return "", &Error{Text: "RSA keypair '" + label + "' is not exportable."}
-	case len(passphrase.Reveal()) < 8:
-		return "", &Error{Text: "Passphrase must be at least 8 characters long"}
+	if err := mayLeave(p, label, passphrase); err != nil {
+		return "", err
 	}
 	public, err := x509.MarshalPKIXPublicKey(p.Public)
 	if err != nil {
@@ -165,12 +168,28 @@ func (s *Store) ExportPEM(label string, passphrase secret.Secret, strong bool) (
 	if strong {
 		c = x509.PEMCipherAES256
 	}
+	block, err := traditional(p.key)
+	if err != nil {
+		return "", &Error{Text: "the key cannot be written"}
+	}
 	//lint:ignore SA1019 IOS reads and writes no other form
-	private, err := x509.EncryptPEMBlock(rand.Reader, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(p.key), passphrase.Reveal(), c)
+	private, err := x509.EncryptPEMBlock(rand.Reader, block.Type, block.Bytes, passphrase.Reveal(), c)
 	if err != nil {
 		return "", &Error{Text: "the key cannot be written"}
 	}
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})) + string(pem.EncodeToMemory(private)), nil
+}
+
+// traditional is a key in the form that is older than PKCS #8.
+func traditional(key privateKey) (*pem.Block, error) {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
+		return &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(k)}, nil
+	case *ecdsa.PrivateKey:
+		der, err := x509.MarshalECPrivateKey(k)
+		return &pem.Block{Type: "EC PRIVATE KEY", Bytes: der}, err
+	}
+	return nil, errors.New("not a key that is kept here")
 }
 
 // ImportPEM takes a private key in PEM, encrypted or not, and whatever stands
@@ -194,12 +213,15 @@ func (s *Store) ImportPEM(now time.Time, label, text string, passphrase secret.S
 		if err != nil {
 			return Pair{}, &Error{Text: err.Error()}
 		}
-		return s.put(&pair{Pair{label, &key.PublicKey, now.UTC().Truncate(time.Second), exportable}, key})
+		return s.put(newPair(label, key, now, exportable))
 	}
 }
 
-func importBlock(block *pem.Block, passphrase secret.Secret) (*rsa.PrivateKey, error) {
+func importBlock(block *pem.Block, passphrase secret.Secret) (privateKey, error) {
 	der := block.Bytes
+	if block.Type == "ENCRYPTED PRIVATE KEY" {
+		return nil, errors.New("a key encrypted by PKCS #8 is not read: write it anew by `openssl rsa -aes256 -traditional` or `openssl ec -aes256`")
+	}
 	//lint:ignore SA1019 IOS reads and writes no other form
 	if x509.IsEncryptedPEMBlock(block) {
 		var err error
@@ -208,27 +230,36 @@ func importBlock(block *pem.Block, passphrase secret.Secret) (*rsa.PrivateKey, e
 			return nil, errors.New("the passphrase is another")
 		}
 	}
-	if block.Type == "RSA PRIVATE KEY" {
+	switch block.Type {
+	case "RSA PRIVATE KEY":
 		key, err := x509.ParsePKCS1PrivateKey(der)
-		return rsaKey(key, err)
+		return known(key, err)
+	case "EC PRIVATE KEY":
+		key, err := x509.ParseECPrivateKey(der)
+		return known(key, err)
 	}
-	return rsaKey(x509.ParsePKCS8PrivateKey(der))
+	return known(x509.ParsePKCS8PrivateKey(der))
 }
 
-// Bundle is what a PKCS #12 file has: the certificate of its key, and those
+// maxAuthorities is how many certificates of CAs a file may have.
+const maxAuthorities = 64
+
+// Bundle is what a PKCS #12 file has: a key with its certificate, and those
 // above.
 type Bundle struct {
 	Certificate *x509.Certificate
 	Authorities []*x509.Certificate
+
+	key privateKey
 }
 
-// ImportPKCS12 takes the key of a PKCS #12 file (RFC 7292), and returns its
-// certificates.
-func (s *Store) ImportPKCS12(now time.Time, label string, data []byte, passphrase secret.Secret, exportable bool) (Bundle, error) {
+// Kind is the key's.
+func (b Bundle) Kind() Kind { return newPair("", b.key, time.Time{}, false).Kind() }
+
+// ReadPKCS12 opens a PKCS #12 file (RFC 7292). It takes as long as whoever has
+// made the file wants it to.
+func ReadPKCS12(data []byte, passphrase secret.Secret) (Bundle, error) {
 	const longest = 1 << 20
-	if err := goodLabel(label); err != nil {
-		return Bundle{}, err
-	}
 	if len(data) > longest {
 		return Bundle{}, &Error{Text: "the file is longer than any of its kind"}
 	}
@@ -238,16 +269,60 @@ func (s *Store) ImportPKCS12(now time.Time, label string, data []byte, passphras
 		return Bundle{}, &Error{Text: "the passphrase is another"}
 	case err != nil:
 		return Bundle{}, &Error{Text: "the file is no PKCS #12, or has something that is not supported"}
+	case len(authorities) > maxAuthorities:
+		return Bundle{}, &Error{Text: "the file has more certificates than a chain has"}
 	}
-	key, err := rsaKey(private, nil)
+	key, err := known(private, nil)
 	if err != nil {
 		return Bundle{}, &Error{Text: err.Error()}
 	}
-	if public, ok := certificate.PublicKey.(*rsa.PublicKey); !ok || !public.Equal(&key.PublicKey) {
+	if !newPair("", key, time.Time{}, false).Public.Equal(certificate.PublicKey) {
 		return Bundle{}, &Error{Text: "the file's certificate is of another key"}
 	}
-	if _, err := s.put(&pair{Pair{label, &key.PublicKey, now.UTC().Truncate(time.Second), exportable}, key}); err != nil {
-		return Bundle{}, err
+	return Bundle{certificate, authorities, key}, nil
+}
+
+// Import takes the key of a file.
+func (s *Store) Import(now time.Time, label string, b Bundle, exportable bool) (Pair, error) {
+	if err := goodLabel(label); err != nil {
+		return Pair{}, err
 	}
-	return Bundle{certificate, authorities}, nil
+	return s.put(newPair(label, b.key, now, exportable))
+}
+
+// ExportPKCS12 makes a PKCS #12 file of a key pair with its certificate and those
+// above. Old is 3DES and SHA-1, which old routers read; else it is AES-256 and
+// SHA-256.
+func (s *Store) ExportPKCS12(label string, certificate *x509.Certificate, authorities []*x509.Certificate, passphrase secret.Secret, old bool) ([]byte, error) {
+	s.mu.Lock()
+	p := s.pairs[label]
+	s.mu.Unlock()
+	if err := mayLeave(p, label, passphrase); err != nil {
+		return nil, err
+	}
+	if !p.Public.Equal(certificate.PublicKey) {
+		return nil, &Error{Text: "the certificate is of another key than " + label}
+	}
+	encoder := pkcs12.Modern
+	if old {
+		encoder = pkcs12.LegacyDES
+	}
+	data, err := encoder.Encode(p.key, certificate, authorities, string(passphrase.Reveal()))
+	if err != nil {
+		return nil, &Error{Text: "the file cannot be written with this passphrase"}
+	}
+	return data, nil
+}
+
+// mayLeave says whether a key pair may be exported under a passphrase.
+func mayLeave(p *pair, label string, passphrase secret.Secret) error {
+	switch {
+	case p == nil:
+		return &Error{Text: "there is no key pair " + label}
+	case !p.Exportable:
+		return &Error{Text: p.Kind().String() + " keypair '" + label + "' is not exportable."}
+	case len(passphrase.Reveal()) < 8:
+		return &Error{Text: "Passphrase must be at least 8 characters long"}
+	}
+	return nil
 }

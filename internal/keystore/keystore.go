@@ -1,4 +1,4 @@
-// Package keystore keeps a gateway's RSA key pairs: in a directory that its
+// Package keystore keeps a gateway's key pairs, RSA and ECDSA: in a directory that its
 // owner alone can read, a file a key, under a passphrase where there is one.
 //
 // It must not know what a key is for. Keys leave it by Export only, and only
@@ -7,6 +7,9 @@ package keystore
 
 import (
 	"cmp"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"errors"
@@ -20,7 +23,6 @@ import (
 	"sync"
 	"time"
 
-	"qmidle/internal/pki/scep"
 	"qmidle/internal/secret"
 )
 
@@ -30,12 +32,57 @@ const (
 	MaxBits = 4096
 )
 
+// Curves are those of an EC key, by its size in bits.
+var Curves = map[int]elliptic.Curve{256: elliptic.P256(), 384: elliptic.P384(), 521: elliptic.P521()}
+
 // Pair is a key pair without its private half.
 type Pair struct {
 	Label      string
-	Public     *rsa.PublicKey
+	Public     PublicKey
 	Generated  time.Time
 	Exportable bool
+}
+
+// PublicKey is an *rsa.PublicKey or an *ecdsa.PublicKey.
+type PublicKey interface{ Equal(crypto.PublicKey) bool }
+
+// Kind is RSA or EC.
+func (p Pair) Kind() Kind {
+	if _, ok := p.Public.(*ecdsa.PublicKey); ok {
+		return EC
+	}
+	return RSA
+}
+
+// Bits is the key's size.
+func (p Pair) Bits() int {
+	switch k := p.Public.(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen()
+	case *ecdsa.PublicKey:
+		return k.Curve.Params().BitSize
+	}
+	return 0
+}
+
+// Kind is a kind of key.
+type Kind uint8
+
+// Kinds of key.
+const (
+	RSA Kind = iota
+	EC
+)
+
+// String is the kind's name.
+func (k Kind) String() string { return [...]string{RSA: "RSA", EC: "EC"}[k] }
+
+// privateKey is an *rsa.PrivateKey or an *ecdsa.PrivateKey.
+type privateKey = crypto.Signer
+
+func newPair(label string, key privateKey, now time.Time, exportable bool) *pair {
+	public, _ := key.Public().(PublicKey)
+	return &pair{Pair{label, public, now.UTC().Truncate(time.Second), exportable}, key}
 }
 
 // Store is the key pairs. Its methods may run at the same time.
@@ -48,7 +95,7 @@ type Store struct {
 
 type pair struct {
 	Pair
-	key *rsa.PrivateKey
+	key privateKey
 }
 
 // Error is an operator's.
@@ -148,8 +195,8 @@ func (s *Store) List() []Pair {
 	return all
 }
 
-// Key returns what signs and decrypts by a label.
-func (s *Store) Key(label string) (scep.Key, bool) {
+// Key returns what signs by a label, and decrypts where it is an RSA key.
+func (s *Store) Key(label string) (crypto.Signer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.pairs[label]
@@ -172,7 +219,23 @@ func (s *Store) Generate(now time.Time, label string, bits int, exportable bool)
 	if err != nil {
 		return Pair{}, &Error{Text: "the key cannot be made"}
 	}
-	return s.put(&pair{Pair{label, &key.PublicKey, now.UTC().Truncate(time.Second), exportable}, key})
+	return s.put(newPair(label, key, now, exportable))
+}
+
+// GenerateEC is Generate of a key on a curve of 256, 384 or 521 bits.
+func (s *Store) GenerateEC(now time.Time, label string, bits int, exportable bool) (Pair, error) {
+	if err := goodLabel(label); err != nil {
+		return Pair{}, err
+	}
+	curve := Curves[bits]
+	if curve == nil {
+		return Pair{}, &Error{Text: "an EC key has 256, 384 or 521 bits"}
+	}
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	if err != nil {
+		return Pair{}, &Error{Text: "the key cannot be made"}
+	}
+	return s.put(newPair(label, key, now, exportable))
 }
 
 func goodLabel(label string) error {

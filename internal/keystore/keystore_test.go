@@ -152,6 +152,17 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
+// files is a store that imports PKCS #12 files.
+type files struct{ *keystore.Store }
+
+func (s files) importFile(label string, data []byte, passphrase string, exportable bool) (keystore.Bundle, error) {
+	b, err := keystore.ReadPKCS12(data, secret.FromString(passphrase))
+	if err == nil {
+		_, err = s.Import(now, label, b, exportable)
+	}
+	return b, err
+}
+
 func TestPKCS12(t *testing.T) {
 	root := pkitest.Root("Root", pkitest.ECKey())
 	key := pkitest.RSAKey(2048)
@@ -160,23 +171,71 @@ func TestPKCS12(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := keystore.InMemory()
-	b, err := s.ImportPKCS12(now, "P12", data, secret.FromString("s3cret"), false)
+	s := files{keystore.InMemory()}
+	b, err := s.importFile("P12", data, "s3cret", false)
 	if err != nil || !b.Certificate.Equal(leaf.Cert) || len(b.Authorities) != 1 {
 		t.Fatalf("%v %+v", err, b)
 	}
-	if k, ok := s.Key("P12"); !ok || !key.PublicKey.Equal(k.Public()) {
+	if k, ok := s.Key("P12"); !ok || !key.PublicKey.Equal(k.Public()) || b.Kind() != keystore.RSA || s.List()[0].Bits() != 2048 {
 		t.Error("the key is not there")
 	}
-	if _, err := s.ImportPKCS12(now, "x", data, secret.FromString("wrong"), false); err == nil || !strings.Contains(err.Error(), "passphrase") {
+	if _, err := s.importFile("x", data, "wrong", false); err == nil || !strings.Contains(err.Error(), "passphrase") {
 		t.Errorf("%v", err)
 	}
 	ec, err := pkcs12.Modern.Encode(root.Key, root.Cert, nil, "s3cret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ImportPKCS12(now, "x", ec, secret.FromString("s3cret"), false); err == nil {
-		t.Error("a key that is no RSA key is imported")
+	b, err = s.importFile("EC", ec, "s3cret", true)
+	if err != nil || b.Kind() != keystore.EC || s.List()[0].Bits() != 256 {
+		t.Errorf("%v %+v", err, b)
+	}
+	pass := secret.FromString("correct horse")
+	for _, old := range []bool{false, true} {
+		if _, err := s.ExportPKCS12("P12", leaf.Cert, nil, pass, old); err == nil || !strings.Contains(err.Error(), "not exportable") {
+			t.Errorf("%v", err)
+		}
+		out, err := s.ExportPKCS12("EC", root.Cert, []*x509.Certificate{leaf.Cert}, pass, old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := keystore.ReadPKCS12(out, pass); err != nil || !again.Certificate.Equal(root.Cert) || len(again.Authorities) != 1 {
+			t.Errorf("%v %+v", err, again)
+		}
+	}
+	if _, err := s.ExportPKCS12("EC", leaf.Cert, nil, pass, false); err == nil {
+		t.Error("a certificate is exported with another key")
+	}
+}
+
+func TestECKeys(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	s := open(t, dir, "correct horse")
+	pass := secret.FromString("battery staple")
+	for _, bits := range []int{256, 384, 521} {
+		made, err := s.GenerateEC(now, "e", bits, true)
+		if err != nil || made.Kind() != keystore.EC || made.Bits() != bits {
+			t.Fatalf("%v %+v", err, made)
+		}
+		if again := open(t, dir, "correct horse").List(); len(again) != 1 || !again[0].Public.Equal(made.Public) {
+			t.Errorf("%+v", again)
+		}
+		text, err := s.ExportPEM("e", pass, true)
+		if err != nil || !strings.Contains(text, "BEGIN EC PRIVATE KEY") {
+			t.Fatal(err)
+		}
+		if got, err := keystore.InMemory().ImportPEM(now, "f", text, pass, false); err != nil || !got.Public.Equal(made.Public) {
+			t.Error(err)
+		}
+	}
+	if err := s.Promote("e", "f"); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(t, dir, "correct horse").List(); len(again) != 1 || again[0].Label != "f" {
+		t.Errorf("%+v", again)
+	}
+	if _, err := s.GenerateEC(now, "g", 224, false); err == nil {
+		t.Error("a key of 224 bits is made")
 	}
 }
 
@@ -194,6 +253,6 @@ func FuzzImport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		pass := secret.FromString("correct horse")
 		_, _ = s.ImportPEM(now, "b", string(data), pass, false)
-		_, _ = s.ImportPKCS12(now, "c", data, pass, false)
+		_, _ = keystore.ReadPKCS12(data, pass)
 	})
 }

@@ -1,6 +1,7 @@
 package trustpoint
 
 import (
+	"crypto"
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 // Keys finds key pairs by their label.
 type Keys interface {
-	Key(label string) (scep.Key, bool)
+	Key(label string) (crypto.Signer, bool)
 }
 
 // Options are what an Agent is made of.
@@ -81,6 +82,10 @@ type Store struct {
 	Certificates []config.StoredCertificate
 	// Replaces says that the trustpoint's certificates of these kinds go.
 	Replaces bool
+	// KeyPair is the label of the key that came with the certificates: the
+	// trustpoint is made if need be, and gets it. "" leaves it its own.
+	KeyPair string
+	EC      bool // of KeyPair
 }
 
 // New returns an Agent that has done nothing yet.
@@ -268,7 +273,10 @@ func HostName(c *config.Config) string {
 
 // KeyLabel is the label of a trustpoint's key pair.
 func KeyLabel(c *config.Config, t *config.Trustpoint) string {
-	if t.KeyPair != "" {
+	switch {
+	case t.ECKeyPair != "":
+		return t.ECKeyPair
+	case t.KeyPair != "":
 		return t.KeyPair
 	}
 	return HostName(c)

@@ -2,6 +2,7 @@ package trustpoint_test
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/base64"
@@ -30,14 +31,14 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-type keys map[string]scep.Key
+type keys map[string]crypto.Signer
 
-func (k keys) Key(label string) (scep.Key, bool) {
+func (k keys) Key(label string) (crypto.Signer, bool) {
 	key, ok := k[label]
 	return key, ok
 }
 
-var routerKey = sync.OnceValue(func() scep.Key { return pkitest.NewRSAKey(2048) })
+var routerKey = sync.OnceValue(func() crypto.Signer { return pkitest.NewRSAKey(2048) })
 
 // gateway is an Agent with a CA in memory, whose answers come at once.
 type gateway struct {

@@ -216,6 +216,9 @@ func stored(set *scep.CACertificates) []config.StoredCertificate {
 
 // Apply puts certificates into a configuration.
 func (s Store) Apply(cfg *config.Config) {
+	if s.KeyPair != "" {
+		cfg.GiveKeyPair(s.Trustpoint, s.KeyPair, s.EC)
+	}
 	chain := cfg.Chain(s.Trustpoint)
 	if chain == nil {
 		chain = &config.CertificateChain{Name: s.Trustpoint}

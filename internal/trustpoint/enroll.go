@@ -119,13 +119,14 @@ func (a *Agent) enroll(name string, c Choices, renewed *x509.Certificate, done f
 	if e := a.enrolments[name]; e != nil && (e.enrolment == nil || !e.enrolment.State().Done()) {
 		return fail("Enrollment of %s is under way", name)
 	}
-	key, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
+	signer, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
 	if !ok {
 		return &Error{"There is no RSA key pair " + KeyLabel(a.o.Config, t), "`crypto key generate rsa label " + KeyLabel(a.o.Config, t) + " modulus 2048`"}
 	}
-	public, ok := key.Public().(*rsa.PublicKey)
-	if !ok {
-		return fail("SCEP enrolls RSA keys only")
+	key, ok := signer.(scep.Key)
+	public, isRSA := signer.Public().(*rsa.PublicKey)
+	if !ok || !isRSA {
+		return &Error{"SCEP enrolls RSA keys only, and " + KeyLabel(a.o.Config, t) + " is an EC key", "`enrollment terminal` carries a request for it by hand"}
 	}
 	if public.N.BitLen() < pki.MinRSABits && !t.Legacy {
 		return &Error{"The key has too few bits to be certified", "make one of 2048 bits, or write `qmidle legacy` below the trustpoint"}
@@ -398,7 +399,7 @@ func (a *Agent) TerminalRequest(now time.Time, name string, c Choices) ([]byte, 
 	}
 	key, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
 	if !ok {
-		return nil, fail("There is no RSA key pair %s", KeyLabel(a.o.Config, t))
+		return nil, fail("There is no key pair %s", KeyLabel(a.o.Config, t))
 	}
 	request, err := a.Request(t, c)
 	if err != nil {

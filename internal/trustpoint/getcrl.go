@@ -2,6 +2,7 @@ package trustpoint
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/x509"
 	"encoding/hex"
 	"io"
@@ -87,9 +88,10 @@ func (a *Agent) getCRLReply(t *config.Trustpoint, client *scep.Client, transacti
 // the gateway's own making where there is none.
 func (a *Agent) scepClient(t *config.Trustpoint) (*scep.Client, error) {
 	set := a.ca(t.Name)
-	key, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
+	signer, _ := a.o.Keys.Key(KeyLabel(a.o.Config, t))
+	key, ok := signer.(scep.Key)
 	if set == nil || !ok {
-		return nil, fail("a CA is asked with a key only, and %s has none", t.Name)
+		return nil, fail("a CA is asked by SCEP with an RSA key only, and %s has none", t.Name)
 	}
 	client := &scep.Client{CA: set, Algorithms: algorithms(t), Key: key, Random: a.o.Rand, Signer: a.renewable(t.Name)}
 	if client.Signer != nil {
@@ -104,7 +106,7 @@ func (a *Agent) scepClient(t *config.Trustpoint) (*scep.Client, error) {
 }
 
 // selfSigned makes a certificate of one's own by which a message is signed.
-func (a *Agent) selfSigned(request pki.Request, key scep.Key) (*x509.Certificate, error) {
+func (a *Agent) selfSigned(request pki.Request, key crypto.Signer) (*x509.Certificate, error) {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: a.now.Add(-pki.ClockSkew), NotAfter: a.now.Add(selfSignedFor),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}
 	der, err := request.SelfSign(a.o.Rand, key, template)
