@@ -101,15 +101,25 @@ const docsTrustpoint = `
 ` + "`crypto pki authenticate`, `enroll`, `import`, `crl request` and `crypto key`" + ` are done at a console; see [commands](commands.md).
 The certificates that they bring stand below ` + "`crypto pki certificate chain`" + `; keys lie in the directory of
 ` + "`qmidle run --keys`" + `, and in no configuration. ` + "`rsakeypair`" + ` names a key that enrolment makes if need be; without it
-the key of the gateway's own name is used.
+the key of the gateway's own name is used. ` + "`eckeypair`" + ` names an EC key, whose certificate comes by ` + "`enrollment terminal`" + ` or a
+PKCS #12 file: SCEP knows RSA keys only. What came since the configuration was saved lies beside the keys, and is there after a
+restart; ` + "`write memory`" + ` takes it over.
 
 SHA-256 and AES protect what passes to a CA, which has to say that it knows them. For old CAs ` + "`hash sha1`, `hash md5`" + ` and
 ` + "`qmidle scep-cipher`" + ` ask for less, and ` + "`qmidle legacy`" + ` accepts SHA-1 signatures, RSA keys of 1024 bits, and answers with
 SHA-1 and DES, which Debian's scepserver gives whatever it is asked with. Each is weak, and holds for this trustpoint alone.
 
 An enrollment URL without a path is that of ` + "`/cgi-bin/pkiclient.exe`" + `; behind ` + "`cgi-bin` and `mscep.dll`" + ` comes ` + "`/pkiclient.exe`" + `.
-The URL, ` + "`crl query`" + ` and ` + "`ocsp url`" + ` may lead anywhere. What a certificate says of itself is a stranger's, and leads to public
-addresses only. LDAP is not supported.
+The URL, ` + "`crl query`" + ` and ` + "`ocsp url`" + ` may lead anywhere. What a certificate says of itself leads to other
+hosts only. LDAP is not supported.
+
+Peers' certificates are checked by the methods of ` + "`revocation-check`" + ` in their order, each certificate of the chain but the
+trustpoint's CA. A list is where ` + "`crl query`" + ` says, for certificates of the trustpoint's own CA; where the certificate says; or,
+where that says nothing, at the CA by SCEP. An OCSP responder is the one of ` + "`ocsp url`" + ` or the certificate's. An answer is
+waited for 10 seconds, then the next method has its turn; what failed is not asked again for a minute. Lists are fetched anew
+before they end. ` + "`none`" + ` lets pass who is not known to be revoked, and may stand last only.
+
+Certificates that end in 30 days, in 7 and in one are told in the log, and when they have ended.
 
 ` + "`auto-enroll`" + ` renews a certificate by the old one when so many percent of its life are over, 100 without a number, and tries
 again every hour. The key stays; ` + "`regenerate`" + ` is kept and has no effect.
