@@ -125,6 +125,18 @@ Certificates that end in 30 days, in 7 and in one are told in the log, and when 
 again every hour. The key stays; ` + "`regenerate`" + ` is kept and has no effect.
 `
 
+// docsNonces stands below the public keys' mode.
+const docsNonces = `
+A policy of ` + "`authentication rsa-encr`" + ` authenticates by encrypted nonces (RFC 2409 section 5.2), in main mode: each end
+encrypts its identity and its nonce under the other's RSA key. The gateway's own is the one of its name, as ` + "`crypto key\ngenerate rsa`" + ` makes it without a label; ` + "`show crypto key mypubkey rsa`" + ` prints what the peer types. Who begins needs the
+peer's key by its address; a responder finds it by the name that comes, too.
+
+It is off unless a policy names it, and for peers that have nothing else. What cannot be decrypted is answered like
+anything else, and a quarter of a second after its arrival, so that nobody learns from the answer what was in it;
+` + "`explain`" + ` says it here. Keys below 1024 bits are taken of peers, and are worth nothing. It was run between gateways of this
+kind only: no other implementation was at hand.
+`
+
 // docsEasyVPN stands below the Easy VPN client mode.
 const docsEasyVPN = `
 The gateway is a client of the server. With ` + "`" + `mode client` + "`" + ` the server gives an address, which the device ` + "`" + `qmidle0` + "`" + ` has as
@@ -160,6 +172,8 @@ func documentation() string {
 			b.WriteString(docsGroup)
 		case &cryptoMapMode:
 			b.WriteString(docsDynamic)
+		case &pubkeyMode:
+			b.WriteString(docsNonces)
 		case &easyVPNMode:
 			b.WriteString(docsEasyVPN)
 		case &peerMode:

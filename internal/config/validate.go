@@ -335,15 +335,19 @@ func (e *Editor) checkPeers(c *CryptoMapEntry, profile, key string) {
 		if p.Host != "" && e.cfg.NoLookup && e.cfg.Host(p.Host) == nil && e.cfg.Host(e.cfg.QualifiedName(p.Host)) == nil {
 			e.find(Warning, CodeReference, at, "write `ip host "+p.Host+" ADDRESS`, or `ip domain lookup`", "%s has no address: there is no `ip host`, and lookups are off", p)
 		}
-		if !e.hasKey(p, profile) && !e.cfg.byCertificate() && !e.cfg.byNonces(p) {
+		if !e.hasKey(p, profile) && !e.cfg.ProvenWithoutKey(p.Addr) {
 			e.find(Warning, CodeReference, at, e.cfg.keyHint(p, profile), "there is no pre-shared key for %s%s", p, inProfile(profile))
 		}
 	}
 }
 
+// ProvenWithoutKey says whether a peer may be proven by another method than a
+// pre-shared key.
+func (c *Config) ProvenWithoutKey(peer netip.Addr) bool { return c.byCertificate() || c.byNonces(peer) }
+
 // byNonces says whether a peer may be proven by encrypted nonces.
-func (c *Config) byNonces(p Peer) bool {
-	known := slices.ContainsFunc(c.PeerKeys, func(k *PeerKey) bool { return k.DER != nil && k.Address.IsValid() && k.Address == p.Addr })
+func (c *Config) byNonces(peer netip.Addr) bool {
+	known := slices.ContainsFunc(c.PeerKeys, func(k *PeerKey) bool { return k.DER != nil && k.Address.IsValid() && k.Address == peer })
 	return known && slices.ContainsFunc(c.ISAKMP.Policies, func(p Policy) bool { return p.Auth == isakmp.AuthRSAEnc })
 }
 

@@ -128,7 +128,7 @@ func lineOf(r Router, survey Surveyor, c *ike.Connection, i int) diagnose.Line {
 		return l
 	}
 	for _, p := range c.Peers {
-		if !survey.HasKey(c.Local, p) {
+		if !survey.HasKey(c.Local, p) && !r.Config().ProvenWithoutKey(p) {
 			l.NoKey = append(l.NoKey, p)
 		}
 	}

@@ -13,6 +13,7 @@ const (
 	ProxyIdentityMismatch   Cause = "proxy-identity-mismatch"
 	PSKMismatch             Cause = "psk-mismatch"
 	NoPSKForPeer            Cause = "no-psk-for-peer"
+	PublicKeyMismatch       Cause = "public-key-mismatch"
 	IdentityMismatch        Cause = "identity-mismatch"
 	AggressiveVsMain        Cause = "aggressive-vs-main-mismatch"
 	IKEVersionMismatch      Cause = "ikev1-vs-ikev2-mismatch"
@@ -59,6 +60,7 @@ var meanings = []struct {
 	{Phase1PolicyMismatch, "no common proposal for phase 1: cipher, key length, hash, group or authentication"},
 	{PSKMismatch, "both ends have a pre-shared key for the other, and the keys differ"},
 	{NoPSKForPeer, "one end has no pre-shared key for the other's address"},
+	{PublicKeyMismatch, "with encrypted nonces, an end has a wrong RSA public key of the other, or none"},
 	{IdentityMismatch, "the identity that one end presents is not the one that the other wants"},
 	{AggressiveVsMain, "one end wants aggressive mode, the other main mode"},
 	{IKEVersionMismatch, "the ends speak or allow different versions of IKE"},

@@ -10,6 +10,8 @@ const (
 	// Signatures is what an OfferAccepted of AttrAuth offers where certificates
 	// or public keys prove the ends.
 	Signatures = "rsa-sig"
+	// Nonces is what it offers where encrypted nonces do.
+	Nonces = "rsa-encr"
 	// UnnamedError is the Detail of an error that the peer tells, and the log
 	// does not name.
 	UnnamedError = "an error that the log does not name"

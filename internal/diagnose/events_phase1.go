@@ -18,7 +18,7 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 		r.offerRefused(e)
 	case *trace.IKETransformJudged:
 		if e.Accepted {
-			r.add(Observation{Kind: OfferAccepted, Phase: Phase1})
+			r.add(accepted(r.session().offered))
 		}
 	case *trace.Phase1PolicyRefused:
 		r.add(Observation{Kind: AllOffersRefused, Phase: Phase1, Message: 1})
@@ -52,10 +52,31 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 		if e.LocalPort == isakmp.PortNATT {
 			r.add(Observation{Kind: PortsFloated, Phase: Phase1})
 		}
+	case *trace.NonceDecrypted:
+		o := Observation{Kind: NonceUnreadable, Phase: Phase1, Message: r.lastSent() + 1}
+		if e.OK {
+			o.Kind = NonceRead
+		}
+		r.add(o)
+	case *trace.PeerKeyMissing:
+		r.add(Observation{Kind: PublicKeyMissing, Phase: Phase1, Message: 3, Detail: e.ID.String()})
 	default:
 		return false
 	}
 	return true
+}
+
+// accepted is an offer that was chosen, with how the ends prove themselves where
+// that is not by a pre-shared key.
+func accepted(offer string) Observation {
+	o := Observation{Kind: OfferAccepted, Phase: Phase1}
+	switch s, _ := readSuite(offer); s.auth {
+	case Nonces:
+		o.Attr, o.Offered = AttrAuth, Nonces
+	case Signatures, isakmp.AuthECDSA256.String(), isakmp.AuthECDSA384.String(), isakmp.AuthECDSA521.String():
+		o.Attr, o.Offered = AttrAuth, Signatures
+	}
+	return o
 }
 
 // namedKey is the search for the key of a group, or of a name, which goes on with the

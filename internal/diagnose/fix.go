@@ -16,7 +16,7 @@ type fixer struct {
 // the evidence says what to do.
 var fixes = map[Cause]func(*fixer){
 	Phase1PolicyMismatch: fixPolicy, Phase2TransformMismatch: fixTransform, PFSMismatch: fixPFS,
-	ProxyIdentityMismatch: fixProxies, PSKMismatch: fixKey, NoPSKForPeer: fixKey, IdentityMismatch: fixIdentity,
+	ProxyIdentityMismatch: fixProxies, PSKMismatch: fixKey, NoPSKForPeer: fixKey, PublicKeyMismatch: fixPublicKey, IdentityMismatch: fixIdentity,
 	AggressiveVsMain: fixMode, IKEVersionMismatch: fixVersion, ConnectionNotMatched: fixConnection,
 	CryptoMapNotApplied: fixMap, NoInterestingTraffic: fixNothingAsked, ACLOrNATExemption: fixACL, RoutingMissing: fixRoute,
 	ESPBlocked: fixESP, PeerUnreachable: fixUDP500, NATT4500Blocked: fixUDP4500, LocalFirewall: fixFirewall,

@@ -155,6 +155,11 @@ const (
 	KeyDisproved // none of Count keys given is
 	QuickOffer   // an offer of phase 2, by Local; Detail is its suite
 
+	// Encrypted nonces.
+	NonceRead        // the peer's was encrypted for the key of this end
+	NonceUnreadable  // it was not
+	PublicKeyMissing // no public key is known of the peer
+
 	numKinds
 )
 

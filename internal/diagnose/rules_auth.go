@@ -25,7 +25,7 @@ func noKeyHere(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
-	if on.read() && c.beyond(on.Last()) {
+	if on.read() && c.beyond(on.Last()) || c.signed() || c.byNonces() {
 		return nil
 	}
 	who := c.Peer.String()
@@ -91,7 +91,7 @@ const damagedValue = "A public value that was damaged on its way makes the keys 
 // of the pre-shared key and of what was exchanged before: one of them differs.
 func unreadableProof(c *Case) *Finding {
 	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role != Initiator && !o.Aggressive })
-	if len(on) == 0 {
+	if len(on) == 0 || c.byNonces() {
 		return nil
 	}
 	return find(PSKMismatch, Likely, on, "the peer's first encrypted message is garbage after decryption: the pre-shared keys of the two ends differ").in(Phase1, 5).
@@ -102,7 +102,7 @@ func unreadableProof(c *Case) *Finding {
 // one has read our message 5, so that the keys agree.
 func unreadableAnswer(c *Case) *Finding {
 	on := c.Phase1.Of(Undecryptable).where(func(o *Observation) bool { return o.Role == Initiator })
-	if len(on) == 0 {
+	if len(on) == 0 || c.byNonces() {
 		return nil
 	}
 	return find(MalformedOrCorrupt, Possible, on, "the peer's proof is garbage after decryption, though it must have read ours").in(Phase1, 6).

@@ -94,6 +94,10 @@ func noMessage6(c *Case) *Finding {
 	}
 	a := c.Attempt
 	summary := "the peer does not answer this end's proof, its first encrypted message"
+	if c.byNonces() {
+		return find(PublicKeyMismatch, Likely, a.Part, summary+": it could not decrypt this end's nonce, or this end not its own. The RSA public key of the peer that this end has is not the peer's").in(Phase1, 5).
+			or("Compare `show crypto key mypubkey rsa` of the peer with the key below `crypto key pubkey-chain rsa` here. If they are the same, the message is lost on the way.", PeerUnreachable, NATT4500Blocked)
+	}
 	if c.signed() {
 		return find(IdentityMismatch, Possible, a.Part, summary+": it does not accept this end's identity or certificate, or the certificates made the message too large for the way").in(Phase1, 5).
 			or("Ask for the peer's log: it says what it does not accept. If it has not got the message, its fragments are lost.", CAUnknown, CertExpired, FragmentationMTU, PeerUnreachable)
@@ -114,6 +118,11 @@ func noMessage6(c *Case) *Finding {
 // signed says whether the ends prove themselves by signatures.
 func (c *Case) signed() bool {
 	return len(c.Phase1.Of(OfferAccepted).where(func(o *Observation) bool { return o.Attr == AttrAuth && o.Offered == Signatures })) > 0
+}
+
+// byNonces says whether they do by encrypted nonces.
+func (c *Case) byNonces() bool {
+	return len(c.Phase1.Of(OfferAccepted).where(func(o *Observation) bool { return o.Attr == AttrAuth && o.Offered == Nonces })) > 0
 }
 
 // noMessage6NAT is the same after the move to UDP 4500, which may be blocked.
