@@ -11,7 +11,7 @@ SEED     ?=
 
 # What the tests against real peers, and Go's race detector, need of Debian.
 PACKAGES := iproute2 iputils-ping procps tcpdump tshark nftables conntrack gcc libc6-dev \
-	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins \
+	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins libcharon-extauth-plugins \
 	scep openssl \
 	freeradius vpnc libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
 

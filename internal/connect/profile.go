@@ -22,6 +22,12 @@ const outside = "Ethernet0/0"
 // retryDPD is the time between questions to a server that does not answer.
 const retryDPD = 5 * time.Second
 
+// A user waits for the verdict: it comes sooner than a router's.
+const (
+	resend  = 5 * time.Second
+	resends = 3
+)
+
 // Configuration makes a configuration of a profile that is complete. notes say what
 // of the profile has no effect. An error says what cannot be done.
 func Configuration(f clientfile.File) (cfg *config.Config, notes []string, err error) {
@@ -43,6 +49,7 @@ func Configuration(f clientfile.File) (cfg *config.Config, notes []string, err e
 	if f.PFS == clientfile.PFSGroup {
 		v.PFS = isakmp.Group(f.PFSGroup)
 	}
+	cfg.ISAKMP.Retransmission.Interval, cfg.ISAKMP.Retransmission.Tries = resend, resends
 	if f.DPDSeconds > 0 {
 		cfg.ISAKMP.Keepalive = &config.Keepalive{Interval: time.Duration(f.DPDSeconds) * time.Second, Retry: retryDPD, Periodic: true}
 	}
