@@ -362,3 +362,33 @@ func TestQuickModeWaitsBehindAggressiveMode(t *testing.T) {
 	p.advance(time.Second)
 	p.checkUp()
 }
+
+// The responder does not begin its successor: an initiator that has not heard its
+// shorter lifetime hears it again before the end.
+func TestTheRespondersLifetimeIsToldAgain(t *testing.T) {
+	p := newPair(t, func(hub, spoke *Config) {
+		withGroup(hub, spoke)
+		hub.Policies[0].Lifetime = 600
+	})
+	lost := 0
+	p.lose = func(_ int, d Datagram) bool {
+		if isakmp.ExchangeType(d.Data[18]) == isakmp.ExchangeInformational && lost == 0 {
+			lost++
+			return true
+		}
+		return false
+	}
+	p.connect()
+	p.checkUp()
+	if sa := p.spoke.engine.ISAKMPSAs()[0]; lost != 1 || sa.Expires.Sub(p.now) < time.Hour {
+		t.Fatalf("%d messages lost; the spoke's SA ends at %v", lost, sa.Expires)
+	}
+	first := p.spoke.engine.ISAKMPSAs()[0].ID
+	p.advance(595 * time.Second)
+	for _, sa := range p.spoke.engine.ISAKMPSAs() {
+		if !sa.Dead && sa.ID != first && sa.Show == trace.QMIdle {
+			return
+		}
+	}
+	t.Errorf("no successor ahead of the end: %+v", p.spoke.engine.ISAKMPSAs())
+}
