@@ -33,6 +33,7 @@ type dataPlane struct {
 	drops      ipsec.DropCounts // of packets that no processor has seen
 	routes     []route          // reverse ones
 	missed     map[lineKey]*missed
+	clients    []*clientNetwork
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -61,7 +62,7 @@ func (d *dataPlane) setPolicies(conns []*ike.Connection) {
 		d.owners[c.Tag] = d.processorFor(c, before)
 	}
 	entries := make(map[*ipsec.Processor][]ipsec.PolicyEntry)
-	for _, e := range router.PolicyEntries(conns) {
+	for _, e := range d.host.router.Policies() {
 		p := d.owners[e.Tag]
 		entries[p] = append(entries[p], e)
 	}
@@ -106,6 +107,7 @@ func (h *host) protect(out *port, hop netip.Addr, p packet) {
 		h.transmit(out, hop, p)
 		return
 	}
+	h.plane.share(p)
 	if h.masquerades && p.src() != out.addr {
 		p.setSrc(out.addr)
 		p.sum()

@@ -122,6 +122,9 @@ func (h *host) sourceFor(target netip.Addr) netip.Addr {
 	if h.own(target) {
 		return target
 	}
+	if a := h.plane.clientAddress(target); a.IsValid() {
+		return a
+	}
 	if out, _, ok := h.lookup(target); ok {
 		return out.addr
 	}

@@ -190,6 +190,9 @@ func (h *host) tellClearText(p packet) {
 // accept takes a packet that came in clear and may, or was decrypted.
 func (h *host) accept(p packet, clear bool) {
 	h.lab.watch.Arrived(h.name, p, clear)
+	if !clear {
+		h.plane.unshare(p)
+	}
 	if h.own(p.dst()) {
 		h.local(p)
 		return

@@ -138,7 +138,7 @@ func (h *host) own(a netip.Addr) bool {
 			return true
 		}
 	}
-	return false
+	return h.plane != nil && slices.ContainsFunc(h.plane.clients, func(c *clientNetwork) bool { return c.Address == a })
 }
 
 func loopback(name string) bool { return strings.HasPrefix(name, "Loopback") }
