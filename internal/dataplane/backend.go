@@ -76,7 +76,7 @@ type Events struct {
 	// has to end. It is told again, at most once a second, as long as packets come.
 	UsedUp func(sa ipsec.SAParams)
 	// PeerMoved tells that the NAT before a peer gave it a new address or
-	// port, proven by an authentic packet; at most once a second.
+	// port, proven by an authentic packet; at most once a second for each SA.
 	PeerMoved func(sa ipsec.SAParams, from netip.AddrPort)
 	// Dropped tells of a packet dropped for a reason that an operator wants to
 	// see (replay, authentication, selector, clear text); at most once a

@@ -14,8 +14,8 @@ const tellInterval = time.Second
 
 // tellLimits are the times of the last event of each kind, in nanoseconds.
 type tellLimits struct {
-	unknownSPI, peerMoved, usedUp atomic.Int64
-	drops                         [ipsec.DropCount]atomic.Int64
+	unknownSPI, usedUp atomic.Int64
+	drops              [ipsec.DropCount]atomic.Int64
 }
 
 // due says whether an event may be told now, and if so notes it.
@@ -39,8 +39,9 @@ func (u *Userspace) tellUsedUp(sa *ipsec.SA) {
 	}
 }
 
+// tellMoved tells of each SA apart: a NAT that forgets moves all peers behind it.
 func (u *Userspace) tellMoved(sa *ipsec.SA, from netip.AddrPort) {
-	if u.cfg.Events.PeerMoved != nil && due(&u.told.peerMoved, u.cfg.Now()) {
+	if u.cfg.Events.PeerMoved != nil && due(sa.MoveTold(), u.cfg.Now()) {
 		u.cfg.Events.PeerMoved(sa.Params(), from)
 	}
 }

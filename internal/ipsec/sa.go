@@ -30,8 +30,9 @@ type SA struct {
 	icv    [64]byte
 
 	endpoint       atomic.Pointer[netip.AddrPort] // of the peer, where it has moved
-	pathMTU        atomic.Int32                   // 0: not known
-	plaintextMTU   atomic.Int32                   // likewise
+	moveTold       atomic.Int64
+	pathMTU        atomic.Int32 // 0: not known
+	plaintextMTU   atomic.Int32 // likewise
 	packets, bytes atomic.Uint64
 	softDone       atomic.Bool
 	softBytes      uint64
@@ -69,6 +70,9 @@ func NewSA(p SAParams, random io.Reader) (*SA, error) {
 	}
 	return sa, nil
 }
+
+// MoveTold is the SA's owner's: when it was last told that the peer has moved.
+func (sa *SA) MoveTold() *atomic.Int64 { return &sa.moveTold }
 
 // quickVolume is kilobytes that a fast network carries in the time that it takes
 // to negotiate a successor.
