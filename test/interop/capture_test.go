@@ -29,8 +29,9 @@ type capture struct {
 // The last packet of a capture is a broadcast to the discard port, so that
 // nothing that went before it is still on its way to the file.
 const (
-	lastPort = 9
-	lastWord = "end of the capture"
+	lastPort  = 9
+	ciscoPort = 10000 // of Cisco's encapsulation of ESP
+	lastWord  = "end of the capture"
 )
 
 func startCapture(t *testing.T, l *lab) *capture {
@@ -115,7 +116,8 @@ func (c *capture) read(t *testing.T) seen {
 
 var spokeNet = netip.MustParsePrefix("192.168.3.0/24")
 
-var protected = []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), spokeNet}
+// protected are the networks of both sites, and the clients' addresses.
+var protected = []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24"), spokeNet, netip.MustParsePrefix("10.55.0.0/24")}
 
 func (s *seen) judge(p gopacket.Packet) {
 	if p.Layer(layers.LayerTypeARP) != nil {
@@ -142,6 +144,8 @@ func (s *seen) judge(p gopacket.Packet) {
 	case ip.FragOffset > 0 && ip.Protocol == layers.IPProtocolUDP: // counted by its head
 	case isUDP && (udp.DstPort == 500 || udp.SrcPort == 500):
 		s.countIKE(ip)
+	case isUDP && (udp.DstPort == ciscoPort || udp.SrcPort == ciscoPort):
+		s.esp++
 	case isUDP && udp.DstPort == lastPort && string(udp.Payload) == lastWord:
 	case isUDP && (udp.DstPort == 4500 || udp.SrcPort == 4500):
 		s.countFloated(ip, udp.Payload)

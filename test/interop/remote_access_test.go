@@ -170,9 +170,15 @@ esac
 exit 0
 `
 
-// dialVPNC starts vpnc at the spoke as a user. A setting takes the place of the one
-// whose name it begins with; one with a plus comes in addition.
+// dialVPNC starts vpnc at the spoke as a user.
 func dialVPNC(t *testing.T, l *lab, user, password string, settings ...string) (p *process, connected string) {
+	t.Helper()
+	return dialVPNCIn(t, l, l.spoke.ns, user, password, settings...)
+}
+
+// dialVPNCIn starts it in a namespace. A setting takes the place of the one whose
+// name it begins with; one with a plus comes in addition.
+func dialVPNCIn(t *testing.T, l *lab, ns, user, password string, settings ...string) (p *process, connected string) {
 	t.Helper()
 	dir, err := os.MkdirTemp(l.dir, "vpnc-")
 	if err != nil {
@@ -207,7 +213,16 @@ func dialVPNC(t *testing.T, l *lab, user, password string, settings ...string) (
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return start(t, "vpnc as "+user, l.spoke.ns, nil, "vpnc", conf), connected
+	return start(t, "vpnc as "+user, ns, nil, "vpnc", conf), connected
+}
+
+// waitConnected waits until vpnc has configured its device.
+func waitConnected(t *testing.T, p *process, connected string) {
+	t.Helper()
+	eventually(t, "the tunnel of "+p.name, 30*time.Second, func() (bool, string) {
+		_, err := os.Stat(connected)
+		return err == nil || p.exited(), p.output.String()
+	})
 }
 
 // accessPool is what the test wants of `show ip local pool`.
@@ -240,10 +255,7 @@ func TestVPNCWithFreeRADIUS(t *testing.T) {
 
 	for _, c := range []struct{ user, password, address string }{{"alice", "alice-password", "10.55.0.77"}, {"bob", "bob-password", "10.55.0.10"}} {
 		p, connected := dialVPNC(t, l, c.user, c.password)
-		eventually(t, c.user+"'s tunnel", 30*time.Second, func() (bool, string) {
-			_, err := os.Stat(connected)
-			return err == nil || p.exited(), p.output.String()
-		})
+		waitConnected(t, p, connected)
 		got, err := os.ReadFile(connected)
 		if want := c.address + " 192.168.2.53 corp.example\n"; err != nil || string(got) != want {
 			t.Fatalf("%s gets %q, want %q: %v\n%s", c.user, got, want, err, p.output)

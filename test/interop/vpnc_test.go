@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -31,10 +30,7 @@ func TestVPNC(t *testing.T) {
 			q := newQmidle(t, l, l.hub, raceDetector)
 			q.run(t, strings.Replace(usersConfig, " group 2\n", " group "+c.group+"\n", 1))
 			p, connected := dialVPNC(t, l, "alice", "alice-password", c.settings...)
-			eventually(t, "the tunnel", 30*time.Second, func() (bool, string) {
-				_, err := os.Stat(connected)
-				return err == nil || p.exited(), p.output.String()
-			})
+			waitConnected(t, p, connected)
 			q.waitSAs(t, 1, 1)
 			if out, err := exec.Command("ip", "netns", "exec", l.spoke.ns, "ping", "-c", "3", "-i", "0.2", "-W", "5", l.hub.host).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
