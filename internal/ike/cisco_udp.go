@@ -37,7 +37,7 @@ func (s *sa) tellUDPPort(l *login) []isakmp.Attribute {
 
 // encapsulateAsCisco puts an SA of a client into UDP, if the client was told so.
 func (s *sa) encapsulateAsCisco(p *ipsec.SAParams) {
-	if l := s.login(); l != nil && l.ownUDP.local != 0 && !p.UDPEncap {
+	if l := s.login(); l.inOwnUDP() && !p.UDPEncap {
 		p.UDPEncap, p.LocalPort, p.RemotePort = true, l.ownUDP.local, l.ownUDP.client.Port()
 	}
 }
@@ -47,11 +47,13 @@ func (e *Engine) udpLogin(c *child) *login {
 	if c == nil {
 		return nil
 	}
-	if l := e.logins[uint64(c.session)]; l != nil && l.ownUDP.local != 0 {
+	if l := e.logins[uint64(c.session)]; l.inOwnUDP() {
 		return l
 	}
 	return nil
 }
+
+func (l *login) inOwnUDP() bool { return l != nil && l.ownUDP.local != 0 }
 
 // udpMoved takes the data plane's word about where the client's ESP comes from. Its
 // IKE stays where it is.
@@ -75,7 +77,7 @@ func (l *login) udpMoved(from netip.AddrPort) {
 // endLostUDP ends the logins whose port is ours no more.
 func (e *Engine) endLostUDP(why trace.Reason) {
 	for _, session := range slices.Sorted(maps.Keys(e.logins)) {
-		if l := e.logins[session]; l != nil && l.ownUDP.local != 0 && !slices.Contains(e.cfg.UDPPorts, l.ownUDP.local) {
+		if l := e.logins[session]; l.inOwnUDP() && !slices.Contains(e.cfg.UDPPorts, l.ownUDP.local) {
 			l.end(why)
 		}
 	}

@@ -64,6 +64,18 @@ func TestCiscosEncapsulationGoesByItsOwnPort(t *testing.T) {
 		t.Errorf("another address is followed: %+v", list)
 	}
 
+	// Its IKE may move apart from that.
+	s := r.hub.newest()
+	notify := isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyRUThere, Data: []byte{0, 0, 0, 9}})
+	data := r.fromClient(s, isakmp.ExchangeInformational, 23, isakmp.Payload{Type: isakmp.PayloadNotify, Body: notify})
+	later := netip.AddrPortFrom(spokeAddr, 31000)
+	r.do(r.hub, func(e *Engine, fx *Effects) {
+		e.Datagram(r.now, s.local, later, data, fx)
+		if len(fx.Moved) != 0 || s.remote != later {
+			t.Errorf("IKE is at %v, want %v; of its ESP the data plane is told %+v", s.remote, later, fx.Moved)
+		}
+	})
+
 	cfg := r.hub.engine.cfg
 	cfg.UDPPorts = []uint16{9999}
 	r.do(r.hub, func(e *Engine, fx *Effects) { e.Reconfigure(r.now, cfg, trace.ReasonReconfigured, fx) })

@@ -36,7 +36,8 @@ func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort
 // it another port. Whether it is, its authentication tells.
 func (s *sa) mayHaveMoved(m *message) bool {
 	protected := m.header.Flags&isakmp.FlagEncryption != 0 || m.header.NextPayload == isakmp.PayloadFragment
-	return s.complete() && protected && s.natt != trace.NATTNone && m.local == s.local && s.local.Port() == isakmp.PortNATT
+	knowsNAT := s.natt != trace.NATTNone && s.local.Port() == isakmp.PortNATT || s.login().inOwnUDP()
+	return s.complete() && protected && knowsNAT && m.local == s.local
 }
 
 // authentic notes where an authenticated message of phase 2 came from.
@@ -74,6 +75,9 @@ func (e *Engine) movePeer(pair addrPair, by *sa, who party, from, to netip.AddrP
 			continue
 		}
 		c.remote = other
+		if e.udpLogin(c) != nil {
+			continue
+		}
 		moved := MovedPeer{InSPI: c.in.spi, Remote: other.Addr(), To: other}
 		if c.out.params != nil {
 			c.out.params.RemotePort = other.Port()

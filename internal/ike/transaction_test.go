@@ -22,13 +22,18 @@ func (r *remote) asClient(x isakmp.ExchangeType, id uint32, payloads ...isakmp.P
 	if s.cipher == nil {
 		return
 	}
+	data := r.fromClient(s, x, id, payloads...)
+	local, remote := s.local, s.remote
+	r.do(r.hub, func(e *Engine, fx *Effects) { e.Datagram(r.now, local, remote, data, fx) })
+}
+
+// fromClient makes such a message.
+func (r *remote) fromClient(s *sa, x isakmp.ExchangeType, id uint32, payloads ...isakmp.Payload) []byte {
 	all := append([]isakmp.Payload{{Type: isakmp.PayloadHash, Body: make([]byte, keymat.HashSize(s.suite.Hash))}}, payloads...)
 	first, body := chained(all)
 	h := isakmp.Header{Initiator: s.cookieI, Responder: s.cookieR, NextPayload: first, Version: isakmp.Version1,
 		Exchange: x, Flags: isakmp.FlagEncryption, MessageID: id}
-	data := s.asItsPeer(h, body)
-	local, remote := s.local, s.remote
-	r.do(r.hub, func(e *Engine, fx *Effects) { e.Datagram(r.now, local, remote, data, fx) })
+	return s.asItsPeer(h, body)
 }
 
 // config is an attributes payload.
