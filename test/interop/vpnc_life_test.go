@@ -1,0 +1,190 @@
+//go:build interop
+
+package interop
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// livingConfig is usersConfig with a route to each client, and more.
+func livingConfig(more ...string) string {
+	return strings.NewReplacer(" set transform-set A\n", " set transform-set A\n reverse-route\n", "crypto isakmp keepalive 10 3\n", "crypto isakmp keepalive 10 2 periodic\n").
+		Replace(strings.Join(more, "\n")+"\n"+usersConfig)
+}
+
+// statistic is a counter of `show crypto isakmp statistics`.
+func (q *qmidle) statistic(t *testing.T, name string) string {
+	t.Helper()
+	for line := range strings.Lines(q.do(t, "show crypto isakmp statistics")) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), name); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	t.Fatalf("no %s in the statistics", name)
+	return ""
+}
+
+// routed says whether the gateway has a route of its own to the client.
+func routed(t *testing.T, l *lab) bool {
+	t.Helper()
+	return strings.Contains(command(t, "ip", "-n", l.hub.ns, "route", "show", "10.55.0.10"), "10.55.0.10")
+}
+
+// wantGone fails unless nothing is left of a client.
+func (q *qmidle) wantGone(t *testing.T, l *lab) {
+	t.Helper()
+	q.waitSAs(t, 0, 0)
+	if pool := q.leases(t); len(pool) != 0 {
+		t.Errorf("the pool: %v", pool)
+	}
+	if routed(t, l) {
+		t.Error("the route to the client is still there")
+	}
+	if out := q.do(t, "show crypto session"); strings.Contains(out, "status: UP") {
+		t.Errorf("the sessions:\n%s", out)
+	}
+}
+
+// TestVPNCIsRenewed has short lifetimes at the server alone: it renews the pairs,
+// with and without the operator's command, and vpnc the ISAKMP SA, by a new socket
+// where there is a NAT. A packet that crosses a change may be lost.
+func TestVPNCIsRenewed(t *testing.T) {
+	t.Parallel()
+	const count, interval, bound = 1000, 110 * time.Millisecond, 3
+	for _, mode := range []string{"natt", "none", "cisco-udp"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			q := newQmidle(t, l, l.hub, raceDetector)
+			text := livingConfig("crypto ipsec security-association lifetime seconds 120")
+			q.run(t, strings.NewReplacer(" group 2\n", " group 2\n lifetime 60\n", " acl 150\n", " acl 150\n qmidle ipsec-udp-port 10000\n").Replace(text))
+			p, connected := dialVPNC(t, l, "alice", "alice-password", "NAT Traversal Mode "+mode, asksOften)
+			waitConnected(t, p, connected)
+			guest := client(l, l.spoke.ns, "10.55.0.10")
+			e, err := startEchoes(guest, count, interval, echoPatience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "traffic", 10*time.Second, func() (bool, string) { return e.sent.Load() > 10, "" })
+			q.do(t, "clear crypto sa")
+			lost, err := e.lost()
+			t.Logf("%d of %d echo requests were lost: %v", len(lost), count, lost)
+			if err != nil || len(lost) > bound {
+				t.Errorf("more than %d are lost: %v", bound, err)
+			}
+			if phase1, phase2 := q.statistic(t, "phase 1 negotiations up"), q.statistic(t, "phase 2 negotiations up"); phase1 != "3" || phase2 != "3" {
+				t.Errorf("%s ISAKMP SAs and %s pairs were made, want 3 of each", phase1, phase2)
+			}
+			if !routed(t, l) || q.leases(t)["10.55.0.10"] != "alice" {
+				t.Errorf("there is a route: %v, the pool: %v", routed(t, l), q.leases(t))
+			}
+			if err := p.stop(t, syscall.SIGTERM); err != nil {
+				t.Errorf("vpnc ends with %v\n%s", err, p.output)
+			}
+			q.wantGone(t, l)
+			q.end(t)
+		})
+	}
+}
+
+// TestVPNCIsTold: what ends a session is told so that vpnc ends at once.
+func TestVPNCIsTold(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"clear crypto session", "clear crypto isakmp", "end of the gateway"} {
+		t.Run(line, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			q := newQmidle(t, l, l.hub, raceDetector)
+			q.run(t, livingConfig())
+			p, connected := dialVPNC(t, l, "alice", "alice-password")
+			waitConnected(t, p, connected)
+			wantPing(t, client(l, l.spoke.ns, "10.55.0.10"), 3)
+			if !routed(t, l) {
+				t.Error("there is no route to the client")
+			}
+			if line == "end of the gateway" {
+				q.end(t)
+			} else {
+				q.do(t, line)
+			}
+			eventually(t, "the end of vpnc", 10*time.Second, func() (bool, string) { return p.exited(), p.output.String() })
+			if !strings.Contains(p.output.String(), "connection terminated by peer") {
+				t.Errorf("vpnc says\n%s", p.output)
+			}
+			if !q.exited() {
+				q.wantGone(t, l)
+				q.end(t)
+			}
+		})
+	}
+}
+
+// TestVPNCDies kills vpnc: dead peer detection asks after 10 s, and five times every
+// 2 s.
+func TestVPNCDies(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	q := newQmidle(t, l, l.hub, raceDetector)
+	q.run(t, livingConfig())
+	p, connected := dialVPNC(t, l, "alice", "alice-password")
+	waitConnected(t, p, connected)
+	wantPing(t, client(l, l.spoke.ns, "10.55.0.10"), 3)
+	p.stop(t, syscall.SIGKILL)
+	eventually(t, "the end of the dead client's session", 40*time.Second, func() (bool, string) {
+		out := q.do(t, "show crypto isakmp sa")
+		return !strings.Contains(out, "QM_IDLE"), out
+	})
+	q.wantGone(t, l)
+	q.end(t)
+}
+
+// TestVPNCLosesItsServer: the server is cut off, or comes back and knows nothing.
+// vpnc asks after 10 s, and six times every 5 s. Then it gets what it had.
+func TestVPNCLosesItsServer(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(t *testing.T, l *lab, q *qmidle) (back func()){
+		"cut off": func(t *testing.T, l *lab, q *qmidle) func() {
+			command(t, "ip", "-n", l.hub.ns, "link", "set", "wan0", "down")
+			return func() {
+				command(t, "ip", "-n", l.hub.ns, "link", "set", "wan0", "up")
+				command(t, "ip", "-n", l.hub.ns, "route", "add", "default", "via", l.hub.nextHop)
+			}
+		},
+		"restarted": func(t *testing.T, l *lab, q *qmidle) func() {
+			q.stop(t, syscall.SIGKILL)
+			q.run(t, livingConfig())
+			return func() {}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			q := newQmidle(t, l, l.hub, raceDetector)
+			q.run(t, livingConfig())
+			p, connected := dialVPNC(t, l, "alice", "alice-password", asksOften)
+			waitConnected(t, p, connected)
+			wantPing(t, client(l, l.spoke.ns, "10.55.0.10"), 3)
+			back := lose(t, l, q)
+			eventually(t, "the end of vpnc", 70*time.Second, func() (bool, string) { return p.exited(), p.output.String() })
+			if !strings.Contains(p.output.String(), "connection terminated by dead peer detection") {
+				t.Errorf("vpnc says\n%s", p.output)
+			}
+			back()
+			q.waitSAs(t, 0, 0)
+			p, connected = dialVPNC(t, l, "alice", "alice-password", asksOften)
+			waitConnected(t, p, connected)
+			wantPing(t, client(l, l.spoke.ns, "10.55.0.10"), 3)
+			if pool := q.leases(t); pool["10.55.0.10"] != "alice" {
+				t.Errorf("the pool: %v", pool)
+			}
+			if err := p.stop(t, syscall.SIGTERM); err != nil {
+				t.Errorf("vpnc ends with %v\n%s", err, p.output)
+			}
+			q.wantGone(t, l)
+			q.end(t)
+		})
+	}
+}
