@@ -12,7 +12,7 @@ import (
 // livingConfig is usersConfig with a route to each client, and more.
 func livingConfig(more ...string) string {
 	return strings.NewReplacer(" set transform-set A\n", " set transform-set A\n reverse-route\n", "crypto isakmp keepalive 10 3\n", "crypto isakmp keepalive 10 2 periodic\n").
-		Replace(strings.Join(more, "\n")+"\n"+usersConfig)
+		Replace(strings.Join(more, "\n") + "\n" + usersConfig)
 }
 
 // statistic is a counter of `show crypto isakmp statistics`.
