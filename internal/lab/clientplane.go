@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/router"
 )
@@ -34,7 +35,9 @@ type insideEnd struct {
 
 // SetClients implements router.ClientPlane. What is under way by an address that
 // stays goes on.
-func (d *dataPlane) SetClients(_ []ipsec.PolicyEntry, clients []router.ClientNetwork) error {
+func (d *dataPlane) SetClients(policies []ipsec.PolicyEntry, clients []router.ClientNetwork) error {
+	conns := d.host.router.Connections()
+	d.policies = policies
 	before := d.clients
 	d.clients = nil
 	for _, c := range clients {
@@ -45,8 +48,22 @@ func (d *dataPlane) SetClients(_ []ipsec.PolicyEntry, clients []router.ClientNet
 		}
 		d.clients = append(d.clients, x)
 	}
-	d.setPolicies(d.host.router.Connections())
+	d.setPolicies(conns)
 	return nil
+}
+
+// policiesOfClients are those of connections that are clients'.
+func (d *dataPlane) policiesOfClients(conns []*ike.Connection) (list []ipsec.PolicyEntry) {
+	clients := make(map[uint32]bool)
+	for _, c := range conns {
+		clients[c.Tag] = c.EasyVPN != nil
+	}
+	for _, e := range d.policies {
+		if clients[e.Tag] {
+			list = append(list, e)
+		}
+	}
+	return list
 }
 
 // reaches says whether a client's tunnel leads to an address.

@@ -34,6 +34,7 @@ type dataPlane struct {
 	routes     []route          // reverse ones
 	missed     map[lineKey]*missed
 	clients    []*clientNetwork
+	policies   []ipsec.PolicyEntry // with those of the clients, as they were last told
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -62,7 +63,7 @@ func (d *dataPlane) setPolicies(conns []*ike.Connection) {
 		d.owners[c.Tag] = d.processorFor(c, before)
 	}
 	entries := make(map[*ipsec.Processor][]ipsec.PolicyEntry)
-	for _, e := range d.host.router.Policies() {
+	for _, e := range append(router.PolicyEntries(conns), d.policiesOfClients(conns)...) {
 		p := d.owners[e.Tag]
 		entries[p] = append(entries[p], e)
 	}
