@@ -41,8 +41,8 @@ func endOf(s *site) pkitest.Option {
 }
 
 // newAuthority makes a CA with so many below it, and certificates for both ends.
-func newAuthority(l *lab, key func() crypto.Signer, between int, options ...pkitest.Option) *authority {
-	a := &authority{root: pkitest.Root("Lab Root", pkitest.NewRSAKey(2048), today())}
+func newAuthority(l *lab, root, key func() crypto.Signer, between int, options ...pkitest.Option) *authority {
+	a := &authority{root: pkitest.Root("Lab Root", root(), today())}
 	issuer := a.root
 	for i := range between {
 		issuer = issuer.CA(fmt.Sprintf("Lab CA %d", i+1), pkitest.NewRSAKey(2048), today())
@@ -152,7 +152,7 @@ func signedConfig(text, identity string) string {
 func TestCertificates(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	a := newAuthority(l, rsaKey, 0)
+	a := newAuthority(l, rsaKey, rsaKey, 0)
 	capture := startCapture(t, l)
 	c := a.startSignedCharon(t, l, usual, "spoke.example.com")
 	q := a.startSigned(t, l, usual, " revocation-check none\n")
@@ -169,6 +169,65 @@ func TestCertificates(t *testing.T) {
 			}
 		}
 		q.forget(t)
+		q.do(t, "clear crypto sa")
+		q.do(t, "clear crypto isakmp")
+		c.waitSAs(t, 0, 0)
+	}
+	q.end(t)
+	c.end(t)
+	capture.end(t).wantProtected(t, 4)
+}
+
+// TestCertificatesInAggressiveMode does the same in three messages.
+func TestCertificatesInAggressiveMode(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := newAuthority(l, pkitest.ECKey, rsaKey, 0) // whose certificates fit into a packet
+	x := usual
+	x.connection = "    aggressive = yes\n"
+	x.ios = "crypto isakmp peer address " + l.hub.remoteGateway + "\n set aggressive-mode client-endpoint ipv4-address " + l.hub.outside + "\n"
+	capture := startCapture(t, l)
+	c := a.startSignedCharon(t, l, x, "spoke.example.com")
+	q := a.startSigned(t, l, x, " revocation-check none\n")
+	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
+		up()
+		q.waitSAs(t, 1, 1)
+		c.waitSAs(t, 1, 1)
+		wantPing(t, l.spoke, 2)
+		if text := q.debug(t); !strings.Contains(text, "IKE_AM_EXCH") || !strings.Contains(text, "processing SIG payload") {
+			t.Errorf("%s begins: no aggressive mode by signatures", name)
+		}
+		q.forget(t)
+		q.do(t, "clear crypto sa")
+		q.do(t, "clear crypto isakmp")
+		c.waitSAs(t, 0, 0)
+	}
+	q.end(t)
+	c.end(t)
+	capture.end(t).wantProtected(t, 4)
+}
+
+// TestCertificatesWithCAsBetween proves both ends by chains of four, in messages that
+// go in fragments.
+func TestCertificatesWithCAsBetween(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := newAuthority(l, rsaKey, rsaKey, 2)
+	x := usual
+	x.ios = "crypto isakmp fragmentation\n"
+	x.connection = "    fragmentation = yes\n    send_cert = always\n"
+	x.daemon = "  fragment_size = 576\n"
+	capture := startCapture(t, l)
+	c := a.startSignedCharon(t, l, x, "spoke.example.com")
+	q := a.startSigned(t, l, x, " revocation-check none\n")
+	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
+		up()
+		q.waitSAs(t, 1, 1)
+		c.waitSAs(t, 1, 1)
+		wantPing(t, l.spoke, 2)
+		if history := q.do(t, "show crypto isakmp history"); strings.Count(history, "message_fragmented") < 2 {
+			t.Errorf("%s begins: no fragments:\n%s", name, history)
+		}
 		q.do(t, "clear crypto sa")
 		q.do(t, "clear crypto isakmp")
 		c.waitSAs(t, 0, 0)
