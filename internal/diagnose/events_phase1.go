@@ -37,6 +37,9 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 			r.add(Observation{Kind: IdentitySeen, Phase: Phase1, Offered: identityWords(e)})
 		}
 	case *trace.AuthenticationFailed:
+		if bySignature(e.Method) {
+			break // the signature's own event says more
+		}
 		o := Observation{Kind: HashMismatch, Phase: Phase1, Message: r.lastSent() + 1}
 		if e.Method == isakmp.AuthXAUTHInitPSK && r.rec.Role == trace.RoleInitiator {
 			o.Attr = AttrGroupName
@@ -61,7 +64,7 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 	case *trace.PeerKeyMissing:
 		r.add(Observation{Kind: PublicKeyMissing, Phase: Phase1, Message: 3, Detail: e.ID.String()})
 	default:
-		return false
+		return r.readCertificates(event)
 	}
 	return true
 }

@@ -22,6 +22,7 @@ var fixes = map[Cause]func(*fixer){
 	ESPBlocked: fixESP, PeerUnreachable: fixUDP500, NATT4500Blocked: fixUDP4500, LocalFirewall: fixFirewall,
 	StaleSA: fixStale, DPDTimeout: fixDead, FragmentationMTU: fixMTU, ReplayErrors: fixReplay,
 	XauthFailed: fixUser, XauthNotExpected: fixXAUTH, GroupUnknown: fixGroup, PoolExhausted: fixPool,
+	CertExpired: fixExpired, CertNotYetValid: fixEarly, CertRevoked: fixRevoked, CRLUnreachable: fixCRL, CAUnknown: fixCA, Other: fixCertificate,
 	MalformedOrCorrupt: fixCapture, PeerQuirk: fixCapture, HardwareOrMemory: fixLimits,
 }
 

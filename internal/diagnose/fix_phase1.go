@@ -81,6 +81,10 @@ func fixKey(x *fixer) {
 }
 
 func fixIdentity(x *fixer) {
+	if x.o.Kind == CertificateOfAnother {
+		fixNames(x)
+		return
+	}
 	x.ios("present the address, or the name that the peer wants", "crypto isakmp identity address")
 	x.everywhere([]string{"crypto isakmp identity address"},
 		[]string{"crypto isakmp identity address"},

@@ -140,7 +140,14 @@ const (
 	CertificateRevoked
 	CRLMissing
 	IssuerUnknown
-	CertificateRefused // for a reason that is not known
+	CertificateRefused   // for a reason that is not known
+	CertificateOfAnother // it does not have the identity Offered, but the names Wanted
+	CertificateWeak      // its signature or its key
+	CertificateUnfit     // its purpose, or what else it is to be
+	CertificateUntrusted // its chain does not hold
+	CertificateMissing   // this end has none to show for a method, Offered
+	CertificateShown     // this end shows one of subject Offered and issuer Wanted, at fault itself where there is a Detail
+	CertificateAsked     // the peer asks for one of the authority Wanted
 	EnrolmentFailed
 
 	// What is no IKE.

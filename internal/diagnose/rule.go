@@ -22,7 +22,7 @@ type noteRule struct {
 // rules is every rule. Their order decides nothing but which of two equal
 // findings comes first.
 var rules = join(
-	localRules, phase1Rules, authRules, nonceRules, aggressiveRules, silenceRules, phase2Rules, lifeRules, dataRules, trafficRules, remoteAccessRules, platformRules, captureRules,
+	localRules, phase1Rules, authRules, nonceRules, aggressiveRules, silenceRules, phase2Rules, lifeRules, dataRules, trafficRules, remoteAccessRules, certificateRules, platformRules, captureRules,
 )
 
 func join(families ...[]rule) (all []rule) {

@@ -65,7 +65,7 @@ func xauthOffered(c *Case) *Finding {
 // xauthWord says whether a method of authentication has a user log in.
 func xauthWord(method string) bool { return strings.Contains(strings.ToLower(method), "xauth") }
 
-// remoteAccessRules are about users, groups, pools and certificates.
+// remoteAccessRules are about users, groups, pools and enrolment.
 var remoteAccessRules = []rule{
 	client("xauth-rejected", XauthFailed, XauthRejected, Certain, "the user's name or password was refused",
 		"The other end's log says why.", XauthNotExpected),
@@ -82,17 +82,6 @@ var remoteAccessRules = []rule{
 		"The other end's log says why it gives none.", XauthFailed),
 	client("config-unanswered", PeerQuirk, ConfigUnanswered, Likely, "the peer does not answer mode config",
 		"See whether the server gives addresses (`client configuration address respond`), and whether the client takes one that it has not asked for.", XauthNotExpected),
-	simple("certificate-expired", CertExpired, CertificateExpired, Likely, Phase1, "the peer's certificate has expired",
-		"See whether the clock of this end is right.", CertNotYetValid),
-	simple("certificate-early", CertNotYetValid, CertificateEarly, Likely, Phase1, "the peer's certificate is not valid yet: the clock of one end is wrong, or the certificate is new",
-		"See whether the clock of this end is right.", CertExpired),
-	simple("certificate-revoked", CertRevoked, CertificateRevoked, Certain, Phase1, "the peer's certificate was revoked", ""),
-	simple("no-crl", CRLUnreachable, CRLMissing, Likely, Phase1, "no list of revoked certificates could be had", "Fetch the list by hand from this gateway.", CAUnknown),
-	simple("issuer-unknown", CAUnknown, IssuerUnknown, Likely, Phase1, "the peer's certificate leads to no authority that is trusted here",
-		"Compare the issuer of the peer's certificate with the trustpoints.", IdentityMismatch),
-	{"certificate-refused", CAUnknown, []Kind{CertificateRefused}, Possible, seen, certificateRefused},
-	simple("signature-invalid", MalformedOrCorrupt, SignatureInvalid, Likely, Phase1, "the peer's signature does not verify",
-		"See whether the peer's private key belongs to its certificate.", IdentityMismatch, PeerQuirk),
 	simple("enrolment-failed", SCEPFailed, EnrolmentFailed, Certain, PhaseNone, "the enrolment with the certificate authority failed", ""),
 }
 
@@ -109,19 +98,6 @@ func noSuchGroup(c *Case) *Finding {
 	f := find(GroupUnknown, Certain, on, text).in(on.Last().Phase, on.Last().Message).or("")
 	f.about = on.Last()
 	return f
-}
-
-// certificateFaults are what may be wrong with a certificate.
-var certificateFaults = []Kind{CertificateExpired, CertificateEarly, CertificateRevoked, CRLMissing, IssuerUnknown}
-
-// certificateRefused is a peer whose certificate does not do, where nothing says why.
-func certificateRefused(c *Case) *Finding {
-	on := c.All.After(Phase2Up).Of(CertificateRefused)
-	if len(on) == 0 || c.All.Has(certificateFaults...) || c.All.Has(IdentityRefused) {
-		return nil
-	}
-	return find(CAUnknown, Possible, on, "the peer's certificate is refused here").in(Phase1, 5).
-		or("Debugging of certificates says what is wrong with it; else compare its issuer, its dates and its revocation.", CertExpired, CertRevoked, CRLUnreachable, CertNotYetValid, IdentityMismatch)
 }
 
 // nameUnknown is a peer whose name has no address now.

@@ -1,6 +1,8 @@
 package ike
 
 import (
+	"slices"
+
 	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 	"qmidle/internal/trace"
@@ -14,8 +16,17 @@ type choice struct {
 	shorter   bool       // than the one offered
 }
 
-// lookupKey finds the pre-shared key for the peer and tells what it found.
+// usesKeys says whether a policy is by pre-shared keys.
+func (c *Config) usesKeys() bool {
+	return slices.ContainsFunc(c.Policies, func(p policy.IKE) bool { return proofOf(p.Auth) == isakmp.AuthPSK })
+}
+
+// lookupKey finds the pre-shared key for the peer and tells what it found. Where no
+// policy is by keys, main mode looks for none.
 func (s *sa) lookupKey() (Key, bool) {
+	if !s.aggressive && !s.e.cfg.usesKeys() {
+		return Key{}, false
+	}
 	key, ok := s.e.cfg.Keys.PresharedKey(KeyQuery{Local: s.local.Addr(), Remote: s.remote.Addr(), Keyrings: s.keyrings()})
 	s.emit(&trace.KeyLookup{Peer: s.remote.Addr(), Found: ok, Keyring: key.Keyring})
 	return key, ok

@@ -83,6 +83,19 @@ func (s *sa) prove(next isakmp.PayloadType, hash func(id []byte) []byte, use fun
 	s.signed(body, hash(body), use)
 }
 
+// chosen is the event of a trustpoint that is used.
+func chosen(t *Trustpoint, asked bool, now time.Time) *trace.TrustpointChosen {
+	c := t.Certificate
+	e := &trace.TrustpointChosen{Name: t.Name, Unasked: !asked, Subject: pki.RawName(c.RawSubject), Issuer: pki.RawName(c.RawIssuer), Clock: pki.DateText(now)}
+	switch {
+	case now.After(c.NotAfter):
+		e.Limit = pki.DateText(c.NotAfter)
+	case now.Before(c.NotBefore):
+		e.Early, e.Limit = true, pki.DateText(c.NotBefore)
+	}
+	return e
+}
+
 // signed makes our signature of a HASH, over an identity's body. Without a
 // certificate the exchange ends.
 func (s *sa) signed(body, own []byte, use func(ourProof)) {
@@ -92,7 +105,7 @@ func (s *sa) signed(body, own []byte, use func(ourProof)) {
 		s.deleteSA(trace.ReasonNoCertificate)
 		return
 	}
-	s.emit(&trace.TrustpointChosen{Name: t.Name, Unasked: !asked})
+	s.emit(chosen(t, asked, s.e.now))
 	s.works(trace.CryptoHMACContext)
 	auth, key := s.suite.Auth, t.Key
 	s.handshake.busy = true

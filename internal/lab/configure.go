@@ -27,6 +27,7 @@ func (g gateway) Apply(cfg *config.Config) ([]string, error) {
 		return nil, err
 	}
 	h.cfg = cfg
+	h.agent.Configure(cfg)
 	return change.Notices, nil
 }
 

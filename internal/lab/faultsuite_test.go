@@ -167,7 +167,7 @@ func (f *fault) gateway(t *testing.T, name, text string, edits []string) gateway
 	if err := ds.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return gatewayConfig{name, cfg}
+	return gatewayConfig{name: name, cfg: cfg}
 }
 
 // right says whether a cause is the truth.

@@ -14,14 +14,17 @@ import (
 	"qmidle/internal/isakmp"
 	"qmidle/internal/router"
 	"qmidle/internal/trace"
+	"qmidle/internal/trustpoint"
 )
 
 // host is one gateway with its interfaces and routes.
 type host struct {
 	lab     *lab
 	name    string
-	startup *config.Config          // what a restart begins with
-	cfg     *config.Config          // what runs
+	startup *config.Config // what a restart begins with
+	cfg     *config.Config // what runs
+	keys    keys           // nil for none
+	agent   *trustpoint.Agent
 	given   map[string]netip.Prefix // addresses that interfaces got from outside; invalid for a lost one
 	ports   []*port
 	nats    map[netip.Addr]*nat // before an address, whether its port is up or not
@@ -62,11 +65,12 @@ func (h *host) start() error {
 	h.plane, h.released = newDataPlane(h), nil
 	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now, Local: h.localAddress,
 		Text: func(text []byte) { h.lab.debug(h.name, text) }, Events: witness{h},
-		ClockMark: '*', Limits: trace.DefaultLimits})
+		ClockMark: '*', Limits: trace.DefaultLimits, Keys: h.keys.find})
 	if err != nil {
 		return err
 	}
 	h.router = r
+	h.agent = trustpoint.New(trustpoint.Options{Config: h.cfg, Events: r, Rand: h.rand})
 	h.session = console.NewSession(gateway{r, h})
 	h.plane.setPolicies(r.Connections())
 	h.lab.watch.Started(h.name)
@@ -102,7 +106,10 @@ func (h *host) answer(work []aaa.Work, questions []ike.Question) {
 		h.do(func(now time.Time) router.Output { return h.router.Worked(now, w.ID, w.Run()) })
 	}
 	for _, q := range questions {
-		if q.Ask != nil {
+		switch ask := q.Ask.(type) {
+		case ike.JudgePeer:
+			h.judge(q.ID, ask)
+		case ike.Ask:
 			h.do(func(now time.Time) router.Output { return h.router.Answer(now, q.ID, nil) })
 		}
 	}

@@ -35,6 +35,7 @@ type lab struct {
 type gatewayConfig struct {
 	name string
 	cfg  *config.Config
+	keys keys // nil for none
 }
 
 // newLab starts the gateways at the beginning of virtual time.
@@ -49,7 +50,7 @@ func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer)
 	l.radius = radiusWorld{make(map[netip.Addr]*radiusServer), make(map[string]*radiusUser)}
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, startup: c.cfg, given: make(map[string]netip.Prefix),
+		h := &host{lab: l, name: c.name, startup: c.cfg, keys: c.keys, given: make(map[string]netip.Prefix),
 			nats: make(map[netip.Addr]*nat), rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)

@@ -75,7 +75,7 @@ func (h *host) covers(f ipsec.Flow) bool {
 func proof(p *compare.Pair) (*proofLab, error) {
 	configs := make([]gatewayConfig, 0, 2)
 	for _, g := range p.Ends {
-		configs = append(configs, gatewayConfig{g.Name, g.Config})
+		configs = append(configs, gatewayConfig{name: g.Name, cfg: g.Config})
 	}
 	seen := &arrivals{decrypted: make(map[arrival]bool)}
 	l, err := newWatchedLab(configs, Options{Seed: 1, apart: true}, seen, io.Discard)

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"qmidle/internal/config"
 	"qmidle/internal/console"
@@ -13,7 +15,8 @@ import (
 
 // Options say what to run.
 type Options struct {
-	// Dir is the folder whose *.cfg files are the gateways.
+	// Dir is the folder whose *.cfg files are the gateways. A file NAME.pem beside
+	// NAME.cfg has a gateway's certificates and private keys.
 	Dir string
 	// Script is the file with the commands; "" runs the demonstration.
 	Script string
@@ -89,6 +92,15 @@ func readGateways(o Options) ([]gatewayConfig, error) {
 		if err != nil {
 			return nil, err
 		}
+		pem, err := os.ReadFile(strings.TrimSuffix(file, ".cfg") + ".pem")
+		if err == nil {
+			err = c.give(pem)
+		} else if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		if err != nil {
+			return nil, err
+		}
 		all = append(all, c)
 	}
 	return all, nil
@@ -121,5 +133,5 @@ func loadGateway(file string, text []byte, diagnostics io.Writer) (gatewayConfig
 		base := filepath.Base(file)
 		cfg.Hostname = base[:len(base)-len(filepath.Ext(base))]
 	}
-	return gatewayConfig{cfg.Hostname, cfg}, nil
+	return gatewayConfig{name: cfg.Hostname, cfg: cfg}, nil
 }

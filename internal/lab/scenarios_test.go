@@ -69,6 +69,8 @@ func readScenario(t *testing.T, file string) *scenario {
 				t.Fatal(err)
 			}
 			s.configs = append(s.configs, c)
+		case strings.HasSuffix(p.name, ".pem"):
+			s.give(t, strings.TrimSuffix(p.name, ".pem"), p.text)
 		case p.name == "options":
 			s.option(t, strings.Fields(p.text))
 		case p.name == "script":
@@ -78,6 +80,30 @@ func readScenario(t *testing.T, file string) *scenario {
 		}
 	}
 	return s
+}
+
+// give gives a gateway what files of testdata/pki have, a name a line.
+func (s *scenario) give(t *testing.T, gateway, files string) {
+	t.Helper()
+	for i := range s.configs {
+		if s.configs[i].name != gateway {
+			continue
+		}
+		for _, file := range strings.Fields(files) {
+			if err := s.configs[i].give(readPEM(t, file)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func readPEM(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "pki", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 func (s *scenario) option(t *testing.T, words []string) {

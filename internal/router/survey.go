@@ -13,6 +13,9 @@ func (r *Router) HasKey(local, remote netip.Addr) bool {
 	if r.cfg.ISAKMP.AggressiveMode && r.peers.mayProve(remote) {
 		return true
 	}
+	if r.byCertificate() {
+		return true
+	}
 	_, ok := r.peers.keys.PresharedKey(ike.KeyQuery{Local: local, Remote: remote})
 	return ok
 }

@@ -10,10 +10,16 @@ type CertRequestReceived struct {
 }
 
 // TrustpointChosen is the trustpoint whose certificate we show. Unasked says that
-// the peer asks for certificates of other CAs only.
+// the peer asks for certificates of other CAs only. Limit is a date of the
+// certificate that this gateway's clock is beyond, or not at yet; empty for none.
 type TrustpointChosen struct {
 	Name    string
 	Unasked bool
+	Subject string // of the certificate
+	Issuer  string
+	Early   bool // Limit is to come
+	Limit   string
+	Clock   string
 }
 
 // CertificateMissing says that no trustpoint has a certificate and a key for an
@@ -77,6 +83,11 @@ func (e *CertRequestReceived) Fields(f *Fields) {
 func (e *TrustpointChosen) Fields(f *Fields) {
 	f.Str("trustpoint", &e.Name)
 	f.Bool("unasked", &e.Unasked)
+	f.Str("subject", &e.Subject)
+	f.Str("issuer", &e.Issuer)
+	f.Bool("early", &e.Early)
+	f.Str("limit", &e.Limit)
+	f.Str("clock", &e.Clock)
 }
 func (e *CertificateMissing) Fields(f *Fields) { Enum(f, "method", &e.Method) }
 func (e *OwnIdentityReplaced) Fields(f *Fields) {

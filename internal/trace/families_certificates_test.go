@@ -17,7 +17,7 @@ func signatures() []Record {
 	s.add(&PayloadProcessed{Payload: isakmp.PayloadCert}, &CertificateReceived{isakmp.CertX509Signature, 801}, &CertificateReceived{77, 5},
 		&PayloadProcessed{Payload: isakmp.PayloadSignature})
 	judged := CertificateJudged{"LAB", "cn=spoke,o=Lab", "cn=Lab CA", "3E", "valid", "", "19:50:59 UTC Apr 17 2026", isakmp.IDFQDN, "spoke", "", "the certificate is valid"}
-	s.add(&judged, &TrustpointChosen{"LAB", false}, &OwnIdentityReplaced{isakmp.IDIPv4Addr, isakmp.IDFQDN},
+	s.add(&judged, &TrustpointChosen{Name: "LAB", Subject: "cn=hub,o=Lab", Issuer: "cn=Lab CA", Clock: "19:50:59 UTC Apr 17 2026"}, &OwnIdentityReplaced{isakmp.IDIPv4Addr, isakmp.IDFQDN},
 		&OwnIdentityReplaced{isakmp.IDUserFQDN, isakmp.IDDERASN1DN}, &OwnIdentityReplaced{isakmp.IDKeyID, isakmp.IDDERASN1DN},
 		&AuthenticatingAs{isakmp.AuthRSASig, isakmp.IDFQDN}, &CertificateSending{"cn=hub,o=Lab"}, &SignatureMade{"LAB"})
 	for p := range SignatureInternal + 1 {

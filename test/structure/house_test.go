@@ -20,7 +20,7 @@ var house = []room{
 		whyNo: "the daemon drives a router; keys and policies are the router's and the engine's business"},
 	{path: "internal/lab/simulate", may: "internal/lab internal/router internal/config internal/ike internal/ipsec internal/isakmp internal/trace",
 		whyNo: "the simulator judges the lab's gateways by what they show: it works out itself what is right"},
-	{path: "internal/lab", may: "internal/aaa internal/radius internal/compare internal/router internal/console internal/diagnose/capture internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace internal/secret",
+	{path: "internal/lab", may: "internal/aaa internal/radius internal/compare internal/router internal/console internal/trustpoint internal/pki internal/diagnose/capture internal/diagnose internal/config internal/ike internal/policy internal/ipsec internal/isakmp internal/trace internal/secret",
 		whyNo: "the lab needs no root: it is a network in memory, without the daemon and its data plane"},
 	{path: "internal/explain", may: "internal/compare internal/diagnose/capture internal/diagnose/read/vendors internal/diagnose internal/ladder internal/trace",
 		whyNo: "an answer is made of what was read: it must not matter who read it, nor from where"},
