@@ -8,12 +8,15 @@ PARALLEL ?= 4
 SEEDS    ?= 500
 FROM     ?= 1
 SEED     ?=
+# Rounds of the benchmark of tunnels, and more of its flags, as test/interop/bench_test.go has them.
+ROUNDS   ?= 5
+TUNNELS  ?=
 
 # What the tests against real peers, and Go's race detector, need of Debian.
 PACKAGES := iproute2 iputils-ping procps tcpdump tshark nftables conntrack gcc libc6-dev \
 	strongswan-charon strongswan-swanctl libstrongswan-standard-plugins libcharon-extra-plugins libcharon-extauth-plugins \
 	scep openssl \
-	freeradius vpnc libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
+	freeradius vpnc iperf3 libnss3-tools libldns3 libevent-pthreads-2.1-7 libcurl3-nss libcap-ng0 libunbound8 libldap-2.5-0
 
 # libreswan's package and strongSwan's exclude each other: it is unpacked here.
 LIBRESWAN := bin/peers/libreswan
@@ -24,7 +27,7 @@ GOLDEN      = $(sort $(dir $(shell grep -rl --include='*_test.go' 'flag.Bool("up
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop simulate fuzz bench diagnosis update-golden clean root
+.PHONY: help build demo test test-packages test-style test-unit test-integration test-interop simulate fuzz bench bench-tunnel diagnosis update-golden clean root
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 18
@@ -52,7 +55,7 @@ test-packages: root ## install what the tests need and Debian has
 test-style: ## gofmt and go vet
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -l: $$unformatted" >&2; exit 1; }
 	$(GO) vet ./...
-	$(GO) vet -tags integration,interop ./...
+	$(GO) vet -tags integration,interop,bench ./...
 
 test-unit: ## go test ./... with the race detector; needs no root
 	$(GO) test -race -timeout 30m ./...
@@ -76,6 +79,9 @@ fuzz: ## each fuzz target FUZZTIME, such as 20000x
 
 bench: ## benchmarks; BENCH=REGEXP chooses
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+bench-tunnel: root test-packages ## throughput beside charon, wireguard-go and a bare wire, in network namespaces
+	$(GO) test -count=1 -tags interop,bench -timeout 2h -run TestBenchTunnel -v ./test/interop -rounds $(ROUNDS) $(TUNNELS)
 
 diagnosis: ## inject faults in the lab, and write and show what each end can know of them
 	$(GO) test -count=1 ./internal/lab -run 'TestFaults' -update
