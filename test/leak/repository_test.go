@@ -62,9 +62,10 @@ var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`(aggressive-mode password (?:[06] )?)\S+`),
 	regexp.MustCompile(`((?:password|secret) [0-9] )\S+`),
 	regexp.MustCompile(`((?:secret|PSK|Pre-Shared Key)\W+)\S+`),
-	regexp.MustCompile(`(?m)^(client \S+ \S+ \S+ )\S+ \S+ \S+$`), // of the lab's scripts, as the next two
+	regexp.MustCompile(`(?m)^(client \S+ \S+ \S+ )\S+ \S+ \S+$`), // of the lab's scripts, as the next three
 	regexp.MustCompile(`(?m)^(radius \S+ key )\S+$`),
 	regexp.MustCompile(`(?m)^(radius user \S+ )\S+$`),
+	regexp.MustCompile(`(?m)^(radius user .*tunnel-password=)\S+`),
 	regexp.MustCompile(`(?m)^( key (?:[067] )?)\S+`),
 	regexp.MustCompile(`(?m)^( group \S+ key (?:[06] )?)\S+`),
 	regexp.MustCompile(`(?m)^(\s*username \S+ password (?:0 )?)\S+`),
