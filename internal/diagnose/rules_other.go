@@ -18,8 +18,8 @@ func simple(name string, cause Cause, kind Kind, c Certainty, p Phase, summary, 
 			text += ": " + d
 		}
 		sure := c
-		if on.Last().Attr == AttrUnknown {
-			sure = min(sure, Likely)
+		if on.Last().Attr == AttrUnknown || on.read() {
+			sure = min(sure, Likely) // a log may lack what came before
 		}
 		return find(cause, sure, on, text).in(p, on.Last().Message).or(tell, others...)
 	}}
@@ -95,7 +95,11 @@ func noSuchGroup(c *Case) *Finding {
 	if d := on.Last().Detail; d != "" {
 		text += ": " + d
 	}
-	f := find(GroupUnknown, Certain, on, text).in(on.Last().Phase, on.Last().Message).or("")
+	certainty := Certain
+	if on.read() {
+		certainty = Likely
+	}
+	f := find(GroupUnknown, certainty, on, text).in(on.Last().Phase, on.Last().Message).or("")
 	f.about = on.Last()
 	return f
 }

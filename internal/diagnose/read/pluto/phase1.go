@@ -193,14 +193,23 @@ func retransmit(x *read.Context, hit *read.Match) {
 		tell(x, diagnose.Observation{Kind: diagnose.Retransmitted, Phase: diagnose.Phase2, Message: n, Role: quickRole(name)})
 		return
 	}
+	if strings.HasPrefix(name, "XAUTH_R") && read.Number(hit.Hole("rest")) >= userIsLate {
+		tell(x, diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig, Role: diagnose.Responder})
+	}
 	reach(x, name)
 	if to, ok := steps[name]; ok {
 		tell(x, diagnose.Observation{Kind: diagnose.Retransmitted, Phase: diagnose.Phase1, Message: to.sent})
 	}
 }
 
+// userIsLate is the wait, in seconds, from which on a user's answer is missed.
+const userIsLate = 4
+
 func gaveUp(x *read.Context, hit *read.Match) {
 	name := stateName(hit)
+	if strings.HasPrefix(name, "XAUTH_R") {
+		tell(x, diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig, Role: diagnose.Responder})
+	}
 	if n, ok := quickSteps[name]; ok {
 		quickAt(x, name, n)
 		tell(x, diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase2, Message: n, Role: quickRole(name)})
