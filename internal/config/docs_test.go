@@ -122,7 +122,10 @@ before they end. ` + "`none`" + ` lets pass who is not known to be revoked, and 
 Certificates that end in 30 days, in 7 and in one are told in the log, and when they have ended.
 
 ` + "`auto-enroll`" + ` renews a certificate by the old one when so many percent of its life are over, 100 without a number, and tries
-again every hour. The key stays; ` + "`regenerate`" + ` is kept and has no effect.
+again every hour. With ` + "`regenerate`" + ` it makes a new key, named like the old one with a ` + "`#`" + ` behind, which takes the old one's place
+together with its certificate. The CA's next certificate is asked for when so many percent of the present one's life are
+over, once a day; it takes the first place when the CA uses it, at the present one's end at the latest, and the gateway's own
+certificate is renewed then. The old CA stays behind it, for peers that have its certificates.
 `
 
 // docsNonces stands below the public keys' mode.

@@ -16,9 +16,6 @@ func (e *Editor) checkPKI() {
 		if t.EncryptBits > 0 {
 			e.find(Warning, CodeUnsupported, mark+" key", "", "a key of its own for encryption is not supported: trustpoint %s has one key", t.Name)
 		}
-		if t.Regenerate {
-			e.find(Warning, CodeUnsupported, mark, "", "a new key at each renewal is not supported yet: trustpoint %s keeps its key", t.Name)
-		}
 		e.checkWeakTrustpoint(t)
 	}
 	for _, x := range e.cfg.Chains {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,30 @@ func (g *Gateway) enact(now time.Time, out trustpoint.Output) {
 	for _, f := range out.Fetches {
 		g.fetch(f)
 	}
+	for _, k := range out.Keys {
+		g.makeKey(now, k)
+	}
+}
+
+// makeKey makes a key pair that a trustpoint wants, beside the loop.
+func (g *Gateway) makeKey(now time.Time, k trustpoint.KeyRequest) {
+	keys := g.authorities.keys
+	g.resolver.work.Go(func() {
+		exportable := slices.ContainsFunc(keys.List(), func(p keystore.Pair) bool { return p.Label == k.Successor && p.Exportable })
+		_, err := keys.Generate(now, k.Label, k.Bits, exportable)
+		g.later(func(now time.Time) router.Output {
+			g.enact(now, g.authorities.agent.Generated(now, k.ID, err))
+			return router.Output{}
+		})
+	})
+}
+
+// later gives the loop an input of whoever may wait for it.
+func (g *Gateway) later(in input) {
+	select {
+	case g.events <- in:
+	case <-g.resolver.ctx.Done():
+	}
 }
 
 // store makes certificates part of the running configuration.
@@ -157,7 +182,36 @@ func (g *Gateway) store(now time.Time, s trustpoint.Store) error {
 		return err
 	}
 	s.Apply(cfg)
-	g.keep(cfg.Chain(s.Trustpoint))
+	if s.Promote != "" {
+		g.promote(cfg, s)
+		return nil
+	}
+	g.keep(cfg.Chain(s.Trustpoint), func() {})
+	return g.adoptCertificates(now, cfg)
+}
+
+// promote has a certificate and the new key that it is of take their places
+// together: first on the disk, so that whatever happens then, a restart finds
+// both.
+func (g *Gateway) promote(cfg *config.Config, s trustpoint.Store) {
+	g.keep(cfg.Chain(s.Trustpoint), func() {
+		err := g.authorities.keys.Promote(trustpoint.NextLabel(s.Promote), s.Promote)
+		g.later(func(now time.Time) (out router.Output) {
+			s.Promote = ""
+			if err == nil {
+				err = g.store(now, s)
+			}
+			if err != nil {
+				g.say("the new key and certificate of trustpoint %s are not in use: %v", s.Trustpoint, err)
+			}
+			return g.router.KeysChanged(now)
+		})
+	})
+}
+
+// adoptCertificates makes a configuration with other certificates the present
+// one.
+func (g *Gateway) adoptCertificates(now time.Time, cfg *config.Config) error {
 	if _, err := g.reconfigure(now, cfg); err != nil {
 		return err
 	}
@@ -165,10 +219,12 @@ func (g *Gateway) store(now time.Time, s trustpoint.Store) error {
 	return nil
 }
 
-// keep has a trustpoint's certificates outlive a restart, beside the loop.
-func (g *Gateway) keep(x *config.CertificateChain) {
+// keep has a trustpoint's certificates outlive a restart, beside the loop, and
+// goes on there.
+func (g *Gateway) keep(x *config.CertificateChain, then func()) {
 	kept := g.authorities.journal
 	if len(x.Of(config.OwnCertificate)) == 0 {
+		then()
 		return
 	}
 	kept.put(*x)
@@ -179,6 +235,7 @@ func (g *Gateway) keep(x *config.CertificateChain) {
 				return out
 			})
 		}
+		then()
 	})
 }
 
@@ -186,14 +243,10 @@ func (g *Gateway) keep(x *config.CertificateChain) {
 func (g *Gateway) fetch(f trustpoint.Fetch) {
 	g.resolver.work.Go(func() {
 		answer := g.authorities.ask(g.resolver.ctx, f)
-		in := func(now time.Time) router.Output {
+		g.later(func(now time.Time) router.Output {
 			g.enact(now, g.authorities.agent.Fetched(now, f.ID, answer))
 			return router.Output{}
-		}
-		select {
-		case g.events <- in:
-		case <-g.resolver.ctx.Done():
-		}
+		})
 	})
 }
 

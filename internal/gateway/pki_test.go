@@ -115,6 +115,48 @@ func TestCertificatesOutliveARestart(t *testing.T) {
 	run()
 }
 
+// A new key and its certificate take their places together, and both are there
+// after a restart.
+func TestRegeneratedKeyOutlivesARestart(t *testing.T) {
+	ca, now := sceptest.New(), time.Now()
+	ca.Authority = pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0)))
+	ca.Dates = pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0))
+	server := httptest.NewServer(ca)
+	defer server.Close()
+	text := fmt.Sprintf("hostname one\ncrypto pki trustpoint CA\n enrollment url %s/scep\n fingerprint %X\n rsakeypair CA 2048\n serial-number none\n"+
+		" ip-address none\n regenerate\n", server.URL, sha256.Sum256(ca.Authority.Cert.Raw))
+	file := filepath.Join(t.TempDir(), "r.cfg")
+	run := func(text string) *site {
+		s := openSite(t, Options{Config: loadText(t, text), File: file, Keys: filepath.Join(filepath.Dir(file), "keys")}, nil, ports{})
+		s.start(t)
+		return s
+	}
+	s := run(text)
+	for _, c := range []string{"crypto pki authenticate CA", "crypto pki enroll CA", "write memory"} {
+		s.do(t, c)
+	}
+	saved, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.do(t, "show crypto key mypubkey rsa")
+	s.do(t, "crypto pki enroll CA")
+	waitFor(t, "the new key", func() bool {
+		now := s.do(t, "show crypto key mypubkey rsa")
+		return now != before && !strings.Contains(now, "CA#")
+	})
+	waitFor(t, "the new certificate", func() bool { return s.do(t, "show running-config") != string(saved) })
+	key, certificates := s.do(t, "show crypto key mypubkey rsa"), s.do(t, "show crypto pki certificates")
+	s.stop(t)
+	s = run(string(saved))
+	if got := s.do(t, "show crypto key mypubkey rsa"); got != key {
+		t.Errorf("the key is another:\n%s", got)
+	}
+	if got := s.do(t, "show crypto pki certificates"); got != certificates || strings.Count(got, "Status: Available") != 2 {
+		t.Errorf("the certificate is another:\n%s", got)
+	}
+}
+
 func TestClockBehindTheProgram(t *testing.T) {
 	s := openSite(t, Options{Config: loadText(t, "hostname one\n"), Built: time.Now().AddDate(1, 0, 0)}, nil, ports{})
 	s.start(t)

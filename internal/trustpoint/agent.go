@@ -40,6 +40,7 @@ type Agent struct {
 	waiting    map[uint64]func(Answer)
 	enrolments map[string]*enrolling
 	status     map[string]*Status
+	rolling    map[string]rolling
 	crls       map[crlKey]*crlState
 	ocsp       map[ocspKey]*ocspState
 	checks     map[*check]bool           // that wait for answers
@@ -50,6 +51,7 @@ type Agent struct {
 type Output struct {
 	Fetches []Fetch
 	Stores  []Store
+	Keys    []KeyRequest
 }
 
 // Fetch is something to be asked over HTTP.
@@ -82,6 +84,11 @@ type Store struct {
 	Certificates []config.StoredCertificate
 	// Replaces says that the trustpoint's certificates of these kinds go.
 	Replaces bool
+	// Promote is the label that the key made for these certificates is to get, from
+	// NextLabel of it; "" where no key was made. Both change together.
+	Promote string
+	// Drops are kinds of certificates that go without new ones.
+	Drops []config.CertificateKind
 	// KeyPair is the label of the key that came with the certificates: the
 	// trustpoint is made if need be, and gets it. "" leaves it its own.
 	KeyPair string
@@ -90,7 +97,7 @@ type Store struct {
 
 // New returns an Agent that has done nothing yet.
 func New(o Options) *Agent {
-	return &Agent{o: o, parsed: map[string]*x509.Certificate{}, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{},
+	return &Agent{o: o, parsed: map[string]*x509.Certificate{}, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{}, rolling: map[string]rolling{},
 		crls: map[crlKey]*crlState{}, ocsp: map[ocspKey]*ocspState{}, checks: map[*check]bool{}, warned: map[[sha256.Size]byte]int{}}
 }
 
@@ -111,6 +118,7 @@ func (a *Agent) Configure(cfg *config.Config) {
 			delete(a.status, name)
 		}
 	}
+	maps.DeleteFunc(a.rolling, func(name string, _ rolling) bool { return cfg.Trustpoint(name) == nil })
 	for key, c := range a.crls {
 		if c.trustpoint = cfg.Trustpoint(c.trustpoint.Name); c.trustpoint == nil {
 			delete(a.crls, key)
@@ -173,6 +181,9 @@ func (a *Agent) firstDue() (at time.Time, ok bool) {
 		if due, on := a.renewal(t); on {
 			sooner(due)
 		}
+		if due, on := a.rollover(t); on {
+			sooner(due)
+		}
 	}
 	return at, ok
 }
@@ -188,6 +199,9 @@ func (a *Agent) Timeout(now time.Time) Output {
 		}
 		if due, on := a.renewal(t); on && !now.Before(due) {
 			a.renew(t)
+		}
+		if due, on := a.rollover(t); on && !now.Before(due) {
+			a.roll(t)
 		}
 	}
 	a.refreshCRLs()

@@ -51,6 +51,7 @@ type gateway struct {
 	ios   trace.IOS
 	files map[string][]byte // by URL: revocation lists
 	dead  bool              // nobody answers
+	keys  keys
 }
 
 // Record implements trace.Sink.
@@ -65,16 +66,24 @@ func newGateway(t *testing.T, ca *sceptest.CA, below string) *gateway {
 	if err := ds.Err(); err != nil {
 		t.Fatal(err)
 	}
-	g.cfg = cfg
-	g.agent = trustpoint.New(trustpoint.Options{Config: cfg, Keys: keys{"Router.cisco.com": routerKey()}, Events: g, Rand: rand.Reader, Serial: "FTX0945W0MY"})
+	g.cfg, g.keys = cfg, keys{"Router.cisco.com": routerKey()}
+	g.agent = trustpoint.New(trustpoint.Options{Config: cfg, Keys: g.keys, Events: g, Rand: rand.Reader, Serial: "FTX0945W0MY"})
 	return g
 }
 
 // do carries an output out, and what comes of it.
 func (g *gateway) do(out trustpoint.Output) {
 	g.t.Helper()
+	for _, k := range out.Keys {
+		g.keys[k.Label] = pkitest.NewRSAKey(k.Bits)
+		g.do(g.agent.Generated(g.now, k.ID, nil))
+	}
 	for _, s := range out.Stores {
 		s.Apply(g.cfg)
+		if s.Promote != "" {
+			g.keys[s.Promote] = g.keys[trustpoint.NextLabel(s.Promote)]
+			delete(g.keys, trustpoint.NextLabel(s.Promote))
+		}
 		again, ds := config.Load("running-config", []byte(g.cfg.RunningConfig()))
 		if err := ds.Err(); err != nil {
 			g.t.Fatal(err)

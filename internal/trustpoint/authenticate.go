@@ -229,6 +229,7 @@ func (s Store) Apply(cfg *config.Config) {
 			return slices.ContainsFunc(s.Certificates, func(c config.StoredCertificate) bool { return c.Kind == old.Kind })
 		})
 	}
+	chain.Certificates = slices.DeleteFunc(chain.Certificates, func(old config.StoredCertificate) bool { return slices.Contains(s.Drops, old.Kind) })
 	for _, c := range s.Certificates {
 		chain.Put(c)
 	}

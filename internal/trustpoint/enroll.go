@@ -39,6 +39,7 @@ type Status struct {
 // enrolling is an enrolment with whom it concerns.
 type enrolling struct {
 	trustpoint string
+	promote    string          // the label that a new key is to get with the certificate
 	enrolment  *scep.Enrolment // nil while the CA's capabilities are asked for
 	done       func(Status, error)
 }
@@ -119,17 +120,9 @@ func (a *Agent) enroll(name string, c Choices, renewed *x509.Certificate, done f
 	if e := a.enrolments[name]; e != nil && (e.enrolment == nil || !e.enrolment.State().Done()) {
 		return fail("Enrollment of %s is under way", name)
 	}
-	signer, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
-	if !ok {
-		return &Error{"There is no RSA key pair " + KeyLabel(a.o.Config, t), "`crypto key generate rsa label " + KeyLabel(a.o.Config, t) + " modulus 2048`"}
-	}
-	key, ok := signer.(scep.Key)
-	public, isRSA := signer.Public().(*rsa.PublicKey)
-	if !ok || !isRSA {
-		return &Error{"SCEP enrolls RSA keys only, and " + KeyLabel(a.o.Config, t) + " is an EC key", "`enrollment terminal` carries a request for it by hand"}
-	}
-	if public.N.BitLen() < pki.MinRSABits && !t.Legacy {
-		return &Error{"The key has too few bits to be certified", "make one of 2048 bits, or write `qmidle legacy` below the trustpoint"}
+	key, err := a.scepKey(t)
+	if err != nil {
+		return err
 	}
 	server, err := server(t)
 	if err != nil {
@@ -140,14 +133,42 @@ func (a *Agent) enroll(name string, c Choices, renewed *x509.Certificate, done f
 		return err
 	}
 	p := scep.Params{Client: scep.Client{CA: set, Algorithms: algorithms(t), Key: key, Random: a.o.Rand}, Server: server, Type: scep.PKCSReq,
-		Public: public, Renewed: renewed, Retries: t.Retries, Period: time.Duration(t.Period) * time.Minute, Trust: trust(t)}
-	if err := a.fill(&p, request, renewed); err != nil {
+		Renewed: renewed, Retries: t.Retries, Period: time.Duration(t.Period) * time.Minute, Trust: trust(t)}
+	e := &enrolling{trustpoint: name, done: done}
+	if renewed != nil && t.Regenerate {
+		a.withNextKey(e, t, key, func(next scep.Key) error { return a.begun(e, t, p, request, next) })
+		return nil
+	}
+	return a.begun(e, t, p, request, key)
+}
+
+// scepKey is a trustpoint's key, which SCEP has to be able to use.
+func (a *Agent) scepKey(t *config.Trustpoint) (scep.Key, error) {
+	label := KeyLabel(a.o.Config, t)
+	signer, ok := a.o.Keys.Key(label)
+	if !ok {
+		return nil, &Error{"There is no RSA key pair " + label, "`crypto key generate rsa label " + label + " modulus 2048`"}
+	}
+	key, ok := signer.(scep.Key)
+	public, isRSA := signer.Public().(*rsa.PublicKey)
+	if !ok || !isRSA {
+		return nil, &Error{"SCEP enrolls RSA keys only, and " + label + " is an EC key", "`enrollment terminal` carries a request for it by hand"}
+	}
+	if public.N.BitLen() < pki.MinRSABits && !t.Legacy {
+		return nil, &Error{"The key has too few bits to be certified", "make one of 2048 bits, or write `qmidle legacy` below the trustpoint"}
+	}
+	return key, nil
+}
+
+// begun makes the request for a key, and asks what the CA can do.
+func (a *Agent) begun(e *enrolling, t *config.Trustpoint, p scep.Params, request pki.Request, certified scep.Key) error {
+	p.Public, _ = certified.Public().(*rsa.PublicKey)
+	if err := a.fill(&p, request, certified); err != nil {
 		return err
 	}
-	e := &enrolling{trustpoint: name, done: done}
-	a.enrolments[name] = e
-	a.status[name] = &Status{Fingerprints: pki.Fingerprint(p.Request), Renewal: renewed != nil, Began: a.now}
-	a.ask(Fetch{HTTP: server.Get(scep.OpGetCACaps, name), Proxy: t.Proxy, MaxBytes: maxCAAnswer, Configured: true},
+	a.enrolments[t.Name] = e
+	a.status[t.Name] = &Status{Fingerprints: pki.Fingerprint(p.Request), Renewal: p.Renewed != nil, Began: a.now}
+	a.ask(Fetch{HTTP: p.Server.Get(scep.OpGetCACaps, t.Name), Proxy: t.Proxy, MaxBytes: maxCAAnswer, Configured: true},
 		func(answer Answer) { a.capable(e, t, p, answer) })
 	return nil
 }
@@ -169,12 +190,12 @@ func (a *Agent) renewable(name string) *x509.Certificate {
 const selfSignedFor = 30 * 24 * time.Hour
 
 // fill adds what is signed: the request, and by what its messages are.
-func (a *Agent) fill(p *scep.Params, request pki.Request, renewed *x509.Certificate) (err error) {
-	if p.Request, err = request.Sign(a.o.Rand, p.Client.Key); err != nil {
+func (a *Agent) fill(p *scep.Params, request pki.Request, certified scep.Key) (err error) {
+	if p.Request, err = request.Sign(a.o.Rand, certified); err != nil {
 		return fail("%v", err)
 	}
-	if renewed != nil {
-		p.Client.Signer = renewed
+	if p.Renewed != nil {
+		p.Client.Signer = p.Renewed
 		p.Subject, err = asn1.Marshal(request.FullSubject())
 		return err
 	}
@@ -322,7 +343,7 @@ func (a *Agent) granted(e *enrolling, o scep.Outcome) {
 		a.judged(e.trustpoint, o.Verdict)
 	}
 	c := o.Certificate
-	a.out.Stores = append(a.out.Stores, Store{Trustpoint: e.trustpoint, Replaces: true,
+	a.out.Stores = append(a.out.Stores, Store{Trustpoint: e.trustpoint, Replaces: true, Promote: e.promote,
 		Certificates: []config.StoredCertificate{{Kind: config.OwnCertificate, Serial: pki.SerialText(c.SerialNumber), DER: c.Raw}}})
 	a.record(&trace.PKIEnrollmentEnded{Trustpoint: e.trustpoint, Outcome: trace.PKIReceived})
 	a.tell(e, nil)
@@ -352,41 +373,6 @@ func (a *Agent) end(e *enrolling, state scep.State, problem error) {
 	a.record(&trace.PKIEnrollmentEnded{Trustpoint: e.trustpoint, Outcome: outcome, Problem: s.Problem})
 	a.tell(e, problem)
 	delete(a.enrolments, e.trustpoint)
-}
-
-// renewal is when a trustpoint's certificate is to be renewed.
-func (a *Agent) renewal(t *config.Trustpoint) (time.Time, bool) {
-	if t.AutoEnroll == 0 || t.Enrollment != config.EnrollURL || a.enrolments[t.Name] != nil {
-		return time.Time{}, false
-	}
-	own := a.parse(t.Name, config.OwnCertificate)
-	if len(own) == 0 {
-		return time.Time{}, false
-	}
-	at := RenewAt(own[0], t.AutoEnroll)
-	if s := a.status[t.Name]; s != nil && s.Renewal && s.State.Done() && s.State != scep.Granted && at.Before(s.Began.Add(renewAgain)) {
-		at = s.Began.Add(renewAgain) // the last try has failed
-	}
-	return at, true
-}
-
-// renewAgain is the time between two tries to renew a certificate.
-const renewAgain = time.Hour
-
-// RenewAt is when so many percent of a certificate's life are over.
-func RenewAt(c *x509.Certificate, percent int) time.Time {
-	life := c.NotAfter.Sub(c.NotBefore)
-	return c.NotBefore.Add(life / 100 * time.Duration(percent))
-}
-
-// renew asks for a new certificate for the same key and names, by the old one.
-func (a *Agent) renew(t *config.Trustpoint) {
-	own := a.parse(t.Name, config.OwnCertificate)[0]
-	c := Choices{Password: t.Password.Clear, Serial: t.Serial == config.SerialYes, Address: t.IPAddress}
-	if err := a.enroll(t.Name, c, own, nil); err != nil {
-		a.status[t.Name] = &Status{State: scep.Abandoned, Renewal: true, Began: a.now, Problem: err.Error()}
-		a.record(&trace.PKIEnrollmentEnded{Trustpoint: t.Name, Outcome: trace.PKIFailed, Problem: err.Error()})
-	}
 }
 
 // TerminalRequest is the request of a trustpoint that an operator carries to
