@@ -11,7 +11,7 @@ import (
 // Restore puts the certificates of trustpoints into a configuration that was
 // saved before they came, and returns the names of those that it gave some to.
 // A chain counts if it has a CA in common with the configuration's, and its own
-// certificate is of the trustpoint's key and newer. Where a new key was made for
+// certificate is of the trustpoint's key and not older. Where a new key was made for
 // it, the key is to take its place: those labels are returned, too.
 func Restore(cfg *config.Config, keys Keys, kept []config.CertificateChain) (restored, promoted []string) {
 	for _, x := range kept {
@@ -20,7 +20,7 @@ func Restore(cfg *config.Config, keys Keys, kept []config.CertificateChain) (res
 			continue
 		}
 		own := newest(&x)
-		if before := newest(saved); own == nil || before != nil && !before.NotBefore.Before(own.NotBefore) {
+		if before := newest(saved); own == nil || before != nil && own.NotBefore.Before(before.NotBefore) {
 			continue
 		}
 		label := KeyLabel(cfg, t)
