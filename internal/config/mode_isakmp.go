@@ -83,7 +83,7 @@ var noXauth = []*node{{Text: "no-xauth", Arg: "no-xauth", Help: "No extended aut
 
 var policyMode = mode{name: "ISAKMP policy", prompt: "config-isakmp", nodes: []*node{
 	{Text: "authentication", Help: "Set authentication method for protection suite", No: resetPolicy("authentication"), Next: []*node{
-		{Text: "ecdsa-sig", Help: "ECDSA Signature", Unsupported: "authentication by ECDSA signature", Scope: ScopeAlways},
+		{Text: "ecdsa-sig", Lo: uint64(isakmp.AuthECDSA256), Arg: "authentication", Help: "ECDSA Signature", Do: setPolicy},
 		{Text: "pre-share", Lo: uint64(isakmp.AuthPSK), Arg: "authentication", Help: "Pre-Shared Key", Do: setPolicy},
 		{Text: "rsa-encr", Lo: uint64(isakmp.AuthRSAEnc), Arg: "authentication", Help: "Rivest-Shamir-Adleman Encryption", Do: setPolicy},
 		{Text: "rsa-sig", Lo: uint64(isakmp.AuthRSASig), Arg: "authentication", Help: "Rivest-Shamir-Adleman Signature", Do: setPolicy},

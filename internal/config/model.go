@@ -124,7 +124,7 @@ type Policy struct {
 	Encryption isakmp.EncryptionAlgorithm
 	KeyBits    uint16 // 128, 192 or 256 for AES, 0 for the others
 	Hash       isakmp.HashAlgorithm
-	Auth       isakmp.AuthMethod
+	Auth       isakmp.AuthMethod // AuthECDSA256 for `ecdsa-sig`, of whatever curve
 	Group      isakmp.Group
 	Lifetime   uint32 // seconds
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"qmidle/internal/isakmp"
 	"qmidle/internal/pki"
 )
 
@@ -268,3 +269,6 @@ func (x *CertificateChain) Put(c StoredCertificate) {
 	}
 	x.Certificates = append(x.Certificates, c)
 }
+
+// signs says whether a policy authenticates by signatures.
+func (p Policy) signs() bool { return p.Auth == isakmp.AuthRSASig || p.Auth == isakmp.AuthECDSA256 }

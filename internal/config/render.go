@@ -228,6 +228,8 @@ func AuthName(a isakmp.AuthMethod) string {
 		return "rsa-sig"
 	case isakmp.AuthRSAEnc:
 		return "rsa-encr"
+	case isakmp.AuthECDSA256:
+		return "ecdsa-sig"
 	}
 	return "authentication " + strconv.Itoa(int(a))
 }

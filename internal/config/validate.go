@@ -106,7 +106,7 @@ func (e *Editor) checkPolicies() {
 	usable := false
 	for _, p := range e.cfg.ISAKMP.Policies {
 		e.checkWeakPolicy(p)
-		if p.Auth == isakmp.AuthPSK || p.Auth == isakmp.AuthRSASig && len(e.cfg.Trustpoints) > 0 || p.Auth == isakmp.AuthRSAEnc && len(e.cfg.PeerKeys) > 0 {
+		if p.Auth == isakmp.AuthPSK || p.signs() && len(e.cfg.Trustpoints) > 0 || p.Auth == isakmp.AuthRSAEnc && len(e.cfg.PeerKeys) > 0 {
 			usable = true
 			continue
 		}
@@ -119,7 +119,7 @@ func (e *Editor) checkPolicies() {
 				"policy %d authenticates by %s, and no peer's public key is known: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
 			continue
 		}
-		if p.Auth == isakmp.AuthRSASig {
+		if p.signs() {
 			e.find(Warning, CodeReference, key, "write `authentication pre-share` below the policy, or `crypto pki trustpoint`",
 				"policy %d authenticates by %s, and there is no trustpoint: the policy is never offered nor accepted", p.Priority, AuthName(p.Auth))
 			continue
@@ -353,7 +353,7 @@ func (c *Config) byNonces(peer netip.Addr) bool {
 
 // byCertificate says whether peers may be proven by certificates.
 func (c *Config) byCertificate() bool {
-	return len(c.Trustpoints) > 0 && slices.ContainsFunc(c.ISAKMP.Policies, func(p Policy) bool { return p.Auth == isakmp.AuthRSASig })
+	return len(c.Trustpoints) > 0 && slices.ContainsFunc(c.ISAKMP.Policies, Policy.signs)
 }
 
 func keyPeer(p Peer) string {

@@ -46,6 +46,8 @@ func authText(m isakmp.AuthMethod) string {
 		return "Rivest-Shamir-Adleman Signature"
 	case isakmp.AuthRSAEnc:
 		return "Rivest-Shamir-Adleman Encryption"
+	case isakmp.AuthECDSA256:
+		return "Elliptic Curve Digital Signature" // recalled
 	}
 	return m.String()
 }

@@ -91,6 +91,8 @@ func authColumn(m isakmp.AuthMethod) string {
 		return "rsig"
 	case isakmp.AuthRSAEnc:
 		return "renc"
+	case isakmp.AuthECDSA256, isakmp.AuthECDSA384, isakmp.AuthECDSA521:
+		return "esig" // ours
 	}
 	return m.String()
 }

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"crypto/ecdsa"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
 
@@ -246,6 +248,43 @@ func IKEPolicies(c *config.Config) []policy.IKE {
 	for _, p := range c.ISAKMP.Policies {
 		all = append(all, policy.IKE{Priority: uint16(p.Priority), Encryption: p.Encryption, KeyBits: p.KeyBits,
 			Hash: p.Hash, Auth: p.Auth, Group: p.Group, Lifetime: p.Lifetime})
+	}
+	return all
+}
+
+// ofCurves are policies with one for each curve of our keys in the place of
+// `ecdsa-sig`: each has a method of its own (RFC 4754).
+func ofCurves(all []policy.IKE, points []*ike.Trustpoint) (out []policy.IKE) {
+	for _, p := range all {
+		if p.Auth != isakmp.AuthECDSA256 {
+			out = append(out, p)
+			continue
+		}
+		methods := ecdsaMethods(points)
+		if len(methods) == 0 {
+			methods = []isakmp.AuthMethod{p.Auth}
+		}
+		for _, m := range methods {
+			p.Auth = m
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func ecdsaMethods(points []*ike.Trustpoint) (all []isakmp.AuthMethod) {
+	byBits := map[int]isakmp.AuthMethod{256: isakmp.AuthECDSA256, 384: isakmp.AuthECDSA384, 521: isakmp.AuthECDSA521}
+	for _, t := range points {
+		if t.Certificate == nil {
+			continue
+		}
+		key, ok := t.Certificate.PublicKey.(*ecdsa.PublicKey)
+		if !ok {
+			continue
+		}
+		if m := byBits[key.Curve.Params().BitSize]; m != 0 && !slices.Contains(all, m) {
+			all = append(all, m)
+		}
 	}
 	return all
 }

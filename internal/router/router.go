@@ -135,14 +135,14 @@ func (r *Router) setLogging() {
 const settleTime = 50 * time.Millisecond
 
 func (r *Router) engineConfig() ike.Config {
-	i := r.cfg.ISAKMP
+	i, points := r.cfg.ISAKMP, trustpoints(r.cfg, r.opts.Keys)
 	e := ike.Config{
-		Policies: IKEPolicies(r.cfg), DefaultPolicy: i.DefaultPolicy, Keys: r.peers.keys, Profiles: r.peers.profiles, Identity: identity(r.cfg),
+		Policies: ofCurves(IKEPolicies(r.cfg), points), DefaultPolicy: i.DefaultPolicy, Keys: r.peers.keys, Profiles: r.peers.profiles, Identity: identity(r.cfg),
 		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
-		XAuthTimeout: i.XauthTimeout, Application: application, UDPPorts: UDPPorts(r.cfg), Trustpoints: trustpoints(r.cfg, r.opts.Keys),
+		XAuthTimeout: i.XauthTimeout, Application: application, UDPPorts: UDPPorts(r.cfg), Trustpoints: points,
 		NonceKeys: nonceKeys(r.cfg, r.opts.Keys),
 	}
 	if i.Identity == config.IdentityDN {

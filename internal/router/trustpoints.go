@@ -48,7 +48,7 @@ func trustpoints(c *config.Config, keys Keys) (all []*ike.Trustpoint) {
 
 // byCertificate says whether peers may be proven by certificates.
 func (r *Router) byCertificate() bool {
-	return slices.ContainsFunc(r.cfg.ISAKMP.Policies, func(p config.Policy) bool { return p.Auth == isakmp.AuthRSASig }) &&
+	return slices.ContainsFunc(r.cfg.ISAKMP.Policies, func(p config.Policy) bool { return p.Auth == isakmp.AuthRSASig || p.Auth == isakmp.AuthECDSA256 }) &&
 		slices.ContainsFunc(trustpoints(r.cfg, r.opts.Keys), func(t *ike.Trustpoint) bool { return t.Certificate != nil })
 }
 
