@@ -3,8 +3,11 @@
 package interop
 
 import (
+	"cmp"
 	"crypto"
-	"crypto/rsa"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/pem"
@@ -27,6 +30,7 @@ type authority struct {
 	root       *pkitest.Authority
 	hub, spoke *pkitest.Authority
 	between    []*pkitest.Authority // CAs between the root and the ends
+	label      string               // of the hub's key; "" for LAB
 }
 
 // today is a validity around the clock of this host.
@@ -71,7 +75,7 @@ func chainText(kind string, c *x509.Certificate) string {
 
 // trustpointText is the trustpoint LAB with its CA and a certificate of the hub's.
 func (a *authority) trustpointText(below string) string {
-	text := "crypto pki trustpoint LAB\n enrollment terminal\n rsakeypair LAB\n" + below + "crypto pki certificate chain LAB\n" + chainText("", a.hub.Cert)
+	text := "crypto pki trustpoint LAB\n enrollment terminal\n rsakeypair " + cmp.Or(a.label, "LAB") + "\n" + below + "crypto pki certificate chain LAB\n" + chainText("", a.hub.Cert)
 	for _, ca := range a.between {
 		text += chainText("ca ", ca.Cert)
 	}
@@ -85,7 +89,11 @@ func (a *authority) keepKey(t *testing.T, q *qmidle, label string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(a.hub.Key.(*rsa.PrivateKey))})
+	der, err := x509.MarshalPKCS8PrivateKey(a.hub.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 	if _, err := keys.ImportPEM(time.Now(), label, string(text), secret.Secret{}, false); err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +110,11 @@ func (a *authority) startSigned(t *testing.T, l *lab, x setup, below string) *qm
 }
 
 func (a *authority) configText(q *qmidle, x setup, below string) string {
-	text := strings.Replace(q.config(x), " authentication pre-share\n", " authentication rsa-sig\n", 1)
+	method := " authentication rsa-sig\n"
+	if _, ec := a.hub.Key.(*ecdsa.PrivateKey); ec {
+		method = " authentication ecdsa-sig\n"
+	}
+	text := strings.Replace(q.config(x), " authentication pre-share\n", method, 1)
 	i := strings.Index(text, "crypto isakmp key ")
 	j := i + strings.IndexByte(text[i:], '\n') + 1
 	return a.trustpointText(below) + text[:i] + text[j:]
@@ -235,4 +247,130 @@ func TestCertificatesWithCAsBetween(t *testing.T) {
 	q.end(t)
 	c.end(t)
 	capture.end(t).wantProtected(t, 4)
+}
+
+// TestCertificatesByECDSA proves both ends by the curves of RFC 4754.
+func TestCertificatesByECDSA(t *testing.T) {
+	t.Parallel()
+	for _, curve := range []elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()} {
+		t.Run(curve.Params().Name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			a := newAuthority(l, pkitest.ECKey, func() crypto.Signer {
+				key, err := ecdsa.GenerateKey(curve, rand.Reader)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return key
+			}, 0)
+			capture := startCapture(t, l)
+			c := a.startSignedCharon(t, l, usual, "spoke.example.com")
+			q := a.startSigned(t, l, usual, " revocation-check none\n")
+			for _, up := range []func(){func() { c.initiate(t) }, func() { wake(t, l.hub) }} {
+				up()
+				q.waitSAs(t, 1, 1)
+				c.waitSAs(t, 1, 1)
+				wantPing(t, l.spoke, 2)
+				q.do(t, "clear crypto sa")
+				q.do(t, "clear crypto isakmp")
+				c.waitSAs(t, 0, 0)
+			}
+			q.end(t)
+			c.end(t)
+			capture.end(t).wantProtected(t, 4)
+		})
+	}
+}
+
+// TestCertificatesThatAreRefused has charon show certificates that do not do: it is
+// not let in, and not believed as responder; both are explained.
+func TestCertificatesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for name, x := range map[string]struct {
+		option pkitest.Option
+		cause  string
+		line   string
+	}{
+		"expired":       {pkitest.Dates(now.Add(-48*time.Hour), now.Add(-24*time.Hour)), "cert-expired (certain)", "%PKI-3-CERTIFICATE_INVALID_EXPIRED"},
+		"not yet valid": {pkitest.Dates(now.Add(24*time.Hour), now.Add(48*time.Hour)), "cert-not-yet-valid-clock (certain)", "%PKI-3-CERTIFICATE_INVALID_NOT_YET_VALID"},
+		"unknown CA":    {nil, "ca-unknown (certain)", "%CRYPTO-5-IKMP_INVAL_CERT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			a := newAuthority(l, pkitest.ECKey, rsaKey, 0)
+			issuer := a.root
+			if x.option == nil {
+				issuer = pkitest.Root("Other Root", pkitest.ECKey(), today())
+				x.option = today()
+			}
+			a.spoke = issuer.Issue("spoke.example.com", rsaKey(), endOf(l.spoke), x.option)
+			y := usual
+			y.connection = "    send_cert = always\n"
+			c := a.startSignedCharon(t, l, y, "spoke.example.com")
+			q := a.startSigned(t, l, y, " revocation-check none\n")
+			for role, up := range map[string]func(){"responder": func() {
+				if out, err := c.trySwanctl("--initiate", "--child", "net", "--timeout", "5"); err == nil {
+					t.Errorf("charon has come in:\n%s", out)
+				}
+			}, "initiator": func() {
+				if received, err := ping(l.hub, 1); received != 0 || err != nil {
+					t.Errorf("%d answers, %v", received, err)
+				}
+			}} {
+				up()
+				eventually(t, "the finding as "+role, 15*time.Second, func() (bool, string) {
+					out := q.do(t, "explain peer "+l.hub.remoteGateway)
+					return strings.Contains(out, x.cause), out
+				})
+				if text := q.debug(t); !strings.Contains(text, x.line) {
+					t.Errorf("as %s: no %q in the log", role, x.line)
+				}
+				q.forget(t)
+				c.waitSAs(t, 0, 0)
+				q.do(t, "clear crypto isakmp")
+			}
+			q.end(t)
+			c.end(t)
+		})
+	}
+}
+
+// TestCertificatesAreRenewed gives both ends other certificates with other keys while
+// packets pass, and has phase 1 authenticated anew: no packet is lost.
+func TestCertificatesAreRenewed(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := newAuthority(l, pkitest.ECKey, rsaKey, 0)
+	renewed := func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{"Renewed"} }
+	next := &authority{root: a.root, label: "NEXT", hub: a.root.Issue("hub.example.com", rsaKey(), today(), endOf(l.hub), renewed),
+		spoke: a.root.Issue("spoke.example.com", rsaKey(), today(), endOf(l.spoke), renewed)}
+	c := a.startSignedCharon(t, l, usual, "spoke.example.com")
+	q := newQmidle(t, l, l.hub, raceDetector)
+	a.keepKey(t, q, "LAB")
+	next.keepKey(t, q, "NEXT")
+	q.run(t, a.configText(q, usual, " revocation-check none\n"))
+	c.initiate(t)
+	q.waitSAs(t, 1, 1)
+	e, err := startEchoes(l.spoke, 100, 50*time.Millisecond, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.give(t, c, next.spoke)
+	c.loadText(t, signedConfig(c.config(usual), "spoke.example.com"))
+	q.write(t, next.configText(q, usual, " revocation-check none\n"))
+	q.do(t, "reload")
+	q.forget(t)
+	c.swanctl(t, "--rekey", "--ike", "peer")
+	eventually(t, "the renewed certificates in both logs", 15*time.Second, func() (bool, string) {
+		ours, theirs := q.debug(t), c.log(t)
+		return strings.Contains(ours, "constructing CERT payload for cn=hub.example.com,ou=Renewed,o=Lab") &&
+			strings.Contains(theirs, "received end entity cert \"O=Lab, OU=Renewed, CN=hub.example.com\""), ours + theirs
+	})
+	if lost, err := e.lost(); err != nil || len(lost) != 0 {
+		t.Errorf("%d echo requests were lost: %v", len(lost), err)
+	}
+	q.end(t)
+	c.end(t)
 }
