@@ -16,8 +16,14 @@ func (r *eventReader) readClient(event trace.Event) bool {
 		r.session().asked = true
 	case *trace.XAUTHStatusReceived:
 		if !e.OK {
-			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: "by the server"})
+			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: "by the server"})
 		}
+	case *trace.CredentialsAsked:
+		if e.Try > 1 {
+			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: "by the server, which asks once more"})
+		}
+	case *trace.ConfigNeeded:
+		r.add(Observation{Kind: ConfigAsked, Phase: PhaseConfig, Place: placeClient})
 	case *trace.XAUTHUnknown:
 		r.session().unknown = true
 	case *trace.ClientSession:
@@ -38,6 +44,9 @@ func (r *eventReader) userJudged(e *trace.UserJudged) {
 	}
 	r.refused(e.Refusal, clientWords(e.User, e.Group))
 }
+
+// placeClient is where this end is the client.
+const placeClient = "client"
 
 // placeAAA is where a group is missing that AAA was asked for.
 const placeAAA = "AAA"
@@ -106,7 +115,7 @@ func (r *eventReader) clientEnded(reason trace.Reason) {
 		if r.session().unknown {
 			detail = "the server asks for a login of a kind that is not known here"
 		}
-		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Detail: detail})
+		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: detail})
 	case trace.ReasonConfigUnanswered:
 		r.add(Observation{Kind: ConfigUnanswered, Phase: PhaseConfig})
 	}

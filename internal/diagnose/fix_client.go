@@ -12,6 +12,11 @@ func fixUser(x *fixer) {
 		x.ios("allow more logins, or end the other one", "crypto isakmp client configuration group GROUP", " max-logins 2")
 		return
 	}
+	if x.o.Place == placeClient {
+		x.ios("name the user, in the configuration or when the server asks", "crypto ipsec client ezvpn NAME", " username USER password PASSWORD", " xauth userid mode local")
+		x.everywhere([]string{"debug aaa authentication", "username USER secret PASSWORD"}, nil, nil, nil)
+		return
+	}
 	x.ios("see what AAA says, and set the password anew", "debug aaa authentication", "username USER secret PASSWORD")
 }
 
@@ -30,5 +35,9 @@ func fixGroup(x *fixer) {
 }
 
 func fixPool(x *fixer) {
+	if len(x.c.All.Of(ConfigAsked)) > 0 { // this end is the client
+		x.everywhere([]string{"show ip local pool", "ip local pool POOL FIRST LAST", "crypto isakmp client configuration group GROUP", " pool POOL", " max-logins 2"}, nil, nil, nil)
+		return
+	}
 	x.ios("see who has the addresses, and add a range", "show ip local pool", "ip local pool POOL FIRST LAST")
 }

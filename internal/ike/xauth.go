@@ -50,6 +50,12 @@ func (s *sa) logsIn() bool {
 	return how != nil && how.XAUTH
 }
 
+// offersMethod says whether an offer that is not made of policies has a method.
+func (s *sa) offersMethod(m isakmp.AuthMethod) bool {
+	how := s.e.cfg.aggressiveWith(s.remote.Addr(), s.profile)
+	return how != nil && slices.ContainsFunc(how.Offer, func(t isakmp.Transform) bool { return policy.ParseIKEOffer(t).Auth == m })
+}
+
 // asPolicy is an offer with the method that policies know in the place of XAUTH's,
 // where XAUTH's is acceptable: from an initiator that has a user, where users log in
 // here. Of an answer it must be the one that we offered. An initiator that asks for a
@@ -57,7 +63,7 @@ func (s *sa) logsIn() bool {
 func (s *sa) asPolicy(o policy.IKEOffer) policy.IKEOffer {
 	initiator := s.role == trace.RoleInitiator
 	switch {
-	case initiator && s.logsIn() && o.Auth != isakmp.AuthXAUTHInitPSK:
+	case initiator && s.logsIn() && o.Auth != isakmp.AuthXAUTHInitPSK && !s.offersMethod(o.Auth):
 		o.Auth = 0
 	case o.Auth == isakmp.AuthXAUTHInitPSK && (initiator && s.logsIn() || !initiator && s.mayLogIn()):
 		o.Auth = isakmp.AuthPSK

@@ -40,7 +40,7 @@ func (h *host) follow() error {
 	if err != nil {
 		return err
 	}
-	h.plane.setPolicies(change.Connections)
+	h.plane.setPolicies(change.Connections, change.Policies())
 	h.do(func(now time.Time) router.Output { return h.router.Reconfigure(now, change) })
 	return nil
 }

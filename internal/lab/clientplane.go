@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/router"
 )
@@ -36,8 +35,6 @@ type insideEnd struct {
 // SetClients implements router.ClientPlane. What is under way by an address that
 // stays goes on.
 func (d *dataPlane) SetClients(policies []ipsec.PolicyEntry, clients []router.ClientNetwork) error {
-	conns := d.host.router.Connections()
-	d.policies = policies
 	before := d.clients
 	d.clients = nil
 	for _, c := range clients {
@@ -48,22 +45,9 @@ func (d *dataPlane) SetClients(policies []ipsec.PolicyEntry, clients []router.Cl
 		}
 		d.clients = append(d.clients, x)
 	}
-	d.setPolicies(conns)
+	d.fill(policies)
+	clear(d.queues) // what waited was for another policy
 	return nil
-}
-
-// policiesOfClients are those of connections that are clients'.
-func (d *dataPlane) policiesOfClients(conns []*ike.Connection) (list []ipsec.PolicyEntry) {
-	clients := make(map[uint32]bool)
-	for _, c := range conns {
-		clients[c.Tag] = c.EasyVPN != nil
-	}
-	for _, e := range d.policies {
-		if clients[e.Tag] {
-			list = append(list, e)
-		}
-	}
-	return list
 }
 
 // reaches says whether a client's tunnel leads to an address.

@@ -21,7 +21,7 @@ func (g gateway) Apply(cfg *config.Config) ([]string, error) {
 	if err := h.free(cfg); err != nil {
 		return nil, err
 	}
-	h.plane.setPolicies(change.Connections)
+	h.plane.setPolicies(change.Connections, change.Policies())
 	h.do(func(now time.Time) router.Output { return h.router.Reconfigure(now, change) })
 	if err := h.plug(cfg); err != nil {
 		return nil, err

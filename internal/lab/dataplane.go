@@ -34,7 +34,6 @@ type dataPlane struct {
 	routes     []route          // reverse ones
 	missed     map[lineKey]*missed
 	clients    []*clientNetwork
-	policies   []ipsec.PolicyEntry // with those of the clients, as they were last told
 }
 
 type lineKey struct{ tag, line uint32 }
@@ -55,15 +54,20 @@ func newDataPlane(h *host) *dataPlane {
 		queues: make(map[lineKey]*queue), pairs: make(map[uint32]*pair), missed: make(map[lineKey]*missed)}
 }
 
-// setPolicies fills the policy database of every interface.
-func (d *dataPlane) setPolicies(conns []*ike.Connection) {
+// setPolicies fills the policy database of every interface with the lines of its
+// connections.
+func (d *dataPlane) setPolicies(conns []*ike.Connection, policies []ipsec.PolicyEntry) {
 	before := d.processors
 	d.processors = make(map[string]*ipsec.Processor)
 	for _, c := range conns {
 		d.owners[c.Tag] = d.processorFor(c, before)
 	}
+	d.fill(policies)
+}
+
+func (d *dataPlane) fill(policies []ipsec.PolicyEntry) {
 	entries := make(map[*ipsec.Processor][]ipsec.PolicyEntry)
-	for _, e := range append(router.PolicyEntries(conns), d.policiesOfClients(conns)...) {
+	for _, e := range policies {
 		p := d.owners[e.Tag]
 		entries[p] = append(entries[p], e)
 	}

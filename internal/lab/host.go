@@ -72,7 +72,7 @@ func (h *host) start() error {
 	h.router = r
 	h.agent = trustpoint.New(trustpoint.Options{Config: h.cfg, Events: r, Rand: h.rand})
 	h.session = console.NewSession(gateway{r, h})
-	h.plane.setPolicies(r.Connections())
+	h.plane.setPolicies(r.Connections(), r.Policies())
 	h.lab.watch.Started(h.name)
 	return nil
 }

@@ -161,7 +161,11 @@ func (l *lab) command(h *host, line string) console.Result {
 		h.session = console.NewSession(gateway{h.router, h})
 	}
 	prompt := h.session.Prompt()
-	l.write([]byte(prompt + line + "\n"))
+	shown := line
+	if _, hidden := h.session.Asking(); hidden {
+		shown = ""
+	}
+	l.write([]byte(prompt + shown + "\n"))
 	r := l.note(h.session.Feed(line))
 	l.write([]byte(r.Output + console.ErrorText(prompt, r.Err)))
 	l.run(typing, never)

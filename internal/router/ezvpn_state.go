@@ -37,6 +37,8 @@ type easyVPN struct {
 	question uint64             // of the server, to the operator; 0 for none
 	asked    ike.AskCredentials // it
 	refused  bool               // the server does not take the password of the configuration
+	rejected int                // logins that it has refused, in a row
+	assigned netip.Addr         // of the tunnel that is, or was, up
 	denied   bool               // the server does not allow one to be stored
 }
 
@@ -175,7 +177,7 @@ func (r *Router) followClients() {
 		up := slices.ContainsFunc(r.engine.PairsOf(x.conn.Tag), func(p ike.IPsecSA) bool { return p.OutboundReady })
 		switch {
 		case up && !x.up:
-			x.up, x.failures, x.next = true, 0, time.Time{}
+			x.up, x.failures, x.rejected, x.next, x.assigned = true, 0, 0, time.Time{}, x.got.Address
 			x.move(console.EasyVPNActive, console.EasyVPNSocketUp)
 			r.tellClient(x)
 		case !up && x.up:
@@ -215,7 +217,7 @@ func (x *easyVPN) drop() {
 }
 
 func (r *Router) tellClient(x *easyVPN) {
-	rec := trace.Record{Time: r.now, Event: &trace.EasyVPNChanged{Up: x.up, Name: x.cfg.Name, User: x.user, Group: x.cfg.Group, Assigned: x.got.Address}}
+	rec := trace.Record{Time: r.now, Event: &trace.EasyVPNChanged{Up: x.up, Name: x.cfg.Name, User: x.user, Group: x.cfg.Group, Assigned: x.assigned}}
 	rec.Local, rec.Remote = netip.AddrPortFrom(x.conn.Local, 0), netip.AddrPortFrom(r.serverOf(x), 0)
 	r.Record(&rec)
 }
@@ -275,6 +277,24 @@ func (r *Router) acquireClient(now time.Time, tag uint32) bool {
 		r.try(now, x)
 	}
 	return true
+}
+
+// maxRejected is how often a password of the configuration is refused, in a row,
+// before it is sent no more: users are locked out for less.
+const maxRejected = 3
+
+// noteRejected hears of a server's verdict on a user.
+func (r *Router) noteRejected(rec *trace.Record) {
+	e, is := rec.Event.(*trace.XAUTHStatusReceived)
+	if !is || e.OK {
+		return
+	}
+	for _, x := range r.clients {
+		if x.conn.Local == rec.Local.Addr() && slices.Contains(x.conn.Peers, rec.Remote.Addr()) {
+			x.rejected++
+			x.refused = x.refused || x.rejected >= maxRejected
+		}
+	}
 }
 
 // askClient takes a server's question to a client. It is answered by the
@@ -342,7 +362,7 @@ func (r *Router) ClearClients(now time.Time, name string) (out Output, n int) {
 			r.engine.ClearSession(now, ike.SessionFilter{Local: x.conn.Local, Remote: peer}, &r.fx)
 		}
 		x.drop()
-		x.failures, x.refused, x.denied = 0, false, false
+		x.failures, x.rejected, x.refused, x.denied = 0, 0, false, false
 		x.wanted = x.cfg.Connect == config.ConnectAuto
 	}
 	return r.finish(), n

@@ -182,6 +182,7 @@ func (r *Router) Policies() []ipsec.PolicyEntry {
 func (r *Router) Record(rec *trace.Record) {
 	r.recorder.Record(rec)
 	r.doubt(rec)
+	r.noteRejected(rec)
 	shown := r.condition.Shows(rec.Remote.Addr())
 	r.ios.ISAKMP, r.ios.IPsec, r.ios.Engine = r.debug.ISAKMP && shown, r.debug.IPsec && shown, r.debug.Engine && shown
 	r.ios.AAAAuthentication, r.ios.AAAAuthorization, r.ios.RADIUS = r.debug.Authentication && shown, r.debug.Authorization && shown, r.debug.RADIUS && shown
