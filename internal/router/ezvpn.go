@@ -54,7 +54,7 @@ func clientSets() (all []policy.TransformSet) {
 func clientConnection(c *config.Config, v *config.EasyVPN, local LocalAddress, known *names) *ike.Connection {
 	i := c.Interface(outsideName(c, v))
 	conn := &ike.Connection{TransformSets: clientSets(), PFS: v.PFS, Lives: policy.Lives{Seconds: ClientLife}, ReplayWindow: int(c.IPsec.ReplayWindow),
-		IdleTime: time.Duration(v.Idle) * time.Second,
+		IdleTime:       time.Duration(v.Idle) * time.Second,
 		LocalInterface: v.Local, Local: present(local, c.Endpoint(i)), Seq: 1,
 		EasyVPN: &ike.EasyVPN{Network: v.Mode == config.ModeNetworkExtension, Version: clientVersion}}
 	if conn.ReplayWindow == 0 {
