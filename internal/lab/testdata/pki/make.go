@@ -34,12 +34,14 @@ func certificate(c *x509.Certificate, headers map[string]string) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Headers: headers, Bytes: c.Raw})
 }
 
-func key(k crypto.Signer) []byte {
+func key(k crypto.Signer) []byte { return labelled(k, "LAB") }
+
+func labelled(k crypto.Signer, label string) []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(k)
 	if err != nil {
 		panic(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Headers: map[string]string{"Label": "LAB"}, Bytes: der})
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Headers: map[string]string{"Label": label}, Bytes: der})
 }
 
 func main() {
@@ -63,6 +65,8 @@ func main() {
 	}
 	hub := root.Issue("hub.example.com", hubKey, good, serial(2), end("hub.example.com", 192, 1, 1, 40))
 	write("hub", certificate(hub.Cert, map[string]string{}), key(hubKey))
+	write("nonces-hub", labelled(hubKey, "hub"))
+	write("nonces-spoke", labelled(spokeKey, "spoke"))
 	one("spoke", root, spokeKey, 3)
 	one("spoke-expired", root, spokeKey, 4, dates(day(2001, 1), day(2002, 2)))
 	one("spoke-early", root, spokeKey, 5, dates(day(2002, 6), day(2012, 1)))
