@@ -23,6 +23,8 @@ type PKI interface {
 	// enrolment may go on by itself.
 	Enroll(name string, c trustpoint.Choices) (trustpoint.Status, error)
 	Enrollment(name string) (trustpoint.Status, bool)
+	// SelfSign makes a certificate for `enrollment selfsigned`.
+	SelfSign(name string, c trustpoint.Choices) error
 	TerminalRequest(name string, c trustpoint.Choices) ([]byte, error)
 	ImportCertificate(name, text string) error
 	// ImportPKCS12 takes a file for a trustpoint that is new or has nothing yet, and
@@ -127,6 +129,9 @@ func authenticate(c *call, p PKI, a config.Args) (View, error) {
 				}
 				return c.accept(p, o)
 			})
+	}
+	if t != nil && t.Enrollment == config.EnrollSelfSigned {
+		return nil, &trustpoint.Error{Text: "A self-signed trustpoint has no CA", Hint: "`crypto pki enroll " + name + "`"}
 	}
 	o, err := p.Authenticate(name)
 	var own *trustpoint.Error

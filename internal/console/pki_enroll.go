@@ -34,7 +34,7 @@ func enroll(c *call, p PKI, a config.Args) (View, error) {
 	}
 	e.choices.Serial = t.Serial == config.SerialYes
 	switch {
-	case !t.Password.Clear.IsZero() || c.session == nil:
+	case !t.Password.Clear.IsZero() || c.session == nil || t.Enrollment == config.EnrollSelfSigned:
 		e.choices.Password = t.Password.Clear
 		return e.names()
 	}
@@ -49,7 +49,7 @@ func enroll(c *call, p PKI, a config.Args) (View, error) {
 // key that `rsakeypair` names, and finds the address.
 func (e *enrolling) prepare() error {
 	cfg := e.c.router.Config()
-	if len(cfg.Chain(e.t.Name).Of(config.CACertificate)) == 0 && e.t.Enrollment != config.EnrollTerminal {
+	if len(cfg.Chain(e.t.Name).Of(config.CACertificate)) == 0 && e.t.Enrollment != config.EnrollTerminal && e.t.Enrollment != config.EnrollSelfSigned {
 		return &trustpoint.Error{Text: "You must authenticate the Certificate Authority before\n  you can enroll with it.", Hint: "`crypto pki authenticate " + e.t.Name + "`"}
 	}
 	if label := trustpoint.KeyLabel(cfg, e.t); e.t.KeyPair == "" && !hasKey(e.p, label) {
@@ -185,6 +185,15 @@ func (e *enrolling) confirm() (View, error) {
 			}
 			return e.display()
 		})
+	case e.t.Enrollment == config.EnrollSelfSigned && e.c.session == nil:
+		return e.selfSign()
+	case e.t.Enrollment == config.EnrollSelfSigned:
+		return e.ask("Generate Self Signed Router Certificate? [yes/no]: ", func(yes bool) (View, error) {
+			if !yes {
+				return e.said, nil
+			}
+			return e.selfSign()
+		})
 	case e.c.session == nil:
 		return e.request()
 	}
@@ -194,6 +203,15 @@ func (e *enrolling) confirm() (View, error) {
 		}
 		return e.request()
 	})
+}
+
+// selfSign makes the certificate. IOS's question before it and what it says are
+// recalled.
+func (e *enrolling) selfSign() (View, error) {
+	if err := e.p.SelfSign(e.t.Name, e.choices); err != nil {
+		return nil, err
+	}
+	return e.said.with(say("", "Router Self Signed Certificate successfully created", "")), nil
 }
 
 // display shows the request, for an operator to carry.

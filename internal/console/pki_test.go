@@ -104,6 +104,11 @@ func (r *pkiRouter) ImportCertificate(name, text string) error {
 	r.do(out)
 	return err
 }
+func (r *pkiRouter) SelfSign(name string, c trustpoint.Choices) error {
+	out, err := r.agent.SelfSign(r.Now(), name, c)
+	r.do(out)
+	return err
+}
 func (r *pkiRouter) ImportPKCS12(name string, data []byte, passphrase secret.Secret, exportable bool) (left int, err error) {
 	b, err := keystore.ReadPKCS12(data, passphrase)
 	if err != nil {
@@ -255,6 +260,14 @@ a
 a
 yes
 crypto pki export EC pem terminal`, sceptest.New},
+	{"self-signed", "hostname Router1\nip domain name cisco.com\ncrypto pki trustpoint SELF\n enrollment selfsigned\n eckeypair EC\n subject-name cn=r1\n ip-address none\n", `crypto key generate ec keysize 256 label EC
+crypto pki authenticate SELF
+crypto pki enroll SELF
+no
+yes
+show crypto pki certificates
+show crypto pki certificates verbose
+show crypto pki trustpoints status`, sceptest.New},
 	{"exported", caserver + " serial-number none\n ip-address none\n password s3cret\n rsakeypair CA 2048\n", `crypto key generate rsa label CA modulus 2048 exportable
 crypto pki authenticate caserver
 yes

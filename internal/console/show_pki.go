@@ -1,6 +1,8 @@
 package console
 
 import (
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
 	"strings"
@@ -34,6 +36,7 @@ type Certificate struct {
 	NotBefore  time.Time `json:"not_before,omitzero"`
 	NotAfter   time.Time `json:"not_after,omitzero"`
 	Renew      time.Time `json:"renew,omitzero"`
+	KeyKind    string    `json:"key_kind,omitempty"` // RSA, EC
 	KeyBits    int       `json:"key_bits,omitempty"`
 	Signature  string    `json:"signature,omitempty"`
 	MD5        string    `json:"md5,omitempty"` // fingerprints, of a request where Status is Pending
@@ -86,7 +89,8 @@ func certificate(now time.Time, t *config.Trustpoint, kind config.CertificateKin
 	v := Certificate{Trustpoint: t.Name, Kind: kindNames[kind], Status: "Available", Serial: pki.SerialText(c.SerialNumber), Usage: usage(c),
 		Issuer: pki.NameLines(c.Issuer), Subject: pki.NameLines(c.Subject), Names: append(pki.HostNames(c), pki.Addresses(c)...),
 		CRLs: shown(c.CRLDistributionPoints), OCSP: shown(c.OCSPServer), NotBefore: c.NotBefore, NotAfter: c.NotAfter,
-		KeyBits: keyBits(c), Signature: c.SignatureAlgorithm.String(), MD5: hexGroups(f.MD5[:]), SHA1: hexGroups(f.SHA1[:]), SHA256: hexGroups(f.SHA256[:])}
+		Signature: c.SignatureAlgorithm.String(), MD5: hexGroups(f.MD5[:]), SHA1: hexGroups(f.SHA1[:]), SHA256: hexGroups(f.SHA256[:])}
+	v.KeyKind, v.KeyBits = keyOfCertificate(c)
 	switch {
 	case now.After(c.NotAfter):
 		v.Status = "Expired"
@@ -124,11 +128,14 @@ func usage(c *x509.Certificate) string {
 	return "General Purpose"
 }
 
-func keyBits(c *x509.Certificate) int {
-	if k, ok := c.PublicKey.(interface{ Size() int }); ok {
-		return k.Size() * 8
+func keyOfCertificate(c *x509.Certificate) (kind string, bits int) {
+	switch k := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return "RSA", k.N.BitLen()
+	case *ecdsa.PublicKey:
+		return "EC", k.Curve.Params().BitSize
 	}
-	return 0
+	return "", 0
 }
 
 var headings = map[string]string{"certificate": "Certificate", "ca": "CA Certificate", "self-signed": "Router Self-Signed Certificate",
@@ -180,7 +187,7 @@ func (c Certificate) write(b *strings.Builder, verbose bool) {
 
 func (c Certificate) writeVerbose(b *strings.Builder) {
 	if c.KeyBits > 0 {
-		fmt.Fprintf(b, "  Subject Key Info:\n    Public Key Algorithm: rsaEncryption\n    RSA Public Key: (%d bit)\n", c.KeyBits)
+		fmt.Fprintf(b, "  Subject Key Info:\n    Public Key Algorithm: %sEncryption\n    %s Public Key: (%d bit)\n", strings.ToLower(c.KeyKind), c.KeyKind, c.KeyBits)
 	}
 	fmt.Fprintf(b, "  Signature Algorithm: %s\n  Fingerprint MD5: %s \n  Fingerprint SHA1: %s \n  Fingerprint SHA256: %s \n", c.Signature, c.MD5, c.SHA1, c.SHA256)
 	if len(c.OCSP) > 0 {

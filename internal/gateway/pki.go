@@ -383,6 +383,13 @@ func (v *view) TerminalRequest(name string, c trustpoint.Choices) ([]byte, error
 	return v.agent().TerminalRequest(v.now, name, c)
 }
 
+// SelfSign implements console.PKI.
+func (v *view) SelfSign(name string, c trustpoint.Choices) error {
+	out, err := v.agent().SelfSign(v.now, name, c)
+	v.g.enact(v.now, out)
+	return err
+}
+
 // ImportCertificate implements console.PKI.
 func (v *view) ImportCertificate(name, text string) error {
 	out, err := v.agent().ImportPEM(v.now, name, text)

@@ -199,7 +199,7 @@ func (a *Agent) fill(p *scep.Params, request pki.Request, certified scep.Key) (e
 		p.Subject, err = asn1.Marshal(request.FullSubject())
 		return err
 	}
-	if p.Client.Signer, err = a.selfSigned(request, p.Client.Key); err != nil {
+	if p.Client.Signer, err = a.selfSigned(request, p.Client.Key, selfSignedFor); err != nil {
 		return err
 	}
 	p.Subject = p.Client.Signer.RawSubject
@@ -396,6 +396,34 @@ func (a *Agent) TerminalRequest(now time.Time, name string, c Choices) ([]byte, 
 		return nil, fail("%v", err)
 	}
 	return der, nil
+}
+
+// ownFor is how long a certificate lives that the gateway has signed itself.
+const ownFor = 10 * 365 * 24 * time.Hour
+
+// SelfSign makes a certificate of a trustpoint that has no CA: `enrollment
+// selfsigned`. Peers have to be given it.
+func (a *Agent) SelfSign(now time.Time, name string, c Choices) (Output, error) {
+	a.begin(now)
+	t, err := a.of(name)
+	if err != nil {
+		return Output{}, err
+	}
+	key, ok := a.o.Keys.Key(KeyLabel(a.o.Config, t))
+	if !ok {
+		return Output{}, fail("There is no key pair %s", KeyLabel(a.o.Config, t))
+	}
+	request, err := a.Request(t, c)
+	if err != nil {
+		return Output{}, err
+	}
+	cert, err := a.selfSigned(request, key, ownFor)
+	if err != nil {
+		return Output{}, err
+	}
+	a.out.Stores = append(a.out.Stores, Store{Trustpoint: name, Replaces: true, Certificates: []config.StoredCertificate{
+		{Kind: config.SelfSignedCertificate, Serial: pki.SerialText(cert.SerialNumber), DER: cert.Raw}}})
+	return a.finish(), nil
 }
 
 // ImportPEM takes the certificate that an operator has brought from the CA.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"io"
 	"math/big"
+	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/pki"
@@ -101,13 +102,13 @@ func (a *Agent) scepClient(t *config.Trustpoint) (*scep.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.Signer, err = a.selfSigned(request, key)
+	client.Signer, err = a.selfSigned(request, key, selfSignedFor)
 	return client, err
 }
 
-// selfSigned makes a certificate of one's own by which a message is signed.
-func (a *Agent) selfSigned(request pki.Request, key crypto.Signer) (*x509.Certificate, error) {
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: a.now.Add(-pki.ClockSkew), NotAfter: a.now.Add(selfSignedFor),
+// selfSigned makes a certificate of one's own, for some time.
+func (a *Agent) selfSigned(request pki.Request, key crypto.Signer, lasts time.Duration) (*x509.Certificate, error) {
+	template := &x509.Certificate{SerialNumber: big.NewInt(a.now.Unix()), NotBefore: a.now.Add(-pki.ClockSkew), NotAfter: a.now.Add(lasts),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment}
 	der, err := request.SelfSign(a.o.Rand, key, template)
 	if err != nil {
