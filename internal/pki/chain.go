@@ -20,11 +20,17 @@ const (
 )
 
 // RSA keys shorter than this are refused, and shorter than LegacyRSABits
-// whatever a trustpoint says.
+// whatever a trustpoint says. Longer ones than MaxRSABits cost whoever verifies
+// with them too much: a certificate can have one of half a million bits.
 const (
 	MinRSABits    = 2048
 	LegacyRSABits = 1024
+	MaxRSABits    = 8192
 )
+
+// MaxSignature is the length of the longest signature that is verified, in
+// octets. One by an RSA key is as long as the key.
+const MaxSignature = MaxRSABits / 8
 
 // Trust is what chains are held against.
 type Trust struct {
@@ -141,6 +147,10 @@ func (s *search) link(c, issuer *x509.Certificate) Verdict {
 	if w := s.weakKey(issuer); !w.OK() {
 		return w
 	}
+	if len(c.Signature) > MaxSignature {
+		v.Reason, v.Problem = BadSignature, "it is longer than any that is verified"
+		return v
+	}
 	// CheckSignatureFrom refuses SHA-1 whatever a trustpoint allows;
 	// CheckSignature over the signed bytes takes it, and was asked above.
 	if err := issuer.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature); err != nil {
@@ -157,8 +167,11 @@ func (s *search) weakKey(c *x509.Certificate) Verdict {
 		if s.trust.Legacy {
 			least = LegacyRSABits
 		}
-		if bits := key.N.BitLen(); bits < least {
+		switch bits := key.N.BitLen(); {
+		case bits < least:
 			v.Reason, v.Bits = WeakKey, bits
+		case bits > MaxRSABits:
+			v.Reason, v.Problem = Malformed, "its key is longer than any that is used"
 		}
 	case *ecdsa.PublicKey:
 		if bits := key.Curve.Params().BitSize; bits < 256 {

@@ -79,6 +79,9 @@ func CheckOCSP(now time.Time, body []byte, c, issuer *x509.Certificate, nonce []
 	if len(body) > MaxOCSPBytes {
 		return invalid("the OCSP response is too long")
 	}
+	if signatureLength(body) > MaxSignature {
+		return invalid("the signature of the OCSP response is longer than any that is verified")
+	}
 	r, err := ocsp.ParseResponseForCert(body, c, issuer)
 	var refused ocsp.ResponseError
 	switch {
@@ -110,6 +113,21 @@ func CheckOCSP(now time.Time, body []byte, c, issuer *x509.Certificate, nonce []
 		v.Reason, v.NotAfter = RevocationStale, r.ThisUpdate.Add(maxOCSPAge)
 	}
 	return v
+}
+
+// signatureLength is that of a response's signature, or 0 where there is none to
+// be found. The library verifies a signature by whatever key the response brings.
+func signatureLength(body []byte) int {
+	explicit := casn1.Tag(0).Constructed().ContextSpecific()
+	in := cryptobyte.String(body)
+	var response, wrapped, octets, basic, signed, signature cryptobyte.String
+	if !in.ReadASN1(&response, casn1.SEQUENCE) || !response.SkipASN1(casn1.ENUM) || !response.ReadASN1(&wrapped, explicit) ||
+		!wrapped.ReadASN1(&octets, casn1.SEQUENCE) || !octets.SkipASN1(casn1.OBJECT_IDENTIFIER) || !octets.ReadASN1(&basic, casn1.OCTET_STRING) ||
+		!basic.ReadASN1(&signed, casn1.SEQUENCE) || !signed.SkipASN1(casn1.SEQUENCE) || !signed.SkipASN1(casn1.SEQUENCE) ||
+		!signed.ReadASN1(&signature, casn1.BIT_STRING) {
+		return 0
+	}
+	return len(signature) - 1 // the octet of unused bits
 }
 
 // responder checks what ocsp.ParseResponse does not: purpose, dates and

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -225,6 +226,54 @@ func TestOCSP(t *testing.T) {
 	if r := must(ocsp.ParseRequest(must(pki.OCSPRequest(c, root.Cert, nil, true)))); r.HashAlgorithm != crypto.SHA1 || r.SerialNumber.Cmp(c.SerialNumber) != 0 {
 		t.Errorf("%+v", r)
 	}
+}
+
+// A key of tens of thousands of bits would keep whoever verifies busy for
+// seconds: nothing is verified with one.
+func TestHugeKeys(t *testing.T) {
+	const octets = 7000
+	big1 := bytes.Repeat([]byte{0xff}, octets)
+	huge := &rsa.PublicKey{N: new(big.Int).SetBytes(big1), E: 1<<31 - 1}
+	root := pkitest.Root("Root", pkitest.ECKey())
+	ca := root.IssueFor(huge, func(c *x509.Certificate) {
+		c.Subject.CommonName, c.IsCA, c.BasicConstraintsValid, c.KeyUsage = "Huge", true, true, x509.KeyUsageCertSign
+	})
+	leaf := root.Issue("r1", pkitest.ECKey()).Cert
+	forged := *leaf
+	forged.RawIssuer, forged.AuthorityKeyId, forged.Signature, forged.SignatureAlgorithm = ca.RawSubject, nil, big1, x509.SHA256WithRSA
+	began := time.Now()
+	for range 10 {
+		if v := pki.VerifyChain(now, &forged, certs{ca}, pki.Trust{Anchors: certs{root.Cert}}, pki.ForIKE); v.OK() || v.Reason == pki.UnknownCA {
+			t.Fatalf("%s", v.Text())
+		}
+		body := must(asn1.Marshal(struct {
+			Status  asn1.Enumerated
+			Wrapped asn1.RawValue
+		}{0, asn1.RawValue{Class: 2, Tag: 0, IsCompound: true, Bytes: must(asn1.Marshal(struct {
+			Kind asn1.ObjectIdentifier
+			Body []byte
+		}{asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}, hugeResponse(leaf, ca, big1)}))}}))
+		if v := pki.CheckOCSP(now, body, leaf, root.Cert, nil, false); v.Reason != pki.RevocationInvalid || !strings.Contains(v.Text(), "longer than any") {
+			t.Fatalf("%s", v.Text())
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// hugeResponse is a BasicOCSPResponse signed by a delegate with a huge key.
+func hugeResponse(c, delegate *x509.Certificate, signature []byte) []byte {
+	good := must(ocsp.CreateResponse(delegate, delegate, ocsp.Response{Status: ocsp.Good, SerialNumber: c.SerialNumber, ThisUpdate: now}, pkitest.ECKey()))
+	r := must(ocsp.ParseResponse(append([]byte(nil), good...), nil))
+	type algorithm struct{ Name asn1.ObjectIdentifier }
+	return must(asn1.Marshal(struct {
+		Data         asn1.RawValue
+		Algorithm    algorithm
+		Signature    asn1.BitString
+		Certificates []asn1.RawValue `asn1:"explicit,tag:0"`
+	}{asn1.RawValue{FullBytes: r.TBSResponseData}, algorithm{asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}},
+		asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}, []asn1.RawValue{{FullBytes: delegate.Raw}}}))
 }
 
 // addNonce writes a nonce into a response, and signs it anew.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"qmidle/internal/pki"
 )
 
 // CACertificates are what GetCACert has brought: the CA's certificate, those of
@@ -124,7 +126,7 @@ func isCA(c *x509.Certificate) bool {
 }
 
 func signedBy(c, ca *x509.Certificate) bool {
-	return bytes.Equal(c.RawIssuer, ca.RawSubject) && ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
+	return len(c.Signature) <= pki.MaxSignature && bytes.Equal(c.RawIssuer, ca.RawSubject) && ca.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature) == nil
 }
 
 // Recipient is whose key messages are encrypted for: the RA's, or the CA's.
