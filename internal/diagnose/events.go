@@ -29,6 +29,7 @@ type eventReader struct {
 type session struct {
 	offered    string // the suite under comparison
 	unknown    bool   // XAUTH is, of the server
+	challenged bool   // it asks for more than a name and a password
 	asked      bool   // AAA, for the key of the peer's group
 	name       string // that the peer presents in aggressive mode, without a key
 	aggressive bool

@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
 
@@ -18,8 +19,12 @@ func (r *eventReader) readClient(event trace.Event) bool {
 		if !e.OK {
 			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: "by the server"})
 		}
+	case *trace.ConfigAttributeSeen:
+		r.session().challenged = r.session().challenged || challenges[isakmp.AttributeType(e.Attr)]
 	case *trace.CredentialsAsked:
-		if e.Try > 1 {
+		again := e.Try > 1 && !r.session().challenged
+		r.session().challenged = false
+		if again {
 			r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: "by the server, which asks once more"})
 		}
 	case *trace.ConfigNeeded:
@@ -47,6 +52,11 @@ func (r *eventReader) userJudged(e *trace.UserJudged) {
 
 // placeClient is where this end is the client.
 const placeClient = "client"
+
+// challenges are the attributes with which a server asks for more than a name and a
+// password: that it asks again says nothing of those.
+var challenges = map[isakmp.AttributeType]bool{isakmp.XAUTHMessage: true, isakmp.XAUTHAnswer: true, isakmp.XAUTHNextPIN: true,
+	isakmp.XAUTHPasscode: true, isakmp.XAUTHChallenge: true}
 
 // placeAAA is where a group is missing that AAA was asked for.
 const placeAAA = "AAA"

@@ -26,6 +26,11 @@ func TestClientsAreExplained(t *testing.T) {
 	refused := func(why trace.Refusal) *trace.UserJudged {
 		return &trace.UserJudged{User: "joe", Group: "admin", Refusal: why, Try: 1, Max: 3}
 	}
+	ended := clientRecords(up, &trace.SADeleting{Reason: trace.ReasonPeerDeleted})
+	ended[1].Role, ended[1].State = trace.RoleInitiator, trace.ConfAddr
+	if d := Judge(FromRecords(ended)); len(d.Findings) == 0 || d.Findings[0].Cause != PoolExhausted || d.Findings[0].Certainty != Likely {
+		t.Errorf("a server that ends the login in the place of an address: %+v", d.Findings)
+	}
 	for name, c := range map[string]struct {
 		events []trace.Event
 		want   Cause
@@ -40,10 +45,14 @@ func TestClientsAreExplained(t *testing.T) {
 		"quick mode without a user":            {[]trace.Event{up, &trace.PacketDropped{Reason: trace.DropUserUnknown, Exchange: isakmp.ExchangeQuick}}, XauthNotExpected},
 		"XAUTH that nobody expects":            {[]trace.Event{up, &trace.PacketDropped{Reason: trace.DropNoClients, Exchange: isakmp.ExchangeTransaction}}, XauthNotExpected},
 		"a server that never asks":             {[]trace.Event{up, &trace.SADeleting{Reason: trace.ReasonXAUTHNotAsked}}, XauthNotExpected},
-		"XAUTH of another kind":                {[]trace.Event{up, &trace.XAUTHUnknown{Type: 7}, &trace.SADeleting{Reason: trace.ReasonNoCredentials}}, XauthFailed},
-		"silent AAA about a group":             {[]trace.Event{&trace.GroupRequested{Group: "admin"}, &trace.ClientRefused{Group: "admin", Refusal: trace.RefusalSilence}, &trace.SADeleting{Reason: trace.ReasonAAASilent}}, XauthFailed},
-		"a group that AAA does not know":       {[]trace.Event{&trace.GroupRequested{Group: "admim"}, &trace.NamedKeyLookup{ID: isakmp.IDKeyID, Name: []byte("admim")}}, GroupUnknown},
-		"mode config without an answer":        {[]trace.Event{up, &trace.SADeleting{Reason: trace.ReasonConfigUnanswered}}, PeerQuirk},
+		"a password that the server asks for again": {[]trace.Event{up, &trace.CredentialsAsked{Try: 1}, &trace.CredentialsSent{User: "joe", Secret: true},
+			&trace.CredentialsAsked{Try: 2}}, XauthFailed},
+		"a challenge behind the password": {[]trace.Event{up, &trace.CredentialsAsked{Try: 1}, &trace.CredentialsSent{User: "joe", Secret: true},
+			&trace.ConfigAttributeSeen{Attr: trace.ConfigAttr(isakmp.XAUTHAnswer)}, &trace.CredentialsAsked{Try: 2}}, ""},
+		"XAUTH of another kind":          {[]trace.Event{up, &trace.XAUTHUnknown{Type: 7}, &trace.SADeleting{Reason: trace.ReasonNoCredentials}}, XauthFailed},
+		"silent AAA about a group":       {[]trace.Event{&trace.GroupRequested{Group: "admin"}, &trace.ClientRefused{Group: "admin", Refusal: trace.RefusalSilence}, &trace.SADeleting{Reason: trace.ReasonAAASilent}}, XauthFailed},
+		"a group that AAA does not know": {[]trace.Event{&trace.GroupRequested{Group: "admim"}, &trace.NamedKeyLookup{ID: isakmp.IDKeyID, Name: []byte("admim")}}, GroupUnknown},
+		"mode config without an answer":  {[]trace.Event{up, &trace.SADeleting{Reason: trace.ReasonConfigUnanswered}}, PeerQuirk},
 		"an offer with a user": {[]trace.Event{
 			&trace.IKETransformRefused{Number: 1, Priority: 10, Attr: trace.IKEAttrAuth, Offered: uint32(isakmp.AuthXAUTHInitPSK), Wanted: uint32(isakmp.AuthPSK)},
 			&trace.Phase1PolicyRefused{}, &trace.SADeleting{Reason: trace.ReasonPolicyNotAccepted}}, XauthNotExpected},

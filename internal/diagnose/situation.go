@@ -334,6 +334,7 @@ func (r *situationReader) lineAt(c *ike.Connection, l Line, pair string) {
 		case l.WaysKnown && len(l.Ways) == 0 && !r.makesRoutes(c):
 			o.Kind, o.Evidence = NoRoute, quoteShow("show ip route: none to %s", remote)
 			r.add(o)
+		case c.EasyVPN != nil: // its line is to everything, what is near included
 		case len(around) > 0 && (len(around) == len(l.Ways) || l.Encaps == 0):
 			if len(around) < len(l.Ways) {
 				o.Attr = attrPartly

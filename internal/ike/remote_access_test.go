@@ -449,6 +449,34 @@ func TestAClientThatPromisedNoUserIsAsked(t *testing.T) {
 	}
 }
 
+// TestAServerWithoutUsersTakesTheKeyAlone: a client offers both, as Cisco's does.
+func TestAServerWithoutUsersTakesTheKeyAlone(t *testing.T) {
+	for name, both := range map[string]bool{"both are offered": true, "XAUTH alone": false} {
+		r := newRemote(t, func(hub, spoke *Config) {
+			hub.Connections[0].Clients.Authentication = ""
+			how := spoke.Aggressive[hubAddr]
+			for i, auth := range []isakmp.AuthMethod{isakmp.AuthXAUTHInitPSK, isakmp.AuthPSK} {
+				p := spoke.Policies[0]
+				p.Auth = auth
+				if i == 0 || both {
+					how.Offer = append(how.Offer, p.Transform(uint8(i+1)))
+				}
+			}
+		})
+		r.connect()
+		if up := r.spoke.engine.Statistics().Phase1Up == 1; up != both {
+			t.Errorf("%s: up %v", name, up)
+		}
+		if !both {
+			continue
+		}
+		r.checkUp()
+		if login := r.hubSA().Login; login == nil || login.User != "" || login.Group != "admin" || login.Address != clientAddr {
+			t.Errorf("login %+v", login)
+		}
+	}
+}
+
 // TestAProfileSaysTheGroup: a profile puts its clients into a group, be they of none,
 // as in main mode, or of one that only their key is of.
 func TestAProfileSaysTheGroup(t *testing.T) {

@@ -144,6 +144,10 @@ var blindAtInitiator = []string{
 	"other/aggressive mode is spoken at the responder",
 	// A responder does not let on that it has no such group.
 	"aggressive/a client's group is unknown",
+	// What XAUTH and mode config say is encrypted.
+	"clients/the password is wrong",
+	"clients/AAA knows no user, since it is silent",
+	"clients/the group has no pool",
 }
 
 // blindAtResponder are further ones of which nothing comes to the responder.

@@ -139,7 +139,7 @@ func (f *fault) run(t *testing.T, w Watcher) *lab {
 
 // suiteKeys are the keys that the configurations of the suite have, and what a key
 // is changed to where the ends are to differ.
-var suiteKeys = []string{"lab-key-of-two", "Lab-key-of-two", "another-key", "old-key"}
+var suiteKeys = []string{"lab-group-key", "lab-user-password", "lab-radius-key", "lab-key-of-two", "Lab-key-of-two", "another-key", "old-key"}
 
 // keepsKeys fails if a report has a key.
 func (p *played) keepsKeys(t *testing.T) {
