@@ -126,6 +126,11 @@ func (r *eventReader) clientEnded(reason trace.Reason) {
 			detail = "the server asks for a login of a kind that is not known here"
 		}
 		r.add(Observation{Kind: XauthRejected, Phase: PhaseConfig, Place: placeClient, Detail: detail})
+	case trace.ReasonPeerDeleted:
+		if r.rec.State == trace.ConfAddr && r.rec.Role == trace.RoleInitiator {
+			r.add(Observation{Kind: PoolEmpty, Phase: PhaseConfig, Place: placeClient, Attr: AttrUnknown,
+				Detail: "the server ends the login where it should give an address, which it does also where a group or a user has too many logins"})
+		}
 	case trace.ReasonConfigUnanswered:
 		r.add(Observation{Kind: ConfigUnanswered, Phase: PhaseConfig})
 	}
