@@ -30,7 +30,7 @@ type PeerSession struct {
 	PeerPort  uint16          `json:"peer_port"`
 	ISAKMPSAs []SessionISAKMP `json:"isakmp_sas"`
 	Flows     []SessionFlow   `json:"flows"`
-	// UptimeSeconds is the age of the session's oldest SA.
+	// UptimeSeconds is the age of the session's oldest SA, or of a client's login.
 	UptimeSeconds int64  `json:"uptime_seconds"`
 	Phase1ID      string `json:"phase1_id"`
 	Profile       string `json:"isakmp_profile,omitempty"`
@@ -39,6 +39,7 @@ type PeerSession struct {
 	Username string      `json:"username,omitempty"`
 	Group    string      `json:"group,omitempty"`
 	Address  *netip.Addr `json:"assigned_address,omitempty"`
+	Since    *time.Time  `json:"since,omitempty"` // the user has logged in
 
 	local  netip.Addr
 	remote netip.AddrPort // where a peer of a dynamic crypto map is; others are known by their address alone
@@ -64,12 +65,14 @@ type SessionFlow struct {
 	ActiveSAs int      `json:"active_sas"`
 	Origin    string   `json:"origin"`
 
-	Encrypted     uint64   `json:"encrypted_packets"`
-	Decrypted     uint64   `json:"decrypted_packets"`
-	OutboundDrops uint64   `json:"outbound_drops"`
-	InboundDrops  uint64   `json:"inbound_drops"`
-	Inbound       FlowLife `json:"inbound_life"`
-	Outbound      FlowLife `json:"outbound_life"`
+	Encrypted      uint64   `json:"encrypted_packets"`
+	Decrypted      uint64   `json:"decrypted_packets"`
+	EncryptedBytes uint64   `json:"encrypted_bytes"`
+	DecryptedBytes uint64   `json:"decrypted_bytes"`
+	OutboundDrops  uint64   `json:"outbound_drops"`
+	InboundDrops   uint64   `json:"inbound_drops"`
+	Inbound        FlowLife `json:"inbound_life"`
+	Outbound       FlowLife `json:"outbound_life"`
 }
 
 // FlowLife is what is left of a flow's youngest SA in one direction; absent
@@ -204,7 +207,7 @@ func (s *PeerSession) addISAKMP(sa ike.ISAKMPSA, now time.Time) {
 		s.Profile = sa.Profile
 	}
 	if l := sa.Login; l != nil && !l.Since.IsZero() {
-		s.Username, s.Group = l.User, l.Group
+		s.Username, s.Group, s.Since = l.User, l.Group, &l.Since
 		if l.Address.IsValid() {
 			s.Address = &l.Address
 		}

@@ -169,7 +169,7 @@ func descriptions(r Router) map[string]string {
 	return all
 }
 
-// uptimeOf counts from the oldest SA of a session.
+// uptimeOf counts from the oldest SA of a session, or from a client's login.
 func uptimeOf(r Router, s *PeerSession) int64 {
 	now, since := r.Now(), r.Now()
 	older := func(t time.Time) {
@@ -180,6 +180,9 @@ func uptimeOf(r Router, s *PeerSession) int64 {
 	for _, sa := range r.ISAKMPSAs() {
 		if s.ends(sa.Remote) && upIdle(sa) {
 			older(sa.Established)
+			if sa.Login != nil {
+				older(sa.Login.Since)
+			}
 		}
 	}
 	for _, sa := range r.IPsecSAs() {
@@ -200,6 +203,7 @@ func (s *PeerSession) addCounters(idents []IPsecIdent) {
 				continue
 			}
 			f.Encrypted, f.Decrypted = d.Counters.EncapsPackets, d.Counters.DecapsPackets
+			f.EncryptedBytes, f.DecryptedBytes = d.Counters.EncapsBytes, d.Counters.DecapsBytes
 			f.OutboundDrops, f.InboundDrops = d.Counters.SendErrors, d.Counters.RecvErrors
 			f.Inbound, f.Outbound = lifeOf(d.Inbound), lifeOf(d.Outbound)
 		}

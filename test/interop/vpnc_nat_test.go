@@ -43,9 +43,12 @@ type accessSessions struct {
 		Username string
 		Group    string
 		Address  string `json:"assigned_address"`
+		Since    time.Time
 		Flows    []struct {
 			Encrypted int `json:"encrypted_packets"`
 			Decrypted int `json:"decrypted_packets"`
+			BytesOut  int `json:"encrypted_bytes"`
+			BytesIn   int `json:"decrypted_bytes"`
 		}
 	}
 }
@@ -151,8 +154,12 @@ func (q *qmidle) wrongSessions(t *testing.T, addresses map[string]string, ports 
 		wrong = append(wrong, fmt.Sprintf("%d sessions, want %d", len(list.Sessions), len(addresses)))
 	}
 	for _, s := range list.Sessions {
-		good := s.Peer == natOutside && s.Port >= first && s.Port <= last && s.Group == "clients" && s.Address == addresses[s.Username] && s.Uptime < 300 &&
-			len(s.Flows) == 1 && s.Flows[0].Decrypted >= 3 && s.Flows[0].Encrypted >= 3
+		good := s.Peer == natOutside && s.Port >= first && s.Port <= last && s.Group == "clients" && s.Address == addresses[s.Username] &&
+			time.Since(s.Since) < 2*time.Minute && (time.Since(s.Since)-time.Duration(s.Uptime)*time.Second).Abs() < 3*time.Second && len(s.Flows) == 1
+		if good { // each echo request is 84 octets
+			f := s.Flows[0]
+			good = f.Decrypted >= 3 && f.Encrypted >= 3 && f.BytesIn == 84*f.Decrypted && f.BytesOut == 84*f.Encrypted
+		}
 		if _, err := netip.ParseAddr(s.Address); err != nil || !good {
 			wrong = append(wrong, fmt.Sprintf("the session %+v", s))
 		}
