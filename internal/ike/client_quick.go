@@ -72,6 +72,15 @@ func (n *node) offeredSets() []policy.TransformSet {
 	return all[same : same+1]
 }
 
+// group is that of perfect forward secrecy: of a client's successor what its
+// predecessor has, which the client has chosen.
+func (r request) group(conn *Connection) isakmp.Group {
+	if r.rekeys != nil && r.rekeys.session != 0 {
+		return r.rekeys.pfs
+	}
+	return conn.PFS
+}
+
 // offeredLives are the lifetimes that an offer has: a client's successor has those
 // of its predecessor.
 func (n *node) offeredLives() policy.Lives {

@@ -46,13 +46,15 @@ func TestAClientsPairIsRenewedByTheServer(t *testing.T) {
 	r := renewable(t, func(hub, spoke *Config) {
 		hub.Connections[0].TransformSets = append([]policy.TransformSet{{Cipher: isakmp.ESPAESGCM16, KeyBits: 256}}, aesSet())
 		spoke.Connections[0].Lives.Seconds = clientLife
+		spoke.Connections[0].PFS = isakmp.GroupMODP1024
 	})
 	r.connect()
 	first := r.hub.engine.IPsecSAs()[0]
 	r.advance((clientLife - 30) * time.Second)
 	list := r.hub.engine.IPsecSAs()
 	last := list[len(list)-1]
-	if last.InSPI == first.InSPI || !last.Initiator || last.Lives.Seconds != clientLife || last.Suite.Transform != first.Suite.Transform || last.Session != first.Session {
+	if last.InSPI == first.InSPI || !last.Initiator || last.Lives.Seconds != clientLife || last.Suite.Transform != first.Suite.Transform ||
+		last.PFS != isakmp.GroupMODP1024 || last.Session != first.Session {
 		t.Errorf("the first pair is %+v, the last %+v", first, last)
 	}
 	r.advance(2 * time.Minute)

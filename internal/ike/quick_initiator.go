@@ -27,7 +27,7 @@ func (s *sa) startQuickMode(r request) {
 		e.failed(r.Acquire)
 		return
 	}
-	n.rekeys, n.tried, n.conn, n.line, n.pfs = r.rekeys, r.tried, conn, r.Line, conn.PFS
+	n.rekeys, n.tried, n.conn, n.line, n.pfs = r.rekeys, r.tried, conn, r.Line, r.group(conn)
 	n.localProxy, n.remoteProxy = r.localProxy, r.remoteProxy
 	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
 	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))

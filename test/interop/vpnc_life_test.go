@@ -54,14 +54,15 @@ func (q *qmidle) wantGone(t *testing.T, l *lab) {
 func TestVPNCIsRenewed(t *testing.T) {
 	t.Parallel()
 	const count, interval, bound = 1000, 110 * time.Millisecond, 3
-	for _, mode := range []string{"natt", "none", "cisco-udp"} {
-		t.Run(mode, func(t *testing.T) {
+	for name, settings := range map[string][]string{"NAT traversal": nil, "no NAT traversal": {"NAT Traversal Mode none"},
+		"Cisco's encapsulation": {"NAT Traversal Mode cisco-udp"}, "PFS": {"Perfect Forward Secrecy dh5"}} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			q := newQmidle(t, l, l.hub, raceDetector)
 			text := livingConfig("crypto ipsec security-association lifetime seconds 120")
 			q.run(t, strings.NewReplacer(" group 2\n", " group 2\n lifetime 60\n", " acl 150\n", " acl 150\n qmidle ipsec-udp-port 10000\n").Replace(text))
-			p, connected := dialVPNC(t, l, "alice", "alice-password", "NAT Traversal Mode "+mode, asksOften)
+			p, connected := dialVPNC(t, l, "alice", "alice-password", append(settings, asksOften)...)
 			waitConnected(t, p, connected)
 			guest := client(l, l.spoke.ns, "10.55.0.10")
 			e, err := startEchoes(guest, count, interval, echoPatience)

@@ -58,7 +58,7 @@ type accessSessions struct {
 // ports meanwhile.
 func TestVPNCsBehindOneNAT(t *testing.T) {
 	t.Parallel()
-	const count, interval, bound = 120, 100 * time.Millisecond, 12
+	const count, interval, bound = 120, 100 * time.Millisecond, 5
 	l := newNATLab(t, func(l *lab) *site { return l.spoke })
 	capture := startCapture(t, l)
 	q := newQmidle(t, l, l.hub, raceDetector)
@@ -91,6 +91,7 @@ func TestVPNCsBehindOneNAT(t *testing.T) {
 	if pool := q.leases(t); len(pool) != 3 || pool["10.55.0.11"] != "bob" {
 		t.Errorf("the pool during: %v", pool)
 	}
+	eventually(t, "some traffic", 10*time.Second, func() (bool, string) { return echoing[2].sent.Load() > 20, "" })
 	l.mapPorts(t, secondPorts)
 	for i, e := range echoing {
 		lost, err := e.lost()
