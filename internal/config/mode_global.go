@@ -28,7 +28,7 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 				{Text: "session", Help: "Log the tunnels that come up and go down", Do: setSessionLog(true), No: setSessionLog(false)},
 				{Text: "ezvpn", Help: "Log Easy VPN connections", Unsupported: "Easy VPN"},
 			}},
-			{Text: "call", Help: "Configure Crypto Call Admission Control", Unsupported: "call admission control"},
+			{Text: "call", Help: "Configure Crypto Call Admission Control", Next: admissionNodes},
 			{Text: "gdoi", Help: "Configure GDOI policy", Unsupported: "GDOI", Block: true},
 			{Text: "ikev2", Help: "Configure IKEv2 options", Unsupported: "IKEv2", Block: true},
 			{Text: "xauth", Help: "X-Auth parameters", Unsupported: "XAUTH"},

@@ -106,6 +106,8 @@ type ISAKMP struct {
 	Fragmentation  int           // `crypto isakmp fragmentation`: octets of the largest IP packet; 0: off
 	SPIRecovery    bool          // `crypto isakmp invalid-spi-recovery`
 	Retransmission Retransmission
+	MaxSAs         int           // `crypto call admission limit ike sa`; 0: any number
+	MaxNegotiating int           // `crypto call admission limit ike in-negotiation-sa`; 0: the engine's own
 	XauthTimeout   time.Duration // `crypto isakmp xauth timeout`
 	AddressPool    string        // `client configuration address-pool local`, for groups without a pool; ""
 	Peers          []*ISAKMPPeer // in the order of their first line

@@ -86,6 +86,12 @@ func (c *Config) writeISAKMP(w *writer) {
 	if !k.Enabled {
 		w.line("no crypto isakmp enable")
 	}
+	if k.MaxSAs > 0 {
+		w.line("crypto call admission limit ike sa %d", k.MaxSAs)
+	}
+	if k.MaxNegotiating > 0 {
+		w.line("crypto call admission limit ike in-negotiation-sa %d", k.MaxNegotiating)
+	}
 	if c.LogSessions {
 		w.line("crypto logging session")
 	}

@@ -17,6 +17,11 @@ var clearNodes = []*node{
 		}},
 	}},
 	{Text: "crypto", Help: "Encryption subsystem", Next: []*node{
+		{Text: "call", Help: "Clear Crypto Call Admission info", Next: []*node{
+			{Text: "admission", Help: "Clear Crypto Call Admission info", Next: []*node{
+				{Text: "statistics", Help: "Clear Crypto Call Admission Control stats", Do: do(clearAdmission)},
+			}},
+		}},
 		{Text: "ipsec", Help: "Clear IPSEC", Next: []*node{
 			{Text: "client", Help: "Clear client state", Next: []*node{
 				{Text: "ezvpn", Help: "End the tunnel of an Easy VPN client", Do: do(clearEasyVPN), Next: []*node{

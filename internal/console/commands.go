@@ -153,6 +153,11 @@ var showCrypto = []*node{
 			{Kind: config.Word, Text: "WORD", Arg: "tag", Help: "Dynamic crypto map tag", Do: do(dynamicMaps)},
 		}},
 	}},
+	{Text: "call", Help: "Show crypto call admission info", Next: []*node{
+		{Text: "admission", Help: "Show crypto call admission info", Next: []*node{
+			{Text: "statistics", Help: "Show Crypto Call Admission Control stats", Do: plain(admission)},
+		}},
+	}},
 	{Text: "engine", Help: "Show crypto engine info", Next: []*node{
 		{Text: "brief", Help: "Show a brief listing of the crypto engine", Do: plain(engineBrief)},
 		{Text: "connections", Help: "Show connection information", Next: []*node{

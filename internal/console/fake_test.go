@@ -118,7 +118,8 @@ func (f *fakeRouter) ClearSession(filter ike.SessionFilter) int {
 	f.cleared = append(f.cleared, fmt.Sprintf("session %+v", filter))
 	return len(f.isakmp) + len(f.ipsec)
 }
-func (f *fakeRouter) ClearCounters() { f.cleared = append(f.cleared, "counters") }
+func (f *fakeRouter) ClearAdmission() { f.cleared = append(f.cleared, "admission") }
+func (f *fakeRouter) ClearCounters()  { f.cleared = append(f.cleared, "counters") }
 func (f *fakeRouter) ClearMatches(tags []uint32) {
 	f.cleared = append(f.cleared, fmt.Sprintf("matches %v", tags))
 }

@@ -59,6 +59,8 @@ type Router interface {
 	ClearSession(ike.SessionFilter) int
 	// ClearCounters makes SACounters and PolicyCounters begin at zero.
 	ClearCounters()
+	// ClearAdmission makes the counters of call admission begin at zero.
+	ClearAdmission()
 	// ClearMatches makes the Matches of some connections begin at zero.
 	ClearMatches(tags []uint32)
 	// ClearLog takes what was recorded so far out of the log, not out of the

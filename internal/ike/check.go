@@ -66,6 +66,7 @@ type audit struct {
 	faults []error
 
 	numSAs, responders, assemblies, busy int
+	established                          int
 	sharing                              int // have a key pair of aggressive mode
 	stages                               [unproven + 1]int
 	keyPairs                             map[uint32]bool // by number
@@ -119,6 +120,7 @@ func (a *audit) sa(s *sa) {
 		a.must(retry, "dead SA %d is never purged", s.id)
 		a.must(s.cipher == nil && len(s.waiting) == 0 && s.assembly == nil, "dead SA %d keeps something", s.id)
 	case s.complete():
+		a.established++
 		a.must(retry && life, "SA %d has no end", s.id)
 		a.must(s.handshake == nil && s.cipher != nil && s.skeyid != nil, "SA %d is up and not complete", s.id)
 		a.must((len(s.waiting) == 0 || !s.up() || s.waitsToSettle()) && s.stage == proven, "SA %d is up and something waits", s.id)
@@ -313,6 +315,7 @@ func (a *audit) counts() {
 	a.must(len(e.groupQuestions) <= len(e.questions), "%d groups are asked for by %d questions", len(e.groupQuestions), len(e.questions))
 	a.must(a.sharing >= 0, "key pairs are shared by %d more than there are", -a.sharing)
 	a.must(len(e.questions)+awaited >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
+	a.must(e.established == a.established, "%d SAs are counted as up, %d are", e.established, a.established)
 	a.backlog(&e.halfOpen, e.cfg.maxHalfOpen(), "half-open")
 	a.backlog(&e.unproven, e.cfg.maxUnproven(), "unproven")
 	for tag := range e.preferred {

@@ -54,6 +54,9 @@ type Config struct {
 	// RetransmitInterval and RetransmitTries; 0 is IOS's 10 s and 5.
 	RetransmitInterval time.Duration
 	RetransmitTries    int
+	// MaxSAs is how many ISAKMP SAs may be up before negotiations with others than
+	// their peers are refused; 0 for any number.
+	MaxSAs int
 	// MaxHalfOpen bounds the responder's SAs whose peer has not yet come back
 	// from its address with our cookie; 0 is DefaultMaxHalfOpen.
 	MaxHalfOpen int

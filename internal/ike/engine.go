@@ -20,9 +20,11 @@ type Engine struct {
 	fx        *Effects
 	timers    timers
 	stats     Statistics
-	rec       trace.Record // reused for every event
-	in        trace.PacketReceived
-	out       trace.PacketSent // reused likewise
+	// established counts the ISAKMP SAs that are up.
+	established int
+	rec         trace.Record // reused for every event
+	in          trace.PacketReceived
+	out         trace.PacketSent // reused likewise
 
 	byCookies map[cookiePair]*sa
 	byInitial map[initialKey]*sa // responder SAs by the peer's first message

@@ -11,6 +11,9 @@ import (
 // a peer, for requests that wait or for its own sake, under a profile if one is
 // named.
 func (e *Engine) startPhase1(local, remote netip.AddrPort, profile string, waiting []request) {
+	if !e.admitsOut(local, remote, waiting) {
+		return
+	}
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
 		for _, r := range waiting {

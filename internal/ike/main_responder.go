@@ -74,6 +74,12 @@ func (m *message) openResponder() {
 		}
 	}
 	e := m.e
+	if !e.admits(m.local, m.remote) {
+		e.stats.Admissions.InRejected++
+		m.drop(trace.DropLimit)
+		return
+	}
+	e.stats.Admissions.In++
 	var cookie isakmp.Cookie
 	if !e.random(cookie[:]) {
 		m.drop(trace.DropLimit)

@@ -254,6 +254,7 @@ func (s *sa) finishPhase1(source trace.Source, input trace.Input) {
 	s.move(source, input, trace.StateP1Complete)
 	s.show = trace.QMIdle
 	e.stats.Phase1Up++
+	e.established++
 	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
 	e.timers.set(&s.life, s.expires)

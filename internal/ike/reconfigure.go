@@ -18,6 +18,7 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 	before := e.conns
 	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
 	e.refreshInstances()
+	e.shrink()
 	e.endLostUDP(why)
 	for _, s := range e.sorted() {
 		s.adoptProfile()

@@ -196,6 +196,9 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	s.emit(&trace.SADeleting{Reason: reason})
 	s.dead, s.reason = true, reason
 	wasUp := s.handshake == nil
+	if wasUp {
+		s.e.established--
+	}
 	if wasUp || s.conn != 0 {
 		s.move(trace.Internal, trace.InputPhase1Delete, trace.StateDestSA)
 	}

@@ -74,6 +74,7 @@ type Statistics struct {
 	Phase2Failed   uint64
 	Retransmits    uint64
 	Evicted        uint64
+	Admissions     Admissions
 	DPDSent        uint64
 	DPDReceived    uint64
 	NotifyIgnored  uint64 // notifies outside an authenticated exchange

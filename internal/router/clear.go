@@ -36,6 +36,9 @@ func (r *Router) ClearCounters() {
 	r.tally.lines = r.totals()
 }
 
+// ClearAdmission makes the counters of call admission begin at zero.
+func (r *Router) ClearAdmission() { r.engine.ResetAdmissions() }
+
 // ClearMatches makes the matches of some connections' lines begin at zero.
 func (r *Router) ClearMatches(tags []uint32) {
 	for key, c := range r.totals() {

@@ -143,7 +143,7 @@ func (r *Router) engineConfig() ike.Config {
 		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
 		XAuthTimeout: i.XauthTimeout, Application: application, UDPPorts: UDPPorts(r.cfg), Trustpoints: points,
-		NonceKeys: nonceKeys(r.cfg, r.opts.Keys),
+		NonceKeys: nonceKeys(r.cfg, r.opts.Keys), MaxSAs: i.MaxSAs, MaxHalfOpen: i.MaxNegotiating, MaxUnproven: i.MaxNegotiating,
 	}
 	if i.Identity == config.IdentityDN {
 		e.Identity = policy.Identity{Type: isakmp.IDDERASN1DN}

@@ -237,6 +237,8 @@ const (
 	ReasonCertificate   // the peer's certificate is refused
 	ReasonNoCertificate // no trustpoint has a certificate to show
 	ReasonPeerRefuses   // the peer says that it takes no proof of ours
+
+	ReasonTooMany // there are as many ISAKMP SAs as may be
 )
 
 var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accepted", "Death by retransmission P1",
@@ -248,7 +250,7 @@ var reasonNames = [...]string{"No reason", "Phase1 SA policy proposal not accept
 	"Key not found in keyrings of profile", "Peer does not match the ISAKMP profile", "Peer has another address",
 	"XAuthenticate fail", "XAUTH was not answered", "AAA did not answer", "Client is not authorized", "Failed to allocate ip address",
 	"Mode configuration was not answered", "Session timeout", "Login has ended", "No credentials for XAUTH", "XAUTH was not asked for",
-	"Certificate refused", "No certificate", "Refused by the peer"}
+	"Certificate refused", "No certificate", "Refused by the peer", "Call admission limit"}
 
 // String returns IOS's words where it has some (its spelling included).
 func (r Reason) String() string { return name(reasonNames[:], r) }
