@@ -98,7 +98,7 @@ type session struct {
 	known  Credentials
 	asked  uint64 // the question that was answered last
 	wasUp  bool
-	since  time.Time
+	lost   time.Time // since when there is no tunnel any more; zero while there is one
 	banner string
 }
 
@@ -134,15 +134,18 @@ func (s *session) watch(ctx context.Context) {
 // follow takes one change. An error is the end.
 func (s *session) follow(ctx context.Context, c console.EasyVPNClient) error {
 	switch {
-	case c.State == console.EasyVPNActive:
-		s.up(c)
 	case c.Asks != 0 && c.Asks != s.asked:
 		s.asked = c.Asks
 		return s.answer(ctx, c)
+	case c.State == console.EasyVPNActive:
+		s.up(c)
 	case c.Failures > 0 && !s.wasUp:
 		return fmt.Errorf("there is no tunnel to %s\n%s", title(s.Profile), s.why())
 	case !c.Next.IsZero() && c.State == console.EasyVPNConnectRequired:
-		s.User.Status(fmt.Sprintf("no tunnel to %s since %s: tried again", title(s.Profile), s.since.Format(time.TimeOnly)))
+		if s.lost.IsZero() {
+			s.lost = time.Now()
+		}
+		s.User.Status(fmt.Sprintf("no tunnel to %s since %s: trying again", title(s.Profile), s.lost.Format(time.TimeOnly)))
 	case c.State == console.EasyVPNReady:
 		s.User.Status("connecting to " + title(s.Profile))
 	}
@@ -150,7 +153,7 @@ func (s *session) follow(ctx context.Context, c console.EasyVPNClient) error {
 }
 
 func (s *session) up(c console.EasyVPNClient) {
-	s.wasUp, s.since = true, time.Now()
+	s.wasUp, s.lost = true, time.Time{}
 	if c.Config.Banner != "" && c.Config.Banner != s.banner {
 		s.banner = c.Config.Banner
 		s.User.Say(s.banner)

@@ -147,7 +147,7 @@ func (r *Router) takeConfigured() {
 			continue
 		}
 		x.got, x.denied = c, !c.SavePassword
-		x.move(console.EasyVPNOpen, console.EasyVPNModeConfig)
+		x.step(console.EasyVPNOpen, console.EasyVPNModeConfig)
 	}
 	r.setClients()
 }
@@ -170,6 +170,14 @@ func sameNetwork(a, b ClientNetwork) bool {
 }
 
 func (x *easyVPN) move(s console.EasyVPNState, e console.EasyVPNEvent) { x.state, x.event = s, e }
+
+// step is move on the way up: a tunnel that is up stays so while phase 1 is renewed.
+func (x *easyVPN) step(s console.EasyVPNState, e console.EasyVPNEvent) {
+	if x.up {
+		s, e = console.EasyVPNActive, console.EasyVPNSocketUp
+	}
+	x.move(s, e)
+}
 
 // followClients looks at what an input has made of the clients' tunnels.
 func (r *Router) followClients() {
@@ -309,7 +317,7 @@ func (r *Router) askClient(q ike.Question) bool {
 	x.refused = x.refused || asked.Try > 1
 	x.user = x.cfg.User
 	if x.cfg.Stored && x.cfg.User != "" && !x.refused && !x.denied && slices.Equal(asked.Prompts, []ike.Prompt{ike.PromptPassword}) {
-		x.move(console.EasyVPNReplied, console.EasyVPNRequest)
+		x.step(console.EasyVPNReplied, console.EasyVPNRequest)
 		r.access.fx.Answers = append(r.access.fx.Answers, aaa.Answered{ID: q.ID, Answer: ike.Credentials{Given: true, User: x.cfg.User, Password: x.cfg.Password}})
 		return true
 	}
@@ -330,7 +338,7 @@ func (r *Router) AnswerClient(now time.Time, name string, c ike.Credentials) (ou
 	}
 	id := x.question
 	x.question, x.user = 0, c.User
-	x.move(console.EasyVPNReplied, console.EasyVPNRequest)
+	x.step(console.EasyVPNReplied, console.EasyVPNRequest)
 	return r.Answer(now, id, c), true
 }
 

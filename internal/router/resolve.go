@@ -68,7 +68,7 @@ func (r *Router) rename(now time.Time) {
 		changed = changed || !slices.Equal(old.Peers, x.Peers) || old.Preferred != x.Preferred || !slices.Equal(old.Former, x.Former)
 	}
 	if changed {
-		r.conns = conns
+		r.conns, r.peers = conns, newPeering(r.cfg, r.opts.Local, r.names)
 		for _, x := range r.clients {
 			x.conn = tagged(conns, x.conn.Tag)
 		}
