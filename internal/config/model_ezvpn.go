@@ -30,6 +30,7 @@ type EasyVPN struct {
 	DHGroup isakmp.Group   // of phase 1
 	PFS     isakmp.Group   // of quick mode; GroupNone: none
 	Targets []netip.Prefix // what goes through the tunnel; none: as the server says
+	Beside  []netip.Prefix // networks on the outside interface and others, for a server that lets them be reached
 }
 
 // EasyVPNConnect is what brings the tunnel up.

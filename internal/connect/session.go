@@ -65,6 +65,7 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
+	cfg.EasyVPNFor(Name).Beside = gateway.Networks()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &session{Options: o, end: end, known: Credentials{o.Profile.Username, o.Profile.Domain, o.Profile.Password}, changes: make(chan console.EasyVPNClient, 1)}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"reflect"
 
@@ -55,6 +56,20 @@ func (g *Gateway) AnswerEasyVPN(name string, c ike.Credentials) (ok bool) {
 	v := &view{Router: g.router, g: g, ctx: context.Background()}
 	err := v.lease(func() { ok = v.AnswerEasyVPN(name, c) })
 	return ok && err == nil
+}
+
+// Networks are those that this host's interfaces are in.
+func Networks() (all []netip.Prefix) {
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() && !p.Addr().IsLoopback() {
+			all = append(all, p.Masked())
+		}
+	}
+	return all
 }
 
 // InterfaceTo is the Linux interface by which a host is reached, whose name is

@@ -72,11 +72,15 @@ func (n *node) offeredSets() []policy.TransformSet {
 	return all[same : same+1]
 }
 
-// group is that of perfect forward secrecy: of a client's successor what its
-// predecessor has, which the client has chosen.
-func (r request) group(conn *Connection) isakmp.Group {
-	if r.rekeys != nil && r.rekeys.session != 0 {
+// pfsGroup is the group of perfect forward secrecy that we offer: of a client's
+// successor what its predecessor has, which the client has chosen. Of a client of
+// ours whose server wants it, the group of phase 1.
+func (s *sa) pfsGroup(r request, conn *Connection) isakmp.Group {
+	switch {
+	case r.rekeys != nil && r.rekeys.session != 0:
 		return r.rekeys.pfs
+	case conn.PFS == isakmp.GroupNone && s.e.configured[conn.Tag].PFS:
+		return s.suite.Group
 	}
 	return conn.PFS
 }

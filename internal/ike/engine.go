@@ -40,9 +40,9 @@ type Engine struct {
 	groupQuestions map[groupName]*groupQuestion
 	provenGroups   map[groupName]bool // a client has had their key
 
-	logins     map[uint64]*login     // of clients, by session
-	leased     map[netip.Addr]*login // by the client's address
-	configured map[uint32]netip.Addr // what servers gave to connections of ours, by tag
+	logins     map[uint64]*login       // of clients, by session
+	leased     map[netip.Addr]*login   // by the client's address
+	configured map[uint32]ClientConfig // what servers gave to connections of ours, by tag
 	dhNumbers  dhNumbers
 
 	pairs       map[isakmp.Group]*sharedPair // of aggressive mode's responder
@@ -95,7 +95,7 @@ func New(cfg Config) *Engine {
 		pairs:      make(map[isakmp.Group]*sharedPair),
 		logins:     make(map[uint64]*login),
 		leased:     make(map[netip.Addr]*login),
-		configured: make(map[uint32]netip.Addr),
+		configured: make(map[uint32]ClientConfig),
 		halfOpen:   backlog{stage: halfOpen},
 		unproven:   backlog{stage: unproven},
 	}

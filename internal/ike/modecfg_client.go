@@ -140,7 +140,7 @@ func (s *sa) adopt(c ClientConfig) {
 		return
 	}
 	c.Connection, c.Server = conn.Tag, s.remote
-	e.configured[conn.Tag] = c.Address
+	e.configured[conn.Tag] = c
 	e.fx.Configured = append(e.fx.Configured, c)
 	s.emit(c.event())
 	for i := range s.waiting {
@@ -153,8 +153,8 @@ func (s *sa) adopt(c ClientConfig) {
 // ownProxy gives a request of a client's connection the address that the server
 // gave as its proxy.
 func (e *Engine) ownProxy(r *request) {
-	if a, ok := e.configured[r.Connection]; ok {
-		r.localProxy = hostProxy(a)
+	if c, ok := e.configured[r.Connection]; ok {
+		r.localProxy = hostProxy(c.Address)
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *sa) startQuickMode(r request) {
 		e.failed(r.Acquire)
 		return
 	}
-	n.rekeys, n.tried, n.conn, n.line, n.pfs = r.rekeys, r.tried, conn, r.Line, r.group(conn)
+	n.rekeys, n.tried, n.conn, n.line, n.pfs = r.rekeys, r.tried, conn, r.Line, s.pfsGroup(r, conn)
 	n.localProxy, n.remoteProxy = r.localProxy, r.remoteProxy
 	n.idI = isakmp.AppendID(nil, policy.ID(n.localProxy))
 	n.idR = isakmp.AppendID(nil, policy.ID(n.remoteProxy))
@@ -142,7 +142,7 @@ func (n *node) takeChoice(answer isakmp.SA) bool {
 	s.emit(&trace.IPsecProposalChecked{Number: prop.Number})
 	s.emit(&trace.IPsecTransformOffered{Number: t.Number, Protocol: prop.Protocol, ID: isakmp.ESPTransform(t.ID), Attributes: wireAttributes(t)})
 	o := policy.ParseESPOffer(prop.Protocol, t)
-	ts, refusal, ok := matchESP(n.transformSets(n.conn), n.conn.PFS, o)
+	ts, refusal, ok := matchESP(n.transformSets(n.conn), n.pfs, o)
 	if o.Encap != s.encapsulation(policy.IsTransport(o.Encap)) {
 		refusal, ok = s.wrongMode(o), false
 	}

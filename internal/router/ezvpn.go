@@ -91,6 +91,18 @@ func outsideName(c *config.Config, v *config.EasyVPN) string {
 	return ""
 }
 
+// besideNetworks are those on interfaces that are not inside: a server may let a
+// client reach them directly.
+func besideNetworks(c *config.Config, v *config.EasyVPN) []netip.Prefix {
+	all := slices.Clone(v.Beside)
+	for _, i := range c.Interfaces {
+		if len(i.Addresses) > 0 && !i.Shutdown && !(i.EasyVPN == v.Name && i.EasyVPNInside) {
+			all = append(all, i.Addresses[0].Masked())
+		}
+	}
+	return all
+}
+
 func insideNetworks(c *config.Config, v *config.EasyVPN) (all []netip.Prefix) {
 	for _, i := range c.InsideOf(v) {
 		if len(i.Addresses) > 0 && !i.Shutdown {

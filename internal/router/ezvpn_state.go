@@ -21,7 +21,8 @@ import (
 type easyVPN struct {
 	cfg    *config.EasyVPN
 	conn   *ike.Connection
-	direct []netip.Prefix // networks inside, which no tunnel leads to
+	inside []netip.Prefix // networks, which no tunnel leads to
+	beside []netip.Prefix // networks, which no tunnel leads to where the server lets it
 	// interesting are the lines of `connect acl`.
 	interesting []policy.ACLEntry
 	wanted      bool
@@ -63,13 +64,22 @@ func newEasyVPNs(cfg *config.Config, conns []*ike.Connection, before []*easyVPN)
 			x = &kept
 			x.wanted = x.wanted || v.Connect == config.ConnectAuto
 		}
-		x.cfg, x.conn, x.direct = v, conn, insideNetworks(cfg, v)
+		x.cfg, x.conn, x.inside, x.beside = v, conn, insideNetworks(cfg, v), besideNetworks(cfg, v)
 		if x.interesting, err = interesting(cfg, v); err != nil {
 			return nil, err
 		}
 		all = append(all, x)
 	}
 	return all, nil
+}
+
+// remotes are what the tunnel leads to.
+func (x *easyVPN) remotes() []ipsec.Range {
+	direct := x.inside
+	if x.got.LocalLAN {
+		direct = slices.Concat(direct, x.beside)
+	}
+	return remotes(x.cfg, x.got.Split, direct)
 }
 
 // interesting is the access list of `connect acl`; none for another.
@@ -97,7 +107,7 @@ func (x *easyVPN) policies() (all []ipsec.PolicyEntry) {
 			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Line: uint32(i), Permit: l.Permit, Selector: l.Selector()})
 		}
 	case x.got.Address.IsValid():
-		for _, r := range remotes(x.cfg, x.got.Split, x.direct) {
+		for _, r := range x.remotes() {
 			all = append(all, ipsec.PolicyEntry{Tag: x.conn.Tag, Permit: true, Selector: ipsec.Selector{LocalNet: ipsec.HostRange(x.got.Address), RemoteNet: r}})
 		}
 	case x.cfg.Connect == config.ConnectACL:
@@ -119,7 +129,7 @@ func clientPolicies(clients []*easyVPN) (all []ipsec.PolicyEntry) {
 func (r *Router) clientNetworks() (all []ClientNetwork) {
 	for _, x := range r.clients {
 		if x.got.Address.IsValid() {
-			all = append(all, ClientNetwork{Address: x.got.Address, Inside: x.direct, Remote: remotes(x.cfg, x.got.Split, x.direct)})
+			all = append(all, ClientNetwork{Address: x.got.Address, Inside: x.inside, Remote: x.remotes()})
 		}
 	}
 	return all
