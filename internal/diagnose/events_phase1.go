@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/pki"
 	"qmidle/internal/trace"
 )
 
@@ -156,6 +157,9 @@ func plausible(e *trace.IDPayload) bool {
 func identityWords(e *trace.IDPayload) string {
 	if a, ok := netip.AddrFromSlice(e.Data); ok && (e.Type == isakmp.IDIPv4Addr || e.Type == isakmp.IDIPv6Addr) {
 		return a.String()
+	}
+	if name := pki.RawName(e.Data); e.Type == isakmp.IDDERASN1DN && name != "" {
+		return fmt.Sprintf("%q", name)
 	}
 	return fmt.Sprintf("%q", e.Data)
 }

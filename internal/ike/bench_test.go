@@ -180,3 +180,24 @@ func TestHeapPerHalfOpenSA(t *testing.T) {
 	}
 	runtime.KeepAlive(p)
 }
+
+// BenchmarkMainModeSigned is a main mode by signatures with its quick mode, both
+// engines of which run here: half of the time is the peer's.
+func BenchmarkMainModeSigned(b *testing.B) {
+	for _, auth := range []isakmp.AuthMethod{isakmp.AuthRSASig, isakmp.AuthECDSA256, isakmp.AuthECDSA384} {
+		for _, g := range []isakmp.Group{isakmp.GroupMODP2048, isakmp.GroupECP256} {
+			b.Run(fmt.Sprint(auth, " group ", uint16(g)), func(b *testing.B) {
+				for b.Loop() {
+					p := newSignedPair(b, auth, methods[auth], func(hub, spoke *Config) {
+						hub.Policies[0].Group, spoke.Policies[0].Group = g, g
+					})
+					p.silence()
+					p.connect()
+					if len(p.hub.sas) != 2 {
+						b.Fatal("no tunnel")
+					}
+				}
+			})
+		}
+	}
+}

@@ -40,7 +40,7 @@ func signs(auth isakmp.AuthMethod) bool {
 func fits(key any, auth isakmp.AuthMethod) bool {
 	switch k := key.(type) {
 	case *rsa.PublicKey:
-		return proofOf(auth) == isakmp.AuthRSASig
+		return proofOf(auth) == isakmp.AuthRSASig && k.N.BitLen() <= pki.MaxRSABits
 	case *ecdsa.PublicKey:
 		e, ok := ecdsaOf(auth)
 		return ok && k.Curve == e.curve

@@ -151,8 +151,12 @@ func (m *message) takeCertificates() (all [][]byte) {
 		}
 		m.s.emit(&trace.PayloadProcessed{Payload: isakmp.PayloadCert})
 		m.s.emit(&trace.CertificateReceived{Encoding: c.Encoding, Octets: uint16(len(c.Data))})
-		if c.Encoding == isakmp.CertX509Signature && len(all) < maxCertificates {
+		switch left := maxCertificates - len(all); {
+		case left <= 0:
+		case c.Encoding == isakmp.CertX509Signature:
 			all = append(all, c.Data)
+		case c.Encoding == isakmp.CertPKCS7:
+			all = append(all, pki.Wrapped(c.Data, left)...)
 		}
 	}
 	return all
@@ -320,9 +324,6 @@ func judgement(j Judged, c *claim) *trace.CertificateJudged {
 	e := &trace.CertificateJudged{Trustpoint: j.Trustpoint, Subject: pki.RawName(about.RawSubject), Issuer: pki.RawName(about.RawIssuer),
 		Serial: pki.SerialText(about.SerialNumber), Reason: v.Reason.String(), Clock: pki.DateText(v.Now), IDType: c.who.Type,
 		ID: c.who.String(), Names: strings.Join(v.Names, " "), Text: v.Text()}
-	if c.who.Type == isakmp.IDDERASN1DN {
-		e.ID = pki.RawName([]byte(c.who.Data))
-	}
 	switch v.Reason {
 	case pki.Expired, pki.RevocationStale:
 		e.Limit = pki.DateText(v.NotAfter)

@@ -3,8 +3,11 @@ package pki_test
 import (
 	"bytes"
 	"crypto/x509"
+	"encoding/asn1"
 	"testing"
 
+	"golang.org/x/crypto/cryptobyte"
+	casn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"golang.org/x/crypto/ocsp"
 
 	"qmidle/internal/isakmp"
@@ -70,4 +73,58 @@ func FuzzName(f *testing.F) {
 			t.Fatal("a name without parts")
 		}
 	})
+}
+
+func FuzzWrapped(f *testing.F) {
+	root := pkitest.Root("Root", pkitest.ECKey())
+	f.Add(wrapped(root.Cert.Raw, root.Cert.Raw), uint8(1))
+	f.Add(wrapped(), uint8(0))
+	f.Add(root.Cert.Raw, uint8(3))
+	f.Fuzz(func(t *testing.T, der []byte, limit uint8) {
+		octets := 0
+		all := pki.Wrapped(der, int(limit))
+		for _, c := range all {
+			octets += len(c)
+		}
+		if len(all) > int(limit) || octets > len(der) {
+			t.Fatalf("%d certificates of %d octets, of %d", len(all), octets, len(der))
+		}
+	})
+}
+
+// wrapped is a SignedData without signers that carries certificates.
+func wrapped(certificates ...[]byte) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2})
+		b.AddASN1(casn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+			b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1Int64(1)
+				b.AddASN1(casn1.SET, func(*cryptobyte.Builder) {})
+				b.AddASN1(casn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1})
+				})
+				b.AddASN1(casn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) {
+					for _, c := range certificates {
+						b.AddBytes(c)
+					}
+				})
+				b.AddASN1(casn1.SET, func(*cryptobyte.Builder) {})
+			})
+		})
+	})
+	return b.BytesOrPanic()
+}
+
+func TestWrapped(t *testing.T) {
+	root := pkitest.Root("Root", pkitest.ECKey()).Cert.Raw
+	for name, c := range map[string]struct {
+		der  []byte
+		want int
+	}{"two": {wrapped(root, root), 2}, "none": {wrapped(), 0}, "more than the bound": {wrapped(root, root, root, root), 3},
+		"a certificate": {root, 0}, "noise": {[]byte("noise"), 0}, "cut off": {wrapped(root)[:200], 0}, "noise inside": {wrapped([]byte("noise")), 0}} {
+		if got := pki.Wrapped(c.der, 3); len(got) != c.want || c.want > 0 && !bytes.Equal(got[0], root) {
+			t.Errorf("%s: %d certificates, want %d", name, len(got), c.want)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/pki"
 )
 
 // Identity is a phase 1 identity: an address, a name, or a key ID.
@@ -44,6 +45,9 @@ func IdentityFromID(id isakmp.ID) (i Identity, ok bool) {
 
 // String shows an address or a name; other octets are escaped by the reader.
 func (i Identity) String() string {
+	if i.Type == isakmp.IDDERASN1DN {
+		return pki.RawName([]byte(i.Data))
+	}
 	if i.Type == isakmp.IDIPv4Addr || i.Type == isakmp.IDIPv6Addr {
 		if a, ok := netip.AddrFromSlice([]byte(i.Data)); ok {
 			return a.String()

@@ -15,6 +15,7 @@ func TestIdentities(t *testing.T) {
 		"example.com": FQDNIdentity("example.com"),
 		"a@b.example": {isakmp.IDUserFQDN, "a@b.example"},
 		"branch":      {isakmp.IDKeyID, "branch"},
+		"cn=r1,o=Lab": {isakmp.IDDERASN1DN, "0\x1b1\x0c0\n\x06\x03U\x04\n\x13\x03Lab1\x0b0\t\x06\x03U\x04\x03\x13\x02r1"},
 	} {
 		got, ok := IdentityFromID(isakmp.ID{Type: id.Type, Data: []byte(id.Data)})
 		if !ok || got != id || got.String() != want {

@@ -1,12 +1,11 @@
 package trace
 
 import (
-	"crypto/x509/pkix"
-	"encoding/asn1"
 	"encoding/hex"
 	"net/netip"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/pki"
 )
 
 // writeISAKMP prints what `debug crypto isakmp` has for an event.
@@ -370,8 +369,8 @@ func identity(t isakmp.IDType, data []byte) (label, value string) {
 	case isakmp.IDKeyID:
 		return "group id", printable(data)
 	case isakmp.IDDERASN1DN:
-		if name := distinguishedName(data); name != "" {
-			return "Dist. name", name
+		if name := pki.RawName(data); name != "" {
+			return "Dist. name", printable([]byte(name))
 		}
 	case isakmp.IDIPv4AddrSubnet, isakmp.IDIPv6AddrSubnet, isakmp.IDIPv4AddrRange, isakmp.IDIPv6AddrRange:
 		half := len(data) / 2
@@ -382,16 +381,6 @@ func identity(t isakmp.IDType, data []byte) (label, value string) {
 		}
 	}
 	return "data", hex.EncodeToString(data)
-}
-
-// distinguishedName is a DER name as text, "" if it is none.
-func distinguishedName(der []byte) string {
-	var name pkix.RDNSequence
-	rest, err := asn1.Unmarshal(der, &name)
-	if err != nil || len(rest) != 0 {
-		return ""
-	}
-	return printable([]byte(name.String()))
 }
 
 // authWords are the words before "authentication".
