@@ -4,6 +4,7 @@ package interop
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 	"os"
@@ -69,6 +70,19 @@ func TestSCEP(t *testing.T) {
 	}
 	if out, _ := q.try("crypto pki enroll STRICT"); !strings.Contains(out, "signed with SHA-1, which the trustpoint does not allow") {
 		t.Errorf("SHA-1 where it is not allowed: %s", out)
+	}
+	// What nobody has saved is there when the daemon is started anew.
+	q.end(t)
+	authority, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.run(t, "hostname hub\n"+trustpoint("CA", right, "s3cret")+"crypto pki certificate chain CA\n"+chainText("ca ", authority)+"end\n")
+	if third := q.do(t, "show crypto pki certificates CA"); third != second {
+		t.Errorf("after a restart:\n%s", third)
+	}
+	if out, err := q.try("crypto pki crl request CA"); err == nil || !strings.Contains(out, "CRL request failed") {
+		t.Errorf("scepserver has no CRL to give: %s", out)
 	}
 	q.do(t, "write memory")
 	saved, err := os.ReadFile(q.file())
