@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/keystore"
@@ -23,6 +24,9 @@ type PKI interface {
 	// enrolment may go on by itself.
 	Enroll(name string, c trustpoint.Choices) (trustpoint.Status, error)
 	Enrollment(name string) (trustpoint.Status, bool)
+	// Rollover is when a CA is next asked for the certificate that comes after its
+	// own, or that is to be used; zero for never.
+	Rollover(name string) time.Time
 	// SelfSign makes a certificate for `enrollment selfsigned`.
 	SelfSign(name string, c trustpoint.Choices) error
 	TerminalRequest(name string, c trustpoint.Choices) ([]byte, error)

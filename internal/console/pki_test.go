@@ -96,6 +96,7 @@ func (r *pkiRouter) Enroll(name string, c trustpoint.Choices) (s trustpoint.Stat
 	return s, err
 }
 func (r *pkiRouter) Enrollment(name string) (trustpoint.Status, bool) { return r.agent.Status(name) }
+func (r *pkiRouter) Rollover(name string) time.Time                   { return r.agent.Rollover(name) }
 func (r *pkiRouter) TerminalRequest(name string, c trustpoint.Choices) ([]byte, error) {
 	return r.agent.TerminalRequest(r.Now(), name, c)
 }

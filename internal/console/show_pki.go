@@ -333,7 +333,7 @@ type PKITimers struct {
 // PKITimer is something that will be done by itself.
 type PKITimer struct {
 	Name    string    `json:"name"`
-	What    string    `json:"what"` // POLL, RENEW, CRL
+	What    string    `json:"what"` // POLL, RENEW, ROLLOVER, CRL
 	At      time.Time `json:"at"`
 	seconds time.Duration
 }
@@ -345,12 +345,16 @@ func pkiTimers(r Router) PKITimers {
 			v.Timers = append(v.Timers, PKITimer{name, what, at, at.Sub(r.Now())})
 		}
 	}
+	p, err := pkiOf(r)
 	for _, t := range r.Config().Trustpoints {
 		s := stateOf(r, t)
 		add(t.Name, "POLL", s.Retry)
 		add(t.Name, "RENEW", s.Renew)
+		if err == nil {
+			add(t.Name, "ROLLOVER", p.Rollover(t.Name))
+		}
 	}
-	if p, err := pkiOf(r); err == nil {
+	if err == nil {
 		for _, c := range p.CRLs() {
 			add(c.Trustpoint, "CRL", c.Refresh)
 		}
@@ -392,6 +396,7 @@ type CRL struct {
 	Refresh    time.Time `json:"refresh,omitzero"`
 	Entries    int       `json:"entries"`
 	Problem    string    `json:"problem,omitempty"`
+	SCEP       bool      `json:"scep"` // asked of the CA at the URL
 }
 
 func crls(r Router) CRLs {
@@ -416,7 +421,11 @@ func (v CRLs) Text() string {
 			}
 			fmt.Fprintf(&b, "    Revoked: %d\n", c.Entries)
 		}
-		fmt.Fprintf(&b, "    Retrieved from CRL Distribution Point: \n      %s\n", c.URL)
+		if c.SCEP {
+			b.WriteString("    Retrieved from CRL Distribution Point: \n      ** CDP Not Published - Retrieved via SCEP\n")
+		} else {
+			fmt.Fprintf(&b, "    Retrieved from CRL Distribution Point: \n      %s\n", c.URL)
+		}
 		if c.Problem != "" {
 			fmt.Fprintf(&b, "    Last problem: %s\n", c.Problem)
 		}

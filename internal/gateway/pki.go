@@ -378,6 +378,9 @@ func (v *view) Enroll(name string, c trustpoint.Choices) (trustpoint.Status, err
 // Enrollment implements console.PKI.
 func (v *view) Enrollment(name string) (trustpoint.Status, bool) { return v.agent().Status(name) }
 
+// Rollover implements console.PKI.
+func (v *view) Rollover(name string) time.Time { return v.agent().Rollover(name) }
+
 // TerminalRequest implements console.PKI.
 func (v *view) TerminalRequest(name string, c trustpoint.Choices) ([]byte, error) {
 	return v.agent().TerminalRequest(v.now, name, c)

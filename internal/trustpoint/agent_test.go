@@ -42,7 +42,7 @@ var routerKey = sync.OnceValue(func() crypto.Signer { return pkitest.NewRSAKey(2
 
 // gateway is an Agent with a CA in memory, whose answers come at once.
 type gateway struct {
-	t     *testing.T
+	t     testing.TB
 	ca    *sceptest.CA
 	agent *trustpoint.Agent
 	cfg   *config.Config
@@ -57,7 +57,7 @@ type gateway struct {
 // Record implements trace.Sink.
 func (g *gateway) Record(r *trace.Record) { g.text.Write(g.ios.Append(nil, r)) }
 
-func newGateway(t *testing.T, ca *sceptest.CA, below string) *gateway {
+func newGateway(t testing.TB, ca *sceptest.CA, below string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, ca: ca, now: pkitest.Now, files: map[string][]byte{}, ios: trace.IOS{PKITransactions: true}}
 	text := "hostname Router\nip domain name cisco.com\ncrypto ca trustpoint caserver\n" +

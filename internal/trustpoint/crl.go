@@ -66,13 +66,14 @@ type CRLView struct {
 	Refresh         time.Time // zero for never
 	Entries         int
 	Problem         string // of the last try
+	SCEP            bool   // it is asked of the CA at the URL by GetCRL
 }
 
 // CRLs are the lists that are known, by URL.
 func (a *Agent) CRLs() []CRLView {
 	var all []CRLView
 	for _, c := range a.listed() {
-		v := CRLView{URL: c.url, Trustpoint: c.trustpoint.Name, Fetched: c.fetched, Refresh: c.refresh, Problem: c.problem}
+		v := CRLView{URL: c.url, Trustpoint: c.trustpoint.Name, Fetched: c.fetched, Refresh: c.refresh, Problem: c.problem, SCEP: c.scep}
 		if c.list != nil {
 			v.Issuer, v.ThisUpdate, v.NextUpdate, v.Entries = pki.RawName(c.list.Issuer), c.list.ThisUpdate, c.list.NextUpdate, c.list.Len()
 		}

@@ -22,7 +22,7 @@ import (
 
 // inquest is an Agent whose questions wait until a test answers them.
 type inquest struct {
-	t     *testing.T
+	t     testing.TB
 	agent *trustpoint.Agent
 	root  *pkitest.Authority
 	now   time.Time
@@ -34,7 +34,7 @@ const (
 	placeOfOCSP = "http://ocsp.example.com/"
 )
 
-func newInquest(t *testing.T, below string) *inquest {
+func newInquest(t testing.TB, below string) *inquest {
 	t.Helper()
 	root := pkitest.Root("Root", pkitest.ECKey())
 	cfg, ds := config.Load("test", []byte("hostname R\ncrypto pki trustpoint A\n"+below))

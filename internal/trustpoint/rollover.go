@@ -33,6 +33,15 @@ func (a *Agent) rollover(t *config.Trustpoint) (time.Time, bool) {
 	return earlier(end, later(next[0].NotBefore, a.rolling[t.Name].again)), true
 }
 
+// Rollover is when a trustpoint's CA is next asked, or its next certificate used;
+// zero for never.
+func (a *Agent) Rollover(name string) (at time.Time) {
+	if t := a.o.Config.Trustpoint(name); t != nil {
+		at, _ = a.rollover(t)
+	}
+	return at
+}
+
 // rolling is how a CA's change of certificates stands.
 type rolling struct {
 	asked bool
