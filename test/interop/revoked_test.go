@@ -98,8 +98,11 @@ func TestPeersThatAreRevoked(t *testing.T) {
 			if x.served {
 				list := a.root.CRLFrom(time.Now().Add(-time.Minute), time.Now().Add(time.Hour), gone...)
 				serveAt(t, l.spoke, listPort, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					time.Sleep(x.slow) // as a server far away does
-					_, _ = w.Write(list)
+					select { // as a server far away lets wait
+					case <-time.After(x.slow):
+						_, _ = w.Write(list)
+					case <-r.Context().Done():
+					}
 				}))
 			}
 			if strings.Contains(x.below, "ocsp") {
