@@ -38,7 +38,7 @@ func noKeyHere(c *Case) *Finding {
 	}
 	certainty := Certain
 	byName := on.Last().Offered != ""
-	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) || byName {
+	if c.Surveyed && !c.named() || c.All.Has(KeyUnused) || byName || on.read() {
 		certainty = Likely
 	}
 	if on.Last().Attr == AttrUnknown {

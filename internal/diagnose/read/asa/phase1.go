@@ -325,6 +325,24 @@ func failed1(x *read.Context, _ *read.Match) {
 }
 
 // noGroup is a peer for whom there is no tunnel group, and so no key.
+// noGroup is a search for what is configured for a peer. A peer that calls a group by
+// name is a client.
 func noGroup(text string, message int) read.Phrase {
-	return read.Phrase{Text: text, Tell: diagnose.Observation{Kind: diagnose.KeyMissing, Phase: diagnose.Phase1, Message: message, Attr: diagnose.AttrUnknown}}
+	return read.Phrase{Text: text, Do: func(x *read.Context, _ *read.Match) {
+		if group := calledGroup(string(x.Text)); group != "" {
+			tell(x, diagnose.Observation{Kind: diagnose.GroupMissing, Phase: diagnose.Phase1, Message: 1, Detail: group})
+			return
+		}
+		tell(x, diagnose.Observation{Kind: diagnose.KeyMissing, Phase: diagnose.Phase1, Message: message, Attr: diagnose.AttrUnknown})
+	}}
+}
+
+// calledGroup is the name in "Group = NAME, IP = ...", where it is a client's own.
+func calledGroup(text string) string {
+	_, rest, ok := strings.Cut(text, "Group = ")
+	name, _, ok2 := strings.Cut(rest, ",")
+	if !ok || !ok2 || strings.HasPrefix(name, "Default") || read.Addr(name).IsValid() || strings.Count(name, ".") == 3 {
+		return ""
+	}
+	return strings.TrimSpace(name)
 }

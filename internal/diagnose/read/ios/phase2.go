@@ -46,7 +46,11 @@ var phase2 = read.Join([]read.Phrase{
 	does("did not find matching map", proxiesRefused),
 	does("no IPSEC cryptomap exists for local address {local}", func(x *read.Context, match *read.Match) {
 		remember(x).ends(match.Addr("local"), netip.Addr{})
-		x.Tell(diagnose.Observation{Kind: diagnose.NotEnabled, Phase: diagnose.Phase1, Message: 1, Local: match.Addr("local")})
+		o := diagnose.Observation{Kind: diagnose.NotEnabled, Phase: diagnose.Phase1, Message: 1, Local: match.Addr("local")}
+		if x.Session != nil {
+			o.Peer = x.Session.Peer
+		}
+		x.TellApart(o) // phase 1 may be up
 	}),
 	does("transform proposals not supported", transformRefused),
 	does("transform proposal ({prot|port} {}, trans {}, hmac_alg {}) not supported", transformRefused),

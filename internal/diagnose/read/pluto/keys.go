@@ -50,6 +50,7 @@ var offers = []read.Phrase{
 	{Text: "no local proposal matches remote proposals {rest}", Do: noCommon},
 	{Text: "AUTH mismatch: Received AUTH != computed AUTH", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.HashMismatch, 5)) }},
 	{Text: "We cannot identify ourselves with either end of this connection", Do: noSelf},
+	{Text: "specify the local host's IP address", Do: noSelf},
 	{Text: "no IKE proposal policy specified in config", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.NoUsablePolicy, 1)) }},
 	{Text: "IKE Transform [{offered}] refused due to {rest}", Quiet: true},
 	{Text: "malformed Phase 1 message: {detail}", Do: func(x *read.Context, hit *read.Match) { tell(x, p1(diagnose.Malformed, 1)) }},

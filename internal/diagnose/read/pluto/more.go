@@ -64,11 +64,9 @@ var local = []read.Phrase{
 	{Text: "no kernel support for {rest}", Do: noSupport},
 	{Text: "can not initiate: no acceptable kernel algorithms loaded", Do: noSupport},
 	{Text: "cannot initiate connection without knowing peer IP address", Quiet: true},
-	{Text: "can not initiate: no remote address available", Do: func(x *read.Context, _ *read.Match) {
-		o := p1(diagnose.NameUnknown, 0)
-		o.Detail = of(x).name
-		tell(x, o)
-	}},
+	{Text: "can not initiate: no remote address available", Do: noAddress},
+	{Text: "cannot initiate connection without resolved dynamic peer IP address", Do: noAddress},
+	{Text: "failed to convert '{detail}' at load time", Do: noAddress},
 	{Text: "has been rejected with ECONNREFUSED", Do: func(x *read.Context, _ *read.Match) {
 		o := p1(diagnose.Unreachable, 0)
 		o.Detail = "port unreachable"
@@ -76,6 +74,15 @@ var local = []read.Phrase{
 	}},
 	says("system too busy", p1(diagnose.AdmissionLimit, 1)),
 	{Text: "too many malformed payloads", Quiet: true},
+}
+
+// noAddress is a peer, or its connection, whose name has no address.
+func noAddress(x *read.Context, hit *read.Match) {
+	o := p1(diagnose.NameUnknown, 0)
+	if o.Detail = hit.Hole("detail"); o.Detail == "" {
+		o.Detail = of(x).name
+	}
+	tell(x, o)
 }
 
 func networkError(x *read.Context, hit *read.Match) {
@@ -141,6 +148,10 @@ var certificates = []read.Phrase{
 	says("SEC_ERROR_UNTRUSTED_ISSUER", p1(diagnose.IssuerUnknown, 5)),
 	says("SEC_ERROR_CA_CERT_INVALID", p1(diagnose.IssuerUnknown, 5)),
 	says("SEC_ERROR_BAD_SIGNATURE", p1(diagnose.SignatureInvalid, 5)),
+	says("certificate '{}' is expired or not yet valid", p1(diagnose.CertificateExpired, 1)),
+	says("certificate '{}' not found in the NSS database", p1(diagnose.ProofMissing, 1)),
+	says("find the private key matching the NSS CKAID", p1(diagnose.ProofMissing, 5)),
+	says("unable to locate my private key for {what} Signature", p1(diagnose.ProofMissing, 5)),
 	says("Certificate Revocation List (CRL) is expired or missing", p1(diagnose.CRLMissing, 5)),
 	says("issuer cacert not found", p1(diagnose.IssuerUnknown, 5)),
 	says("no root CA in NSS DB", p1(diagnose.IssuerUnknown, 5)),
@@ -163,8 +174,8 @@ var certificates = []read.Phrase{
 	says("end certificate with identical subject and issuer not accepted", p1(diagnose.IssuerUnknown, 5)),
 	says("RSA Signature FAILED verification", p1(diagnose.SignatureInvalid, 5)),
 	{Text: "X.509 certificate rejected", Quiet: true},
-	{Text: "X509: certificate rejected for this connection", Quiet: true},
-	{Text: "X509: CERT payload bogus or revoked", Quiet: true},
+	says("X509: {certificate|certificate payload} rejected for this connection", p1(diagnose.CertificateRefused, 5)),
+	says("X509: CERT payload bogus or revoked", p1(diagnose.CertificateRefused, 5)),
 	{Text: "crl not found", Quiet: true},
 	{Text: "certificate status unknown", Quiet: true},
 }
