@@ -16,7 +16,7 @@ import (
 
 // wireguardTunnel has wireguard-go, of the module's version, at both ends.
 func wireguardTunnel(t *testing.T) (*lab, *process, *process) {
-	l := newLab(t)
+	l := newWireLab(t)
 	path := l.dir + "/wireguard-go"
 	command(t, "go", "build", "-o", path, "golang.zx2c4.com/wireguard")
 	hubKey, spokeKey := newWireguardKey(t), newWireguardKey(t)
