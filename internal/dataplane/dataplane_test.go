@@ -178,7 +178,7 @@ func TestSplit(t *testing.T) {
 			t.Errorf("%x: size %d, TOS %d", oob, size, tos)
 		}
 	}
-	if size, tos := readControl(tosControl(0xba)); size != 0 || tos != 0xba {
+	if size, tos := readControl(appendTOS(make([]byte, 0, controlRoom), 0xba)); size != 0 || tos != 0xba {
 		t.Errorf("size %d, TOS %#x", size, tos)
 	}
 }

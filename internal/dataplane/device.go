@@ -7,26 +7,21 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"golang.zx2c4.com/wireguard/tun"
 )
 
 // deviceRetry is the time between two tries to make the TUN device anew.
 const deviceRetry = time.Second
 
-// device is a TUN device. It ends by Close, or by somebody's `ip link delete`.
-type device struct{ tun.Device }
-
 // makeDevice makes the TUN device, up and with its routes.
 func (u *Userspace) makeDevice() error {
-	t, err := tun.CreateTUN(u.cfg.Device, int(u.mtu.Load()))
+	d, err := openDevice(u.cfg.Device, int(u.mtu.Load()))
 	if err != nil {
 		return fmt.Errorf("TUN device %s: %w", u.cfg.Device, err)
 	}
 	if err := u.prepareDevice(); err != nil {
-		return errors.Join(err, t.Close())
+		return errors.Join(err, d.Close())
 	}
-	u.tun.Store(&device{t})
+	u.tun.Store(d)
 	return nil
 }
 

@@ -1,8 +1,6 @@
 package dataplane
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -21,37 +19,27 @@ import (
 // that the kernel or the card cuts (UDP_SEGMENT), and what comes in that way is
 // received as one (UDP_GRO), as far as the kernel knows that.
 type UDPSocket struct {
-	conn      *net.UDPConn
-	local     netip.AddrPort
+	*socket
 	segmented atomic.Bool // cleared when the kernel has refused to segment
-	df        *fragmentation
+	outboxes  sync.Pool
 }
 
 const (
 	maxSegments    = 64    // UDP_MAX_SEGMENTS of kernels before 6.9
 	maxSuperPacket = 65000 // below what a UDP datagram can be
 	maxFailures    = 1000  // reads in a row that fail before a loop gives up
+	receiveBatch   = 32    // datagrams of any size, taken at once
 )
 
 // ListenUDP opens the socket in the calling thread's network namespace.
 func ListenUDP(local netip.AddrPort) (*UDPSocket, error) {
-	lc := net.ListenConfig{Control: control}
-	pc, err := lc.ListenPacket(context.Background(), "udp4", local.String())
+	opened, err := openSocket(unix.SOCK_DGRAM, unix.IPPROTO_UDP, local)
 	if err != nil {
-		return nil, fmt.Errorf("UDP socket: %w", err)
+		return nil, fmt.Errorf("UDP socket %v: %w", local, err)
 	}
-	conn := pc.(*net.UDPConn)
-	s := &UDPSocket{conn: conn, local: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	if s.df, err = newFragmentation(conn); err != nil {
-		conn.Close()
-		return nil, err
-	}
-	err = raw.Control(func(fd uintptr) {
+	s := &UDPSocket{socket: opened}
+	s.outboxes.New = func() any { return newOutbox(batchSize) }
+	err = s.control(func(fd uintptr) {
 		_, noSegment := unix.GetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 		s.segmented.Store(noSegment == nil)
 		// Without UDP_GRO every datagram comes alone, which is right too.
@@ -60,8 +48,7 @@ func ListenUDP(local netip.AddrPort) (*UDPSocket, error) {
 		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	})
 	if err != nil {
-		conn.Close()
-		return nil, err
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -72,46 +59,89 @@ func (s *UDPSocket) Local() netip.AddrPort { return s.local }
 // Outlast lets the socket send from its address when the host has it no longer,
 // which the kernel refuses otherwise: a last word to the peers.
 func (s *UDPSocket) Outlast() error {
-	raw, err := s.conn.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var set error
-	err = raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1) })
+	err := s.control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_TRANSPARENT, 1) })
 	return errors.Join(err, set)
 }
-
-// Close closes the socket; Receive returns.
-func (s *UDPSocket) Close() error { return s.conn.Close() }
 
 // Send sends datagrams in order to one peer. It goes on behind one that is
 // refused, and returns all errors.
 func (s *UDPSocket) Send(to netip.AddrPort, datagrams ...[]byte) error {
-	return s.send(to, dfWhereItFits, nil, datagrams)
+	return s.sendAll(to, dfWhereItFits, nil, datagrams)
 }
 
 // SendESP is Send with the outer IP header that the packets are to have. The
 // error is EMSGSIZE for those that are too large for the path and must not be
 // fragmented.
 func (s *UDPSocket) SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error {
-	return s.send(to, espDF(outer.DF), tosControl(outer.TOS), packets)
+	return s.sendAll(to, espDF(outer.DF), &outer, packets)
 }
 
-func (s *UDPSocket) send(to netip.AddrPort, df int, control []byte, datagrams [][]byte) error {
+func (s *UDPSocket) sendAll(to netip.AddrPort, df int, outer *ipsec.OuterHeader, datagrams [][]byte) error {
+	out := s.outboxes.Get().(*outbox)
+	defer s.outboxes.Put(out)
 	var errs []error
-	err := s.df.with(df, func() {
-		for len(datagrams) > 0 {
+	for len(datagrams) > 0 {
+		out.reset(to)
+		rest := datagrams
+		for len(rest) > 0 {
 			n := 1
 			if s.segmented.Load() {
-				n = segmentRun(datagrams)
+				n = segmentRun(rest)
 			}
-			if err := s.sendRun(to, control, datagrams[:n]); err != nil {
-				errs = append(errs, err)
+			if !out.room(n) {
+				break
 			}
-			datagrams = datagrams[n:]
+			out.add(rest[:n], func(b []byte) []byte { return appendOuter(b, outer, rest[:n]) })
+			rest = rest[n:]
 		}
+		errs = s.sendBox(out, df, outer, errs)
+		datagrams = rest
+	}
+	return errors.Join(errs...)
+}
+
+// appendOuter is the control messages of a run of datagrams.
+func appendOuter(b []byte, outer *ipsec.OuterHeader, run [][]byte) []byte {
+	if outer != nil {
+		b = appendTOS(b, outer.TOS)
+	}
+	if len(run) > 1 {
+		b = appendSegment(b, len(run[0]))
+	}
+	return b
+}
+
+// sendBox sends the runs in an outbox and appends what went wrong to errs.
+func (s *UDPSocket) sendBox(out *outbox, df int, outer *ipsec.OuterHeader, errs []error) []error {
+	err := s.send(df, out, func(at int, err error) {
+		pieces := out.pieces(at)
+		if len(pieces) == 1 {
+			errs = append(errs, err)
+			return
+		}
+		// Some devices cannot checksum segments (EIO), some paths are narrower
+		// than a segment (EINVAL, EMSGSIZE): alone each datagram may pass.
+		if errors.Is(err, unix.EIO) {
+			s.segmented.Store(false)
+		}
+		errs = s.sendAlone(out.name, pieces, outer, errs)
 	})
-	return errors.Join(append(errs, err)...)
+	if err != nil {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// sendAlone sends the pieces of what was refused one by one.
+func (s *UDPSocket) sendAlone(name unix.RawSockaddrInet4, pieces []unix.Iovec, outer *ipsec.OuterHeader, errs []error) []error {
+	out := newOutbox(len(pieces))
+	out.name = name
+	for _, v := range pieces {
+		alone := [1][]byte{unsafe.Slice(v.Base, v.Len)}
+		out.add(alone[:], func(b []byte) []byte { return appendOuter(b, outer, alone[:]) })
+	}
+	return out.sendEach(s.socket, errs)
 }
 
 // segmentRun is how many datagrams can go as one: all but the last have the
@@ -133,60 +163,17 @@ func segmentRun(datagrams [][]byte) int {
 	return n
 }
 
-func (s *UDPSocket) sendRun(to netip.AddrPort, control []byte, run [][]byte) error {
-	if len(run) == 1 {
-		_, _, err := s.conn.WriteMsgUDPAddrPort(run[0], control, to)
-		return err
-	}
-	room := superPackets.Get().(*[]byte)
-	super := (*room)[:0]
-	for _, d := range run {
-		super = append(super, d...)
-	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(super, append(segmentControl(len(run[0])), control...), to)
-	superPackets.Put(room)
-	if err == nil {
-		return nil
-	}
-	// Some devices cannot checksum segments (EIO), some paths are narrower
-	// than a segment (EINVAL, EMSGSIZE): alone each datagram may pass.
-	if errors.Is(err, unix.EIO) {
-		s.segmented.Store(false)
-	}
-	var errs []error
-	for _, d := range run {
-		if _, _, err := s.conn.WriteMsgUDPAddrPort(d, control, to); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-var superPackets = sync.Pool{New: func() any {
-	room := make([]byte, maxSuperPacket)
-	return &room
-}}
-
-func segmentControl(size int) []byte {
-	b := make([]byte, unix.CmsgSpace(2))
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
-	h.Level, h.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-	h.SetLen(unix.CmsgLen(2))
-	binary.NativeEndian.PutUint16(b[unix.CmsgLen(0):], uint16(size))
-	return b
-}
-
 // Receive calls handle for the datagrams as they come, those that came as one
 // together, until the socket is closed. tos is that octet of their IP headers.
 // They are valid during the call only,
 // which may change them. Errors of single datagrams, such as an ICMP answer to
 // one that was sent, are passed over.
 func (s *UDPSocket) Receive(handle func(from netip.AddrPort, tos uint8, datagrams [][]byte)) error {
-	buf, oob := make([]byte, 65535), make([]byte, 128)
+	in := newInbox(receiveBatch)
 	var datagrams [][]byte
 	failures := 0
 	for {
-		n, oobn, _, from, err := s.conn.ReadMsgUDPAddrPort(buf, oob)
+		n, err := s.receive(in)
 		if err != nil {
 			if failures++; errors.Is(err, net.ErrClosed) || failures > maxFailures {
 				return err
@@ -194,9 +181,11 @@ func (s *UDPSocket) Receive(handle func(from netip.AddrPort, tos uint8, datagram
 			continue
 		}
 		failures = 0
-		size, tos := readControl(oob[:oobn])
-		datagrams = split(datagrams[:0], buf[:n], size)
-		handle(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()), tos, datagrams)
+		for i := range n {
+			size, tos := readControl(in.oob(i))
+			datagrams = split(datagrams[:0], in.packet(i), size)
+			handle(in.from(i), tos, datagrams)
+		}
 	}
 }
 
@@ -207,22 +196,4 @@ func split(out [][]byte, b []byte, size int) [][]byte {
 		b = b[size:]
 	}
 	return append(out, b)
-}
-
-// readControl reads the size of UDP_GRO's segments, 0 without any, and the TOS
-// octet.
-func readControl(oob []byte) (size int, tos uint8) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return 0, 0
-	}
-	for _, m := range messages {
-		switch {
-		case m.Header.Level == unix.IPPROTO_UDP && m.Header.Type == unix.UDP_GRO && len(m.Data) >= 4:
-			size = int(binary.NativeEndian.Uint32(m.Data))
-		case m.Header.Level == unix.IPPROTO_IP && m.Header.Type == unix.IP_TOS && len(m.Data) >= 1:
-			tos = m.Data[0]
-		}
-	}
-	return size, tos
 }

@@ -1,19 +1,17 @@
 package dataplane
 
 import (
-	"fmt"
+	"os"
 	"sync"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // fragmentation is a socket's choice between DF and fragments. The kernel has
-// it for a socket, not for a packet, so those who send take turns.
+// it for a socket, not for a packet: those who want the same send at the same
+// time, others take turns.
 type fragmentation struct {
-	mu   sync.Mutex
-	raw  syscall.RawConn
+	mu   sync.RWMutex
 	mode int // IP_MTU_DISCOVER
 }
 
@@ -35,41 +33,37 @@ func espDF(df bool) int {
 	return dfNever
 }
 
-func newFragmentation(conn syscall.Conn) (*fragmentation, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	f := &fragmentation{raw: raw, mode: -1}
-	return f, f.with(dfWhereItFits, func() {})
+// set is for one who has the socket to himself.
+func (f *fragmentation) set(fd, mode int) error {
+	f.mode = mode
+	return os.NewSyscallError("IP_MTU_DISCOVER", unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, mode))
 }
 
-// with runs send while the socket is in a mode.
-func (f *fragmentation) with(mode int, send func()) error {
+// hold keeps the socket in a mode until release is called with what it returns.
+func (f *fragmentation) hold(s *socket, mode int) (alone bool, err error) {
+	f.mu.RLock()
+	if f.mode == mode {
+		return false, nil
+	}
+	f.mu.RUnlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if mode != f.mode {
-		var err error
-		if e := f.raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, mode)
-		}); e != nil {
-			return e
-		}
-		if err != nil {
-			return fmt.Errorf("IP_MTU_DISCOVER: %w", err)
-		}
-		f.mode = mode
+	if f.mode == mode {
+		return true, nil
 	}
-	send()
-	return nil
+	if e := s.control(func(fd uintptr) { err = f.set(int(fd), mode) }); e != nil {
+		err = e
+	}
+	if err != nil {
+		f.mode = -1
+		f.mu.Unlock()
+	}
+	return true, err
 }
 
-// tosControl is the control message that sets a packet's TOS octet.
-func tosControl(tos uint8) []byte {
-	b := make([]byte, unix.CmsgSpace(1))
-	h := (*unix.Cmsghdr)(unsafe.Pointer(&b[0]))
-	h.Level, h.Type = unix.IPPROTO_IP, unix.IP_TOS
-	h.SetLen(unix.CmsgLen(1))
-	b[unix.CmsgLen(0)] = tos
-	return b
+func (f *fragmentation) release(alone bool) {
+	if alone {
+		f.mu.Unlock()
+		return
+	}
+	f.mu.RUnlock()
 }

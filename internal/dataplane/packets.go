@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 	"golang.zx2c4.com/wireguard/tun"
 
@@ -26,10 +25,10 @@ const (
 
 // outBatch is the memory for sealing up to batchSize packets.
 type outBatch struct {
-	room     [][]byte
-	sealed   []sealedPacket
-	messages []ipv4.Message
-	run      [][]byte
+	room   [][]byte
+	sealed []sealedPacket
+	raw    *outbox
+	run    [][]byte
 }
 
 type sealedPacket struct {
@@ -39,7 +38,7 @@ type sealedPacket struct {
 }
 
 func newOutBatch() *outBatch {
-	b := &outBatch{room: make([][]byte, batchSize)}
+	b := &outBatch{room: make([][]byte, batchSize), raw: newOutbox(batchSize)}
 	for i := range b.room {
 		b.room[i] = make([]byte, 0, readSize+espOverhead)
 	}
@@ -208,9 +207,7 @@ func (u *Userspace) sendUDP(b *outBatch, packets []sealedPacket) {
 
 func (u *Userspace) sendRaw(b *outBatch, packets []sealedPacket) {
 	sa := packets[0].sa
-	for _, err := range u.raw.send(sa.Params().Local, sa.Endpoint().Addr(), packets[0].outer, packets, &b.messages) {
-		u.refused(sa, err)
-	}
+	u.raw.send(sa.Params().Local, sa.Endpoint().Addr(), packets[0].outer, packets, b.raw, func(err error) { u.refused(sa, err) })
 }
 
 // refused counts what the kernel did not send. A path that is narrower than it
@@ -224,16 +221,16 @@ func (u *Userspace) refused(sa *ipsec.SA, err error) {
 
 // readRaw takes raw ESP from the network until the socket is closed.
 func (u *Userspace) readRaw() {
-	messages, batch := receiveBatch(batchSize), newInBatch()
+	in, batch := newInbox(batchSize), newInBatch()
 	for failures := 0; failures < maxFailures; {
-		n, err := u.raw.batch.ReadBatch(messages, 0)
+		n, err := u.raw.receive(in)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		failures = countFailures(failures, err)
 		batch.packets = batch.packets[:0]
-		for _, m := range messages[:max(0, n)] {
-			if esp, from, to, tos, ok := stripOuter(m.Buffers[0][:m.N]); ok {
+		for i := range n {
+			if esp, from, to, tos, ok := stripOuter(in.packet(i)); ok {
 				u.open(batch, esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), tos)
 			}
 		}

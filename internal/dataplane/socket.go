@@ -1,120 +1,129 @@
 package dataplane
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"sync/atomic"
 	"syscall"
 
-	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
-
-	"qmidle/internal/ipsec"
 )
 
-const (
-	socketBuffer = 4 << 20 // octets; absorbs bursts of some thousand packets
-	protoESP     = 50
-)
+const socketBuffer = 4 << 20 // octets; absorbs bursts of some thousand packets
 
-// control sets what all of the gateway's sockets share: the mark that keeps
-// their packets out of the TUN device, and large buffers as far as the
-// process may have them.
-func control(_, _ string, c syscall.RawConn) error {
-	var err error
-	if e := c.Control(func(fd uintptr) { err = setOptions(int(fd)) }); e != nil {
-		return e
-	}
-	return err
+// socket is an IPv4 socket whose readers wait in the kernel. Go's poller would
+// wake a thread of its own for every burst, and that one another, which costs
+// more than to receive the burst.
+type socket struct {
+	file   *os.File // counts who uses the descriptor
+	raw    syscall.RawConn
+	local  netip.AddrPort
+	closed atomic.Bool
+	df     fragmentation
 }
 
+// openSocket opens a socket in the calling thread's network namespace.
+func openSocket(kind, protocol int, local netip.AddrPort) (*socket, error) {
+	fd, err := unix.Socket(unix.AF_INET, kind|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	s := &socket{file: os.NewFile(uintptr(fd), "socket"), local: local}
+	if s.raw, err = s.file.SyscallConn(); err == nil {
+		err = s.prepare(fd, local)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.file.Close())
+	}
+	return s, nil
+}
+
+func (s *socket) prepare(fd int, local netip.AddrPort) error {
+	if err := setOptions(fd); err != nil {
+		return err
+	}
+	if err := s.df.set(fd, dfWhereItFits); err != nil {
+		return err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: int(local.Port()), Addr: local.Addr().As4()}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		return os.NewSyscallError("getsockname", err)
+	}
+	if b, ok := bound.(*unix.SockaddrInet4); ok {
+		s.local = netip.AddrPortFrom(netip.AddrFrom4(b.Addr), uint16(b.Port))
+	}
+	return nil
+}
+
+// setOptions sets what all of the gateway's sockets share: the mark that keeps
+// their packets out of the TUN device, and large buffers as far as the process
+// may have them.
 func setOptions(fd int) error {
 	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, Mark); err != nil {
-		return fmt.Errorf("SO_MARK: %w", err)
+		return os.NewSyscallError("SO_MARK", err)
 	}
 	for _, o := range [][2]int{{unix.SO_RCVBUFFORCE, unix.SO_RCVBUF}, {unix.SO_SNDBUFFORCE, unix.SO_SNDBUF}} {
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[0], socketBuffer) == nil {
 			continue
 		}
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, o[1], socketBuffer); err != nil {
-			return fmt.Errorf("socket buffer: %w", err)
+			return os.NewSyscallError("socket buffer", err)
 		}
 	}
 	return nil
 }
 
-// rawESP is a raw socket for IP protocol 50 in the namespace of the thread
-// that opened it. The kernel makes the outer header.
-type rawESP struct {
-	conn  *net.IPConn
-	batch *ipv4.PacketConn
-	df    *fragmentation
+// control runs f with the descriptor, which stays valid as long as it runs.
+func (s *socket) control(f func(fd uintptr)) error {
+	if err := s.raw.Control(f); err != nil {
+		return net.ErrClosed
+	}
+	return nil
 }
 
-func openRawESP() (*rawESP, error) {
-	lc := net.ListenConfig{Control: control}
-	conn, err := lc.ListenPacket(context.Background(), fmt.Sprintf("ip4:%d", protoESP), "0.0.0.0")
-	if err != nil {
-		return nil, fmt.Errorf("raw ESP socket: %w", err)
+// receive waits for packets and returns how many are in the inbox; net.ErrClosed
+// once the socket is closed.
+func (s *socket) receive(in *inbox) (int, error) {
+	if err := s.control(in.read); err != nil {
+		return 0, err
 	}
-	ip := conn.(*net.IPConn)
-	df, err := newFragmentation(ip)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+	if s.closed.Load() {
+		return 0, net.ErrClosed
 	}
-	return &rawESP{ip, ipv4.NewPacketConn(ip), df}, nil
+	return in.result()
 }
 
-// send sends packets with equal outer headers in order from one address to
-// another, as many as possible with one system call. A packet that the kernel
-// refuses is skipped; errs has an error for each. room is memory that the
-// caller keeps for the next call.
-func (r *rawESP) send(local, remote netip.Addr, outer ipsec.OuterHeader, packets []sealedPacket, room *[]ipv4.Message) (errs []error) {
-	control := append((&ipv4.ControlMessage{Src: local.AsSlice()}).Marshal(), tosControl(outer.TOS)...)
-	to := &net.IPAddr{IP: remote.AsSlice()}
-	scratch := (*room)[:0]
-	for _, p := range packets {
-		scratch = append(scratch, ipv4.Message{Buffers: [][]byte{p.packet}, OOB: control, Addr: to})
+// send sends what is in the outbox, in order, with one choice of DF. It goes on
+// behind a packet that the kernel refuses, and tells of it.
+func (s *socket) send(mode int, out *outbox, refused func(at int, err error)) error {
+	alone, err := s.df.hold(s, mode)
+	if err != nil {
+		return err
 	}
-	*room = scratch
-	err := r.df.with(espDF(outer.DF), func() {
-		for len(scratch) > 0 {
-			n, err := r.batch.WriteBatch(scratch, 0)
-			if err != nil || n <= 0 {
-				errs = append(errs, err)
-				n = 1
-			}
-			scratch = scratch[n:]
+	defer s.df.release(alone)
+	for at := 0; at < len(out.headers); {
+		n, err := out.send(s, at)
+		if err != nil || n <= 0 {
+			refused(at, err)
+			n = 1
 		}
-	})
-	if err != nil {
-		errs = append(errs, err)
+		at += n
 	}
-	return errs
+	return nil
 }
 
-// receiveBatch is buffers for packets of any size, with the outer IP header.
-func receiveBatch(n int) []ipv4.Message {
-	batch := make([]ipv4.Message, n)
-	for i := range batch {
-		batch[i].Buffers = [][]byte{make([]byte, 65535)}
+// Close wakes who waits in receive.
+func (s *socket) Close() error {
+	if s.closed.Swap(true) {
+		return net.ErrClosed
 	}
-	return batch
-}
-
-// stripOuter returns what an IPv4 packet carries, its addresses and its TOS
-// octet, and false for what is none.
-func stripOuter(packet []byte) (payload []byte, from, to netip.Addr, tos uint8, ok bool) {
-	if len(packet) < ipv4HeaderLen {
-		return nil, from, to, 0, false
-	}
-	header := int(packet[0]&15) * 4
-	if header < ipv4HeaderLen || len(packet) < header {
-		return nil, from, to, 0, false
-	}
-	from = netip.AddrFrom4([4]byte(packet[12:16]))
-	to = netip.AddrFrom4([4]byte(packet[16:20]))
-	return packet[header:], from, to, packet[1], true
+	// The error says that there is no connection, which is so; readers wake all
+	// the same.
+	_ = s.control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RD) })
+	return s.file.Close()
 }

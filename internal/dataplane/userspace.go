@@ -84,7 +84,7 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 		return nil, errors.Join(err, u.space.close())
 	}
 	if u.log, err = openGuardLog(); err != nil {
-		return nil, errors.Join(err, u.raw.conn.Close(), u.space.close())
+		return nil, errors.Join(err, u.raw.Close(), u.space.close())
 	}
 	changes, err := subscribe(u.closed)
 	if err == nil {
@@ -92,7 +92,7 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	}
 	if err != nil {
 		close(u.closed)
-		return nil, errors.Join(err, u.raw.conn.Close(), u.log.close(), u.space.close())
+		return nil, errors.Join(err, u.raw.Close(), u.log.close(), u.space.close())
 	}
 	u.loops.Go(func() { u.watchHost(changes) })
 	u.loops.Go(u.keepDevice)
@@ -125,7 +125,7 @@ func (u *Userspace) Close() error {
 	var err error
 	u.closing.Do(func() {
 		close(u.closed)
-		err = errors.Join(u.host.RemovePolicy(), u.tun.Load().Close(), u.raw.conn.Close(), u.log.close())
+		err = errors.Join(u.host.RemovePolicy(), u.tun.Load().Close(), u.raw.Close(), u.log.close())
 		u.loops.Wait()
 		// A device that was made in this moment is not the one that was closed.
 		err = errors.Join(err, u.tun.Load().Close(), u.space.close())
