@@ -133,8 +133,17 @@ func show(c *compare.Comparison, asJSON bool, stdout io.Writer) error {
 
 func summary(c *config.Config, d config.Diagnostics) string {
 	conns, _ := router.Connections(c, anyAddress)
-	return fmt.Sprintf("%s, %s", count(len(conns), "crypto map entry in use", "crypto map entries in use"),
-		count(len(d.Of(config.Warning)), "warning", "warnings"))
+	clients := 0
+	for _, conn := range conns {
+		if conn.EasyVPN != nil {
+			clients++
+		}
+	}
+	entries := count(len(conns)-clients, "crypto map entry in use", "crypto map entries in use")
+	if clients > 0 {
+		entries += ", " + count(clients, "Easy VPN client", "Easy VPN clients")
+	}
+	return fmt.Sprintf("%s, %s", entries, count(len(d.Of(config.Warning)), "warning", "warnings"))
 }
 
 func count(n int, one, many string) string {

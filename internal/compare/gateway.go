@@ -165,6 +165,8 @@ func (g *Gateway) build() error {
 	if g.plan, err = router.NewBlueprint(g.cfg); err != nil {
 		return err
 	}
+	// Easy VPN clients, which come last, are not compared.
+	g.plan.Connections = slices.DeleteFunc(g.plan.Connections, func(c *ike.Connection) bool { return c.EasyVPN != nil })
 	g.routes = routesOf(g.cfg, g.plan.Connections)
 	g.policy = make(map[string][]ipsec.PolicyEntry)
 	for _, x := range router.PolicyEntries(g.plan.Connections) {

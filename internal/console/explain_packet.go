@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"qmidle/internal/config"
 	"qmidle/internal/diagnose"
+	"qmidle/internal/ike"
+	"qmidle/internal/policy"
 )
 
 // PacketWay is explain packet: what becomes of a packet, and why.
@@ -46,5 +49,34 @@ func sceneOf(r Router, survey Surveyor, p diagnose.Packet) *diagnose.Scene {
 			}
 		}
 	}
+	if e, ok := r.(EasyVPN); ok {
+		for _, c := range e.EasyVPNClients() {
+			addClient(s, c)
+		}
+	}
 	return s
+}
+
+// addClient puts what leads into a client's tunnel in the place of what its SAs are
+// for, which is everything.
+func addClient(s *diagnose.Scene, c EasyVPNClient) {
+	i := slices.IndexFunc(s.Connections, func(x *ike.Connection) bool { return x.EasyVPN != nil && x.Interface == c.Outside })
+	if i < 0 || c.Network {
+		return
+	}
+	s.Connections = slices.Clone(s.Connections)
+	led := *s.Connections[i]
+	s.Connections[i] = &led
+	switch {
+	case !c.Config.Address.IsValid():
+		led.ACL = nil
+		return
+	case len(c.Config.Split) > 0:
+		local := led.ACL[0].Local
+		led.ACL = nil
+		for _, n := range c.Config.Split {
+			led.ACL = append(led.ACL, policy.ACLEntry{Permit: true, Local: local, Remote: policy.ProxyFromPrefix(n.Network, 0, 0)})
+		}
+	}
+	s.Own = append(s.Own, c.Config.Address)
 }

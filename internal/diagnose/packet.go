@@ -196,6 +196,10 @@ func (t *tracer) maps(h Hop) bool {
 		return true
 	}
 	i := t.s.Config.Interface(h.Interface)
+	if i != nil && t.s.Config.OutsideOf(i) != nil {
+		t.step("crypto map", "found", "Easy VPN client %s is on %s", i.EasyVPN, h.Interface)
+		return true
+	}
 	if i == nil || i.CryptoMap == "" {
 		t.step("crypto map", "none", "%s has none", h.Interface)
 		return false

@@ -233,10 +233,7 @@ func (g *Gateway) Summary() string {
 	if !g.opts.Config.ISAKMP.Enabled {
 		entries = "ISAKMP is disabled"
 	} else if len(conns) > 0 {
-		entries = fmt.Sprintf("%d crypto map entries", len(conns))
-		if len(conns) == 1 {
-			entries = "1 crypto map entry"
-		}
+		entries = whatRuns(conns)
 		var on []string
 		for _, c := range conns {
 			for _, name := range c.Interfaces() {
@@ -252,6 +249,28 @@ func (g *Gateway) Summary() string {
 		entries += " on " + strings.Join(on, ", ")
 	}
 	return fmt.Sprintf("%s is ready: %s; commands at %s", g.opts.Config.Hostname, entries, g.opts.Socket)
+}
+
+// whatRuns counts crypto map entries and Easy VPN clients.
+func whatRuns(conns []*ike.Connection) string {
+	counts := map[bool]int{}
+	for _, c := range conns {
+		counts[c.EasyVPN != nil]++
+	}
+	var words []string
+	for _, x := range []struct {
+		n         int
+		one, many string
+	}{{counts[false], "1 crypto map entry", "crypto map entries"}, {counts[true], "1 Easy VPN client", "Easy VPN clients"}} {
+		switch x.n {
+		case 0:
+		case 1:
+			words = append(words, x.one)
+		default:
+			words = append(words, fmt.Sprintf("%d %s", x.n, x.many))
+		}
+	}
+	return strings.Join(words, " and ")
 }
 
 // closeAll gives back what was opened. The loop must have ended.
