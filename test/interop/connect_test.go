@@ -12,9 +12,21 @@ import (
 	"time"
 )
 
+// clientGuide is a block of the guide, whose addresses are the lab's.
+func clientGuide(t *testing.T, language string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/getting-started/vpn-client.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return block(t, string(text), language)
+}
+
 // profileOfAlice is vpnc's configuration of the user that usersConfig knows.
-const profileOfAlice = "IPSec gateway 192.1.1.40\nIPSec ID clients\nIPSec secret group-secret-7\n" +
-	"Xauth username alice\nXauth password alice-password\nDPD idle timeout (our side) 10\n"
+func profileOfAlice(t *testing.T) string {
+	t.Helper()
+	return clientGuide(t, "vpnc")
+}
 
 // connection is `qmidle connect` at the spoke.
 type connection struct {
@@ -121,7 +133,7 @@ func TestConnect(t *testing.T) {
 	q.run(t, usersConfig)
 	c := newConnection(t, l)
 
-	c.connect(t, profileOfAlice)
+	c.connect(t, profileOfAlice(t))
 	c.printed(t, connected)
 	pingFrom(t, l.spoke.ns, l.hub.host)
 	if now := c.resolver(t); !strings.Contains(now, "nameserver 192.168.2.53") || !strings.Contains(now, "search corp.example") {
@@ -136,7 +148,7 @@ func TestConnect(t *testing.T) {
 	c.wantRestored(t, "its end")
 	q.waitSAs(t, 0, 0)
 
-	c.connect(t, profileOfAlice)
+	c.connect(t, profileOfAlice(t))
 	c.printed(t, connected)
 	command(t, "kill", "-KILL", c.client(t))
 	c.printed(t, "the client was killed (signal: killed): the host is restored")
@@ -144,7 +156,7 @@ func TestConnect(t *testing.T) {
 
 	// The server forgets the client, which it does not find dead for a while.
 	q.do(t, "clear crypto session")
-	c.connect(t, profileOfAlice)
+	c.connect(t, profileOfAlice(t))
 	c.printed(t, connected)
 	q.cmd.Process.Kill()
 	<-q.ended
@@ -176,7 +188,7 @@ func TestConnectIsRefused(t *testing.T) {
 			q := newQmidle(t, l, l.hub, raceDetector)
 			q.run(t, usersConfig)
 			x := newConnection(t, l)
-			x.connect(t, strings.Replace(profileOfAlice, c.setting, c.by, 1))
+			x.connect(t, strings.Replace(profileOfAlice(t), c.setting, c.by, 1))
 			eventually(t, "its end", 90*time.Second, func() (bool, string) { return x.exited(), x.output.String() })
 			if out := x.output.String(); !strings.Contains(out, c.says) {
 				t.Errorf("it says\n%s", out)
@@ -187,24 +199,6 @@ func TestConnectIsRefused(t *testing.T) {
 	}
 }
 
-// branchConfig is a gateway that is a client of the hub's.
-const branchConfig = `hostname branch
-crypto isakmp keepalive 10 3
-crypto ipsec client ezvpn office
- connect manual
- group clients key group-secret-7
- mode client
- peer 192.1.1.40
- username alice password alice-password
- xauth userid mode local
-interface wan0
- ip address 192.1.1.42 255.255.255.0
- crypto ipsec client ezvpn office outside
-interface lan0
- ip address 192.168.3.1 255.255.255.0
- crypto ipsec client ezvpn office inside
-`
-
 // TestEasyVPNGateway: a gateway is the client. In client mode its network is seen
 // under the address from the server; with network extension under its own.
 func TestEasyVPNGateway(t *testing.T) {
@@ -213,6 +207,7 @@ func TestEasyVPNGateway(t *testing.T) {
 	hub, branch := newQmidle(t, l, l.hub, raceDetector), newQmidle(t, l, l.spoke, raceDetector)
 	ownResolver(t, l.spoke)
 	hub.run(t, usersConfig)
+	branchConfig := strings.Replace(clientGuide(t, "ios"), " peer 192.1.1.40\n", " peer 192.1.1.40\n username alice password alice-password\n xauth userid mode local\n", 1)
 	branch.run(t, branchConfig)
 	if out := branch.do(t, "show crypto ipsec client ezvpn"); !strings.Contains(out, "Current State: CONNECT_REQUIRED") {
 		t.Errorf("before `connect`:\n%s", out)

@@ -21,64 +21,18 @@ const serverSettings = `  cisco_unity = yes
   }
 `
 
-const charonServer = `connections {
-  clients {
-    version = 1
-    aggressive = yes
-    local_addrs = 192.1.1.40
-    remote_addrs = %any
-    proposals = aes256-sha1-modp1024, aes256-sha1-modp2048
-    pools = pool
-    encap = yes
-    dpd_delay = 10s
-    local-psk {
-      auth = psk
-      id = 192.1.1.40
-    }
-    remote-psk {
-      auth = psk
-      id = keyid:clients
-    }
-    remote-xauth {
-      auth = xauth
-    }
-    children {
-      net {
-        local_ts = 192.168.2.0/24
-        esp_proposals = aes256-sha1
-      }
-    }
-  }
-}
-secrets {
-  ike-clients {
-    id-1 = keyid:clients
-    secret = "group-secret-7"
-  }
-  xauth-alice {
-    id = alice
-    secret = "alice-password"
-  }
-}
-pools {
-  pool {
-    addrs = 10.55.0.10/32
-  }
-}
-`
-
 // TestConnectToStrongswan: charon is the server of `qmidle connect`. It tells what
 // Cisco's servers do, or nothing of it, and then the profile names the network.
 func TestConnectToStrongswan(t *testing.T) {
 	for name, c := range map[string]struct{ modules, profile, line string }{
-		"with Cisco's attributes": {" xauth-generic attr unity", profileOfAlice, connected},
-		"without":                 {" xauth-generic", profileOfAlice + "IPSEC target network 192.168.2.0/24\nIKE DH Group dh14\n", "connected to 192.1.1.40: address 10.55.0.10"},
+		"with Cisco's attributes": {" xauth-generic attr unity", profileOfAlice(t), connected},
+		"without":                 {" xauth-generic", profileOfAlice(t) + "IPSEC target network 192.168.2.0/24\nIKE DH Group dh14\n", "connected to 192.1.1.40: address 10.55.0.10"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := newLab(t)
 			server := loadCharon(t, l, l.hub, charonModules+c.modules, serverSettings)
-			server.loadText(t, charonServer)
+			server.loadText(t, clientGuide(t, "swanctl"))
 			x := newConnection(t, l)
 			x.connect(t, c.profile)
 			x.printed(t, c.line)
@@ -101,9 +55,9 @@ func TestStrongswanRefusesAPassword(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	server := loadCharon(t, l, l.hub, charonModules+" xauth-generic attr unity", serverSettings)
-	server.loadText(t, charonServer)
+	server.loadText(t, clientGuide(t, "swanctl"))
 	x := newConnection(t, l)
-	x.connect(t, strings.Replace(profileOfAlice, "alice-password", "guess", 1))
+	x.connect(t, strings.Replace(profileOfAlice(t), "alice-password", "guess", 1))
 	eventually(t, "its end", 30*time.Second, func() (bool, string) { return x.exited(), x.output.String() })
 	if out := x.output.String(); !strings.Contains(out, "xauth-failed") {
 		t.Errorf("it says\n%s", out)
