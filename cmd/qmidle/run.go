@@ -50,6 +50,10 @@ type runOptions struct {
 	release           bool
 }
 
+// beforeServing is what the process gives up before it serves: main says so, for a
+// test's process is to keep all.
+var beforeServing = func() error { return nil }
+
 // runCommand is `qmidle run`.
 func runCommand(args []string, stdout, stderr io.Writer) int {
 	o, err := parseRun(args)
@@ -59,6 +63,10 @@ func runCommand(args []string, stdout, stderr io.Writer) int {
 	}
 	if err != nil {
 		return usageError(stderr, "run", err)
+	}
+	if err := beforeServing(); err != nil {
+		fmt.Fprintf(stderr, "qmidle: %v\n", err)
+		return exitFailed
 	}
 	if err := serve(o, stderr); err != nil {
 		fmt.Fprintf(stderr, "qmidle: %v\n", err)
