@@ -268,20 +268,23 @@ func joined(list []netip.Addr) string {
 	return strings.Join(words, " ")
 }
 
-// unconfigure takes the address of a client's connection back, whose last tie
-// with the server has ended.
+// unconfigure takes the address of a client's connection back, if it has one, whose
+// last tie with the server has ended. Its pairs end too: at the server they have.
 func (s *sa) unconfigure() {
 	e, conn := s.e, s.easyVPN()
 	if conn == nil || s.role != trace.RoleInitiator {
 		return
 	}
-	if _, have := e.configured[conn.Tag]; !have || slices.ContainsFunc(e.byAddrs[s.pair()], func(o *sa) bool { return o != s && o.complete() && o.passed() }) {
+	if slices.ContainsFunc(e.byAddrs[s.pair()], func(o *sa) bool { return o != s && o.complete() && o.passed() }) {
 		return
 	}
 	for _, c := range cloneList(e.byEnds[s.pair()]) {
 		if c.conn == conn.Tag {
 			e.expireChild(c, trace.ReasonLoginEnded)
 		}
+	}
+	if _, have := e.configured[conn.Tag]; !have {
+		return
 	}
 	delete(e.configured, conn.Tag)
 	e.fx.Configured = append(e.fx.Configured, ClientConfig{Connection: conn.Tag, Server: s.remote})

@@ -543,3 +543,25 @@ func TestAClientIsToldByOneDelete(t *testing.T) {
 		}
 	}
 }
+
+// TestAClientThatExtendsItsNetworkLosesItsTunnel has the server end a login that has
+// no address: the pairs are gone there, and so they are here.
+func TestAClientThatExtendsItsNetworkLosesItsTunnel(t *testing.T) {
+	r := newRemote(t, func(hub, spoke *Config) {
+		any4 := policy.ProxyFromPrefix(netip.MustParsePrefix("0.0.0.0/0"), 0, 0)
+		hub.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: any4, Remote: policy.ProxyFromPrefix(spokeNet, 0, 0)}}
+		spoke.Connections[0].EasyVPN = &EasyVPN{Network: true}
+		spoke.Connections[0].ACL = []policy.ACLEntry{{Permit: true, Local: policy.ProxyFromPrefix(spokeNet, 0, 0), Remote: any4}}
+	})
+	r.connect()
+	r.checkUp()
+	if login := r.hubSA().Login; login == nil || login.Address.IsValid() {
+		t.Fatalf("login %+v", login)
+	}
+	r.do(r.hub, func(e *Engine, fx *Effects) { e.Shutdown(r.now, fx) })
+	r.settle()
+	r.advance(time.Minute)
+	if n := len(r.spoke.engine.IPsecSAs()); n != 0 {
+		t.Errorf("the client keeps %d pairs", n)
+	}
+}

@@ -363,3 +363,41 @@ func TestOneMessageIDForTwoExchanges(t *testing.T) {
 		}
 	}
 }
+
+// TestAttributesBeforeAuthentication has a client ask for its address, and answer an
+// XAUTH that nobody has begun, before phase 1 is over: nothing of it is kept.
+func TestAttributesBeforeAuthentication(t *testing.T) {
+	list := map[string]isakmp.Payload{
+		"a request":         config(isakmp.ConfigRequest, 1, isakmp.Attribute{Type: isakmp.ConfigIP4Address}),
+		"a reply":           config(isakmp.ConfigReply, 1, textAttribute(isakmp.XAUTHUserName, "joe"), textAttribute(isakmp.XAUTHUserPassword, "s3cret")),
+		"a set":             config(isakmp.ConfigSet, 1, isakmp.BasicAttribute(isakmp.XAUTHStatus, isakmp.XAUTHOK)),
+		"an acknowledgment": config(isakmp.ConfigAck, 1, isakmp.BasicAttribute(isakmp.XAUTHStatus, isakmp.XAUTHOK)),
+	}
+	for name, payload := range list {
+		for _, flags := range []uint8{0, isakmp.FlagEncryption} {
+			r := newRemote(t, nil)
+			r.lose = func(n int, _ Datagram) bool { return n == 3 } // the client's proof
+			r.connect()
+			s := r.hub.newest()
+			if s.state != trace.StateRAM2 {
+				t.Fatalf("the hub is in %v", s.state)
+			}
+			first, body := chained([]isakmp.Payload{{Type: isakmp.PayloadHash, Body: make([]byte, 20)}, payload})
+			h := isakmp.Header{Initiator: s.cookieI, Responder: s.cookieR, NextPayload: first, Version: isakmp.Version1,
+				Exchange: isakmp.ExchangeTransaction, Flags: flags, MessageID: 7}
+			before, state := r.hub.engine.Statistics().Dropped, r.hub.engine.fingerprint()
+			data := setLength(append(h.AppendTo(nil), body...))
+			r.do(r.hub, func(e *Engine, fx *Effects) { e.Datagram(r.now, s.local, s.remote, data, fx) })
+			before[trace.DropState]++
+			if after := r.hub.engine.Statistics().Dropped; after != before {
+				t.Errorf("%s, flags %d: counted %v, want %v", name, flags, after, before)
+			}
+			if now := r.hub.engine.fingerprint(); now != state || len(r.office.asked) != 0 {
+				t.Errorf("%s, flags %d changes\n%s\nto\n%s; asked %v", name, flags, state, now, r.office.asked)
+			}
+			r.lose = nil
+			r.advance(time.Minute)
+			r.checkUp()
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"qmidle/internal/ike"
 )
 
 // crowdHub is a server of remote access whose users and groups a RADIUS server
@@ -138,5 +140,22 @@ func crowdLogsIn(t *testing.T, how string) {
 	}
 	if err := w.Check(); err != nil {
 		t.Error(err)
+	}
+	// All leave, and nothing of them is left but the order of the addresses.
+	inUse := func() (n int) {
+		for _, p := range hub.AddressPools() {
+			n += len(p.InUse)
+		}
+		return n
+	}
+	if n := inUse(); n != crowd {
+		t.Errorf("%d addresses in use", n)
+	}
+	for i := range crowd {
+		w.l.host(fmt.Sprintf("pc%03d", i)).client.do(func(now time.Time, e *ike.Engine, fx *ike.Effects) { e.Shutdown(now, fx) })
+	}
+	w.Run(w.Now().Add(2*time.Minute), never)
+	if h := hub.Holdings(); inUse() != 0 || h.Logins != 0 || h.Children != 1 {
+		t.Errorf("%d addresses in use, left %+v", inUse(), h)
 	}
 }

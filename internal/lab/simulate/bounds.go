@@ -74,6 +74,9 @@ func (r *run) mended(t *tunnel, odd []disagreement) time.Duration {
 			lost, stale = max(lost, d), 1
 		}
 	}
+	if t.access() {
+		lost += clientRetry
+	}
 	return lost + time.Duration(spoilt+stale)*t.attempt()
 }
 

@@ -24,7 +24,7 @@ func (c clearText) arrived(s *site, p ip) {
 // protected says whether a site's crypto map is on its interface.
 func (c clearText) protected(s *site) bool {
 	i := c.r.world.Router(s.name).Config().Interface(outerInterface)
-	return i != nil && i.CryptoMap == mapName && !i.Shutdown
+	return i != nil && (i.CryptoMap == mapName || s.client && i.EasyVPN != "") && !i.Shutdown
 }
 
 // selects says whether one of a site's crypto access lists selects a packet

@@ -40,7 +40,11 @@ var retransmissions = []retransmission{{10, 5}, {2, 3}, {2, 3}, {5, 4}, {1, 5}}
 // knobs draws algorithms, lifetimes and everything else that can be configured,
 // so that any two ends of a tunnel match.
 func (d *draw) knobs() {
-	policies := shuffled(d, phase1)[:d.between(1, 2)]
+	kinds, suites := phase1, phase2
+	if d.plan.accessible() {
+		kinds, suites = clientPhase1, clientPhase2
+	}
+	policies := shuffled(d, kinds)[:d.between(1, 2)]
 	for _, s := range d.plan.sites {
 		s.policies = shuffled(d, policies)
 		s.policyLife = pick(d, phase1Lives)
@@ -55,11 +59,16 @@ func (d *draw) knobs() {
 		if d.oneIn(2) {
 			s.natKeepalive = d.between(5, 30)
 		}
+		if d.plan.accessible() {
+			s.keepalive = d.steady()
+		}
 	}
 	for _, t := range d.plan.tunnels {
-		t.sets = shuffled(d, phase2)[:d.between(1, 2)]
-		t.pfs = pick(d, pfsGroups)
-		d.aggressive(t)
+		t.sets = shuffled(d, suites)[:d.between(1, 2)]
+		if !t.access() {
+			t.pfs = pick(d, pfsGroups)
+			d.aggressive(t)
+		}
 		d.entries(t)
 	}
 }
@@ -89,7 +98,7 @@ func (d *draw) aggressive(t *tunnel) {
 func (d *draw) entries(t *tunnel) {
 	lines := d.accessList(t)
 	volume := 0
-	if d.oneIn(4) {
+	if d.oneIn(4) && !t.access() {
 		volume = 2560
 	}
 	near := &entry{tunnel: t, peers: t.far, lines: lines, life: pick(d, phase2Lives), kilobytes: volume}
@@ -119,7 +128,7 @@ func (d *draw) accessList(t *tunnel) []acl {
 		return []acl{{netip.PrefixFrom(near.nets[0].Addr(), 16).Masked(), all}}
 	}
 	lines := []acl{{near.nets[0], far.nets[0]}}
-	if d.oneIn(3) {
+	if d.oneIn(3) && !t.access() {
 		lines = append(lines, acl{near.nets[1], far.nets[0]})
 	}
 	return lines

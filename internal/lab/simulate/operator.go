@@ -12,6 +12,9 @@ func (d *draw) clear(at, _ time.Duration) *Step {
 	peer := pick(d, pick(d, s.peers).peers).seen
 	command := pick(d, []string{"clear crypto isakmp", "clear crypto sa", "clear crypto session", "clear crypto sa map " + mapName,
 		fmt.Sprintf("clear crypto sa peer %s", peer), fmt.Sprintf("clear crypto session remote %s", peer)})
+	if s.client {
+		command = pick(d, []string{"clear crypto isakmp", "clear crypto session", "clear crypto ipsec client ezvpn"})
+	}
 	return newStep("%s: %s", s.name, command).at(at, "%s# %s", s.name, command)
 }
 
@@ -39,7 +42,7 @@ func (d *draw) once(kind string, t *tunnel) bool {
 // change has every end of a tunnel configured anew, one after the other.
 func (d *draw) change(kind string, at, end time.Duration, lines func(s *site, e *entry, t *tunnel) []string) *Step {
 	t := pick(d, d.plan.tunnels)
-	if !d.once(kind, t) {
+	if t.access() || !d.once(kind, t) {
 		return nil
 	}
 	st := newStep("another %s for tunnel %d", kind, t.id)
@@ -96,6 +99,9 @@ func (d *draw) changeKey(at, end time.Duration) *Step {
 // onAndOff configures a site and takes it back.
 func (d *draw) onAndOff(name string, at, end time.Duration, off, on []string) *Step {
 	s := pick(d, d.plan.sites)
+	if s.client {
+		return nil
+	}
 	return newStep("%s: %s", s.name, name).configure(at, s, off...).configure(end, s, on...)
 }
 
@@ -116,7 +122,9 @@ func (d *draw) isakmpOff(at, end time.Duration) *Step {
 func (d *draw) changeKeepalive(at, _ time.Duration) *Step {
 	s := pick(d, d.plan.sites)
 	line := "no crypto isakmp keepalive"
-	if k := d.keepalive(); k != nil {
+	if d.plan.accessible() {
+		line = d.steady().String()
+	} else if k := d.keepalive(); k != nil {
 		line = k.String()
 	}
 	return newStep("%s: %s", s.name, line).configure(at, s, line)

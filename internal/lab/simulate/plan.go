@@ -55,6 +55,8 @@ type site struct {
 	recovery      bool
 	replay        int // packets; 0 is off
 	hostname      bool
+	client        bool // an Easy VPN client, of its only peer
+	server        bool // of such
 	configuration string
 }
 

@@ -15,12 +15,33 @@ const outerInterface = "Ethernet0/0"
 // setName is a tunnel's transform set.
 func (t *tunnel) setName(i int) string { return fmt.Sprintf("T%d-%d", t.id, i+1) }
 
+// setNames are all of a tunnel's transform sets.
+func (t *tunnel) setNames() string {
+	names := make([]string, len(t.sets))
+	for i := range names {
+		names[i] = t.setName(i)
+	}
+	return strings.Join(names, " ")
+}
+
 // render is a site's configuration.
 func (s *site) render() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("version 15.2\nservice timestamps debug datetime msec\nhostname %s", s.name)
 	s.renderPhase1(line)
+	switch {
+	case s.client:
+		s.renderClient(line)
+		s.renderNetworks(line, 1)
+		s.renderRoutes(line)
+		return b.String()
+	case s.server:
+		s.renderServer(line)
+		s.renderOuter(line)
+		s.renderRoutes(line)
+		return b.String()
+	}
 	for _, e := range s.peers {
 		for i, set := range e.tunnel.sets {
 			line("%s", e.tunnel.renderSet(i, set))
@@ -29,10 +50,7 @@ func (s *site) render() string {
 	for _, e := range s.peers {
 		e.render(line)
 	}
-	line("interface %s\n ip address %s 255.255.255.0\n crypto map %s", outerInterface, s.addr, mapName)
-	for i, net := range s.nets {
-		line("interface Loopback%d\n ip address %s 255.255.255.0", i, own(net))
-	}
+	s.renderOuter(line)
 	s.renderRoutes(line)
 	for _, e := range s.peers {
 		line("ip access-list extended ACL%d", e.seq)
@@ -43,11 +61,27 @@ func (s *site) render() string {
 	return b.String()
 }
 
+// renderOuter are the interfaces of a site with a crypto map.
+func (s *site) renderOuter(line func(string, ...any)) {
+	line("interface %s\n ip address %s 255.255.255.0\n crypto map %s", outerInterface, s.addr, mapName)
+	s.renderNetworks(line, 0)
+}
+
+// renderNetworks are a site's own networks, from one on.
+func (s *site) renderNetworks(line func(string, ...any), from int) {
+	for i, net := range s.nets[from:] {
+		line("interface Loopback%d\n ip address %s 255.255.255.0", from+i, own(net))
+	}
+}
+
 func (s *site) renderPhase1(line func(string, ...any)) {
 	for i, p := range s.policies {
 		line("crypto isakmp policy %d\n %s\n authentication pre-share\n lifetime %d", 10*(i+1), p, s.policyLife)
 	}
 	for _, e := range s.peers {
+		if e.tunnel.access() {
+			continue
+		}
 		for _, peer := range e.peers {
 			line("crypto isakmp key %s address %s", e.tunnel.key, peer.seen)
 			if e.tunnel.aggressive[s] {
@@ -112,11 +146,7 @@ func (e *entry) render(line func(string, ...any)) {
 		}
 		line(" set peer %s%s", peer.seen, suffix)
 	}
-	names := make([]string, len(e.tunnel.sets))
-	for i := range names {
-		names[i] = e.tunnel.setName(i)
-	}
-	line(" set transform-set %s", strings.Join(names, " "))
+	line(" set transform-set %s", e.tunnel.setNames())
 	if e.tunnel.pfs != "" {
 		line(" set pfs %s", e.tunnel.pfs)
 	}

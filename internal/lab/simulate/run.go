@@ -264,6 +264,11 @@ func (r *run) finish() {
 	r.pass(5 * time.Second)
 	r.delivery.overdue()
 	// What was just being renewed is cleared the second time.
+	for _, s := range r.plan.sites {
+		for _, line := range s.loggedOut() {
+			r.do(line)
+		}
+	}
 	for range 2 {
 		for _, s := range r.plan.sites {
 			r.do(s.name + "# clear crypto session")

@@ -68,6 +68,11 @@ func (t *tables) empty() {
 		if h := t.r.world.Router(s.name).Holdings(); h != (ike.Holdings{}) {
 			t.r.fail("no leak", "%s keeps %+v", s.name, h)
 		}
+		for _, p := range t.r.world.Router(s.name).AddressPools() {
+			if len(p.InUse) > 0 {
+				t.r.fail("no leak", "%s has %d addresses of %s in use", s.name, len(p.InUse), p.Name)
+			}
+		}
 		if n := t.r.world.Queued(s.name); n > 0 {
 			t.r.fail("no leak", "%s keeps %d packets", s.name, n)
 		}

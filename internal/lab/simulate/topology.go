@@ -10,7 +10,7 @@ var outside = netip.MustParsePrefix("192.0.2.0/24")
 
 // topology draws gateways and who has a tunnel with whom.
 func (d *draw) topology() {
-	switch n := d.IntN(20); {
+	switch n := d.IntN(22); {
 	case n < 8:
 		d.pairs(1)
 	case n < 10:
@@ -23,6 +23,8 @@ func (d *draw) topology() {
 		d.star(spokes, d.oneIn(3))
 	case n < 17:
 		d.mesh(d.between(3, 4))
+	case n < 19:
+		d.clients(d.between(1, 4))
 	default:
 		d.standby(d.between(1, 2))
 	}

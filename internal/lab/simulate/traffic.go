@@ -59,7 +59,7 @@ func (d *draw) across(t *tunnel, l acl) {
 	both := d.IntN(3)
 	// A gateway that stands in for another answers only: the spoke's packets say
 	// which of the two it uses.
-	if len(t.far) > 1 {
+	if len(t.far) > 1 || t.access() { // nor does a server call
 		both = 0
 	}
 	if both != 2 {
