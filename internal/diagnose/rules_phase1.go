@@ -191,6 +191,10 @@ func toldNoProposal(c *Case) *Finding {
 		return find(Phase1PolicyMismatch, Possible, on, "the peer refuses the first message with an error that the log does not name").in(Phase1, 1).
 			or("A log with the packets names it. A gateway may know no such group, want other algorithms, or take no aggressive mode.", GroupUnknown, PSKMismatch, AggressiveVsMain, IdentityMismatch)
 	}
+	if on.Last().Attr == AttrProtocol {
+		return find(IKEVersionMismatch, Possible, on, "the peer refuses the first message of IKEv2 ("+on.Last().Detail+"), as one does that has this connection for IKEv1").in(Phase1, 1).
+			or(forged+"The peer's log says whether it has a connection for IKEv2 at all, or in what the offer differs.", Phase1PolicyMismatch, ConnectionNotMatched)
+	}
 	return find(Phase1PolicyMismatch, Likely, on, "the peer refuses the offer of phase 1 ("+on.Last().Detail+"), and does not say in what it differs"+c.offered()).in(Phase1, 1).
 		or(forged+"Ask for the peer's log: a responder names the attribute that differs, or says that it has no key or no connection for this address.",
 			NoPSKForPeer, ConnectionNotMatched, AggressiveVsMain, IKEVersionMismatch, MalformedOrCorrupt)

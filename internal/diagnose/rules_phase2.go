@@ -359,9 +359,13 @@ func flowFails(c *Case) *Finding {
 	default:
 		return nil
 	}
-	return find(ProxyIdentityMismatch, Possible, append(c.All.Of(StateSeen), on...), summary).in(Phase2, 0).
+	cause, other := ProxyIdentityMismatch, Phase2TransformMismatch
+	if c.Up {
+		cause, other = other, cause // as of an offer that the peer refuses without a reason
+	}
+	return find(cause, Possible, append(c.All.Of(StateSeen), on...), summary).in(Phase2, 0).
 		or("`debug crypto ipsec` and `debug crypto isakmp` at the responder say which it is: the networks, the transform or the group for perfect forward secrecy.",
-			Phase2TransformMismatch, PFSMismatch, PeerUnreachable)
+			other, PFSMismatch, PeerUnreachable)
 }
 
 func quickDamaged(c *Case) *Finding {

@@ -245,6 +245,9 @@ func tellNotify(x *read.Context, name string, encrypted bool, exchange string) {
 		up, asked = s.Up, st.quick > 0
 		o.Pair = st.pair
 	}
+	if exchange == "IKE_SA_INIT" && name == "NO-PROPOSAL-CHOSEN" {
+		o.Attr = diagnose.AttrProtocol
+	}
 	switch {
 	case name == "INVALID-SPI" || name == "INVALID-COOKIE":
 		o.Kind, o.Phase = diagnose.InvalidSPITold, diagnose.PhaseLife
