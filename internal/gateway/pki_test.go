@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -174,6 +175,65 @@ func TestCAThatIsNotThere(t *testing.T) {
 	}
 	if got := one.fails(t, "crypto pki crl request CA"); !strings.Contains(got, "is not there yet") {
 		t.Error(got)
+	}
+}
+
+// A CA that never ends its answers, and another that leads elsewhere, disturb
+// neither the enrolment of a third nor the console nor a tunnel.
+func TestHostileCADisturbsNobody(t *testing.T) {
+	ca, now := sceptest.New(), time.Now()
+	ca.Authority = pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0)))
+	ca.Dates = pkitest.Dates(now.Add(-time.Hour), now.AddDate(1, 0, 0))
+	server := httptest.NewServer(ca)
+	defer server.Close()
+	hold, asked := make(chan struct{}), make(chan struct{}, 64)
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		w.(http.Flusher).Flush()
+		asked <- struct{}{}
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+		}
+	}))
+	defer slow.Close()
+	defer close(hold)
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+	}))
+	defer elsewhere.Close()
+	extra := fmt.Sprintf("crypto pki trustpoint SLOW\n enrollment url %s/scep\ncrypto pki trustpoint ELSE\n enrollment url %s/scep\n"+
+		"crypto pki trustpoint CA\n enrollment url %s/scep\n fingerprint %X\n rsakeypair CA 2048\n serial-number none\n ip-address none\n fqdn one.example.com\n",
+		slow.URL, elsewhere.URL, server.URL, sha256.Sum256(ca.Authority.Cert.Raw))
+	one, two := twoSites(t, extra)
+	one.acquire()
+	waitFor(t, "SAs at one", up(one))
+	gone := make(chan struct{}, 8)
+	for range cap(gone) {
+		go func() {
+			_, _ = Ask(one.socket, Request{Line: "crypto pki authenticate SLOW"})
+			gone <- struct{}{}
+		}()
+	}
+	for range fetchesOfHost {
+		<-asked
+	}
+	if got := one.fails(t, "crypto pki authenticate ELSE"); !strings.Contains(got, "redirects to file") {
+		t.Error(got)
+	}
+	one.do(t, "crypto pki authenticate CA")
+	one.do(t, "crypto pki enroll CA")
+	if got := one.do(t, "show crypto pki certificates CA"); strings.Count(got, "Status: Available") != 2 || !up(one)() || !up(two)() {
+		t.Errorf("while a CA lets wait:\n%s", got)
+	}
+	select {
+	case <-gone:
+		t.Error("the slow CA was given up at once: nothing was tried")
+	default:
+	}
+	one.stop(t)
+	for range cap(gone) {
+		<-gone
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
 	"fmt"
 	"hash"
 	"io"
@@ -43,17 +44,55 @@ var crlAlgorithms = []struct {
 // an entry, all others, the signature.
 const maxPart = 64 << 10
 
-// ReadCRL reads a revocation list in DER (RFC 5280 section 5), entry for entry.
-// Its signature is for CheckCRL. The error is for the operator.
+// ReadCRL reads a revocation list in DER (RFC 5280 section 5), entry for entry;
+// or in PEM, as some servers have it. Its signature is for CheckCRL. The error is
+// for the operator.
 func ReadCRL(r io.Reader) (*CRL, error) { return readCRL(r, MaxCRLEntries) }
 
 func readCRL(r io.Reader, maxEntries int) (*CRL, error) {
-	p := crlParser{d: derReader{in: bufio.NewReaderSize(io.LimitReader(r, MaxCRLBytes), 64<<10)}, max: maxEntries}
+	in := bufio.NewReaderSize(io.LimitReader(r, MaxCRLBytes), 64<<10)
+	if begin, _ := in.Peek(len(pemBegin)); string(begin) == pemBegin {
+		in = bufio.NewReaderSize(base64.NewDecoder(base64.StdEncoding, &pemLines{in: in}), 64<<10)
+	}
+	p := crlParser{d: derReader{in: in}, max: maxEntries}
 	if err := p.list(); err != nil {
 		return nil, fmt.Errorf("the CRL cannot be read, at octet %d: %w", p.d.at, err)
 	}
 	slices.SortFunc(p.crl.entries, compareEntries)
 	return &p.crl, nil
+}
+
+const pemBegin = "-----BEGIN "
+
+// pemLines is the base 64 of the first block of PEM.
+type pemLines struct {
+	in   *bufio.Reader
+	line []byte
+	body bool // behind the first line
+	end  bool
+}
+
+// Read implements io.Reader.
+func (p *pemLines) Read(b []byte) (int, error) {
+	for len(p.line) == 0 {
+		line, err := p.in.ReadSlice('\n')
+		line = bytes.TrimSpace(line)
+		switch {
+		case p.end || bytes.HasPrefix(line, []byte("-----")) && p.body:
+			p.end = true
+			return 0, io.EOF
+		case bytes.HasPrefix(line, []byte("-----")):
+			p.body = true
+		default:
+			p.line = append(p.line[:0], line...)
+		}
+		if err != nil && len(p.line) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(b, p.line)
+	p.line = p.line[n:]
+	return n, nil
 }
 
 type crlParser struct {

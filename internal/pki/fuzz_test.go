@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
+	"encoding/pem"
 	"testing"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -20,6 +21,7 @@ func FuzzCRL(f *testing.F) {
 	c := root.Issue("x", pkitest.ECKey()).Cert
 	f.Add(root.CRL())
 	f.Add(root.CRL(c, root.Cert))
+	f.Add(pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: root.CRL(c)}))
 	f.Fuzz(func(t *testing.T, der []byte) {
 		l, err := pki.ReadCRL(bytes.NewReader(der))
 		if err != nil {

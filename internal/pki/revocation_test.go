@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 	"runtime"
@@ -69,6 +71,25 @@ func TestCRLs(t *testing.T) {
 		}
 		if v.Reason == pki.Revoked && (!v.RevokedAt.Equal(now.Add(-time.Hour)) || v.Revocation.String() != "key compromise") {
 			t.Errorf("%s: %s", test.name, v.Text())
+		}
+	}
+}
+
+// A list in PEM is read, and what stands behind it is not.
+func TestCRLsInPEM(t *testing.T) {
+	root := pkitest.Root("Root", pkitest.ECKey())
+	der := bigCRL(3000, root)
+	text := pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der})
+	for name, text := range map[string][]byte{"plain": text, "with CR": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")), "with more behind": append(bytes.Clone(text), "more"...),
+		"in one line": []byte("-----BEGIN X509 CRL-----\n" + base64.StdEncoding.EncodeToString(der) + "\n-----END X509 CRL-----")} {
+		l, err := pki.ReadCRL(bytes.NewReader(text))
+		if err != nil || l.Len() != 3000 || !l.SignedBy(root.Cert) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, text := range []string{"-----BEGIN ", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n", "-----BEGIN X509 CRL-----\n!\n", string(text[:len(text)/2])} {
+		if _, err := pki.ReadCRL(strings.NewReader(text)); err == nil {
+			t.Errorf("%.40q is read", text)
 		}
 	}
 }

@@ -190,7 +190,7 @@ var missing = []struct{ mnemonics, why string }{
 	{"CRYPTO-4-RECVD_PKT_INV_IDENTITY CRYPTO-4-RECVD_PKT_MAC_ERR CRYPTO-4-PKT_REPLAY_ERR",
 		"Such packets are counted by reason: `show crypto ipsec sa detail`. Nothing on the packet path logs."},
 	{"CRYPTO-6-IKMP_BAD_CERT_USE CRYPTO-3-IKMP_QUERY_KEY " +
-		"CRYPTO_ENGINE-5-KEY_ADDITION PKI-6-TRUSTPOINT_CREATE PKI-3-CRL_FETCH_FAIL", "With certificates."},
+		"CRYPTO_ENGINE-5-KEY_ADDITION PKI-6-TRUSTPOINT_CREATE", "With certificates."},
 	{"CRYPTO-6-VPN_TUNNEL_STATUS", "With `crypto logging ezvpn`."},
 	{"LINK-3-UPDOWN LINEPROTO-5-UPDOWN", "With tunnel interfaces."},
 	{"CRYPTO-5-IKMP_SETUP_FAILURE", "Release 15's; `explain` says more."},

@@ -1,10 +1,10 @@
 package trace
 
 // PKIRequestSent is a question to a CA over HTTP. Path is what stands in its
-// request line.
+// request line, or where a list or an OCSP responder is.
 type PKIRequestSent struct {
 	Trustpoint string
-	Operation  string // GetCACert, PKIOperation and so on
+	Operation  string // GetCACert, PKIOperation and so on; CRL, OCSP
 	Path       string
 }
 

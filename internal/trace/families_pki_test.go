@@ -41,6 +41,8 @@ func pkiTroubles() []Record {
 	s.add(&PKIStatusReceived{tp, PKIRejected, "badRequest (2)"}, &PKIEnrollmentEnded{tp, PKIRefused, "badRequest (2)"})
 	s.add(&PKIUnanswered{tp, "GetCACert", "there was no answer in time", 0}, &PKIUnanswered{tp, "PKIOperation", "its nonce differs", 60},
 		&PKIEnrollmentEnded{tp, PKIFailed, "its nonce differs"})
+	s.add(&PKIRequestSent{tp, "CRL", "http://ca.example.com/lab.crl"}, &PKIUnanswered{tp, "CRL", "the server refuses the connection", 300},
+		&PKIRequestSent{tp, "OCSP", "http://ocsp.example.com/"}, &PKITransactionCompleted{tp, "OCSP"})
 	for _, left := range []uint32{30 * 24 * 60 * 60, 6*24*60*60 + 23*60*60 + 59*60 + 58, 0} {
 		s.add(&PKIExpiry{tp, left == 0, "cn=caserver,o=Lab", "cn=r1,o=Lab", "3E", "00:51:51 UTC Feb 23 2026", left, left > 0})
 	}

@@ -22,7 +22,7 @@ func (w *iosWriter) writePKITransactions(event Event) {
 		w.module("CRYPTO_PKI: Name: %s", printable([]byte(e.Name)))
 	case *PKITransactionCompleted:
 		w.module("CRYPTO_PKI: transaction %s completed", printable([]byte(e.Operation)))
-		if e.Operation != "GetCACert" {
+		if e.Operation == "PKCSReq" || e.Operation == "RenewalReq" {
 			w.module("CRYPTO_PKI: status:")
 		}
 	case *PKIAuthorityReceived:
@@ -57,11 +57,13 @@ const pkiStatusNumber = 100
 // pkiRequest prints the request line below its heading. IOS names only that of
 // GetCACert, and of other transactions nothing.
 func (w *iosWriter) pkiRequest(e *PKIRequestSent) {
-	if e.Operation != "GetCACert" {
-		return
+	switch e.Operation {
+	case "GetCACert":
+		w.module("CRYPTO_PKI: Sending CA Certificate Request: ")
+		w.more("GET %s HTTP/1.0", printable([]byte(e.Path)))
+	case "CRL", "OCSP": // our own words
+		w.module("CRYPTO_PKI: Sending %s request to %s", e.Operation, printable([]byte(e.Path)))
 	}
-	w.module("CRYPTO_PKI: Sending CA Certificate Request: ")
-	w.more("GET %s HTTP/1.0", printable([]byte(e.Path)))
 }
 
 func (w *iosWriter) pkiResponse(e *PKIResponseReceived) {
@@ -118,6 +120,11 @@ func (w *iosWriter) pkiMessage(event Event) {
 	case *PKIEnrollmentEnded:
 		w.pkiEnded(e)
 	case *PKIUnanswered:
+		if e.Operation == "CRL" {
+			w.system("%%PKI-3-CRL_FETCH_FAIL: CRL fetch for trustpoint %s failed", printable([]byte(e.Trustpoint)))
+			w.more("                     Reason : %s", printable([]byte(e.Problem)))
+			return
+		}
 		w.system("%%PKI-3-SOCKETSEND: Failed to send out message to CA server.")
 	case *PKIVerdict:
 		w.pkiVerdict(e)

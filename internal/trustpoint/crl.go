@@ -216,6 +216,7 @@ func (a *Agent) askCRL(c *crlState) {
 		a.askGetCRL(c)
 		return
 	}
+	a.record(&trace.PKIRequestSent{Trustpoint: c.trustpoint.Name, Operation: "CRL", Path: c.url})
 	a.ask(Fetch{HTTP: scep.HTTPRequest{Method: "GET", URL: c.url}, Proxy: c.trustpoint.Proxy, MaxBytes: pki.MaxCRLBytes, Configured: c.configured, CRL: true},
 		func(answer Answer) {
 			if answer.Err == nil && answer.Status != 200 {
@@ -246,6 +247,7 @@ func (a *Agent) gotCRL(c *crlState, list *pki.CRL, err error) {
 		a.record(&trace.PKIUnanswered{Trustpoint: c.trustpoint.Name, Operation: "CRL", Problem: c.problem, RetrySeconds: uint32(crlAgain / time.Second)})
 	} else {
 		c.refresh = ahead(a.now, c.list)
+		a.record(&trace.PKITransactionCompleted{Trustpoint: c.trustpoint.Name, Operation: "CRL"})
 	}
 	told := c.told
 	c.told = nil

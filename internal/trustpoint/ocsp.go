@@ -97,6 +97,7 @@ func (a *Agent) askOCSP(s *ocspState) {
 		return
 	}
 	request := scep.HTTPRequest{Method: "POST", URL: place, ContentType: "application/ocsp-request", Body: body}
+	a.record(&trace.PKIRequestSent{Trustpoint: s.trustpoint.Name, Operation: "OCSP", Path: place})
 	a.ask(Fetch{HTTP: request, Proxy: s.trustpoint.Proxy, MaxBytes: pki.MaxOCSPBytes, Configured: s.trustpoint.OCSPURL != ""}, func(answer Answer) {
 		a.gotOCSP(s, ocspVerdict(a.now, s, nonce, answer))
 	})
@@ -127,6 +128,7 @@ func (a *Agent) gotOCSP(s *ocspState, v pki.Verdict) {
 	}
 	s.verdict, s.until = v, a.now.Add(askAgain)
 	if known {
+		a.record(&trace.PKITransactionCompleted{Trustpoint: s.trustpoint.Name, Operation: "OCSP"})
 		s.until = later(a.now.Add(ocspAtLeast), earlier(v.NotAfter, a.now.Add(ocspAtMost)))
 	}
 	a.settle(&s.question)

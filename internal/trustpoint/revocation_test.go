@@ -36,14 +36,24 @@ const (
 
 func newInquest(t testing.TB, below string) *inquest {
 	t.Helper()
-	root := pkitest.Root("Root", pkitest.ECKey())
+	return newInquestOf(t, pkitest.Root("Root", pkitest.ECKey()), below, nil)
+}
+
+// newInquestOf trusts a CA, and has a certificate of its own for the key K, where
+// there is one.
+func newInquestOf(t testing.TB, root *pkitest.Authority, below string, k keys) *inquest {
+	t.Helper()
 	cfg, ds := config.Load("test", []byte("hostname R\ncrypto pki trustpoint A\n"+below))
 	if err := ds.Err(); err != nil {
 		t.Fatal(err)
 	}
-	trustpoint.Store{Trustpoint: "A", Certificates: []config.StoredCertificate{
-		{Kind: config.CACertificate, Serial: pki.SerialText(root.Cert.SerialNumber), DER: root.Cert.Raw}}}.Apply(cfg)
-	return &inquest{t: t, root: root, now: pkitest.Now, agent: trustpoint.New(trustpoint.Options{Config: cfg, Events: discard{}, Rand: rand.Reader})}
+	certificates := []config.StoredCertificate{{Kind: config.CACertificate, Serial: pki.SerialText(root.Cert.SerialNumber), DER: root.Cert.Raw}}
+	if own := k["K"]; own != nil {
+		c := root.IssueFor(own.Public())
+		certificates = append(certificates, config.StoredCertificate{Kind: config.OwnCertificate, Serial: pki.SerialText(c.SerialNumber), DER: c.Raw})
+	}
+	trustpoint.Store{Trustpoint: "A", Certificates: certificates}.Apply(cfg)
+	return &inquest{t: t, root: root, now: pkitest.Now, agent: trustpoint.New(trustpoint.Options{Config: cfg, Keys: k, Events: discard{}, Rand: rand.Reader})}
 }
 
 func crlsAt(urls ...string) pkitest.Option {
