@@ -354,7 +354,7 @@ func (r *eventReader) notified(e *trace.NotifyReceived) {
 		}
 	}
 	phase := Phase1
-	if r.session().up {
+	if r.session().up && !ofCertificates(e.Type) {
 		phase = Phase2
 	}
 	r.add(Observation{Kind: NotifyReceived, Phase: phase, Detail: e.Type.String(), Authentic: e.Protected})

@@ -23,6 +23,17 @@ var verdictKinds = map[string]Kind{
 	"wrong-purpose": CertificateUnfit, "no-map-matches": CertificateUnfit, "malformed": CertificateUnfit, "critical-extension": CertificateUnfit,
 }
 
+// ofCertificates says whether a notify refuses a certificate or a signature. The one
+// who has sent the last message of phase 1 gets it when phase 1 is up.
+func ofCertificates(t isakmp.NotifyType) bool {
+	switch t {
+	case isakmp.NotifyInvalidCertEncoding, isakmp.NotifyInvalidCertificate, isakmp.NotifyCertTypeUnsupported, isakmp.NotifyInvalidCertAuthority,
+		isakmp.NotifyInvalidSignature, isakmp.NotifyCertUnavailable:
+		return true
+	}
+	return false
+}
+
 // readCertificates reads what is said of certificates and signatures. It is false for
 // an event of another kind.
 func (r *eventReader) readCertificates(event trace.Event) bool {

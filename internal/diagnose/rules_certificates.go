@@ -73,11 +73,15 @@ func noCertificateHere(c *Case) *Finding {
 
 // toldCertificate is a peer that refuses the certificate of this end.
 func toldCertificate(c *Case) *Finding {
-	on := notified(c, "INVALID-CERTIFICATE", "INVALID-CERT-AUTHORITY", "CERTIFICATE-UNAVAILABLE", "CERT-TYPE-UNSUPPORTED", "INVALID-CERT-ENCODING")
+	recent := c.All.After(Phase2Up)
+	on := recent.Of(NotifyReceived).In(Phase1).About("INVALID-CERTIFICATE", "INVALID-CERT-AUTHORITY", "CERTIFICATE-UNAVAILABLE", "CERT-TYPE-UNSUPPORTED", "INVALID-CERT-ENCODING")
 	if len(on) == 0 {
 		return nil
 	}
-	own, message := c.Phase1.Of(CertificateShown).Last(), 5
+	own, message := recent.Of(CertificateShown).Last(), 5
+	if on.Last().Role == Responder {
+		message = 6
+	}
 	if own != nil {
 		on = append(Part{own}, on...)
 	}

@@ -68,6 +68,8 @@ var noAddr netip.Addr
 type fault struct {
 	family, name string
 	hub, spoke   []string // pairs of a text and what stands in its place
+	hubPEM       []string // files of testdata/pki that the hub has
+	spokePEM     []string
 	// script runs after both are up; "" is a ping from the spoke and 15 s.
 	script string
 	before func(*lab)             // ahead of the script
@@ -114,7 +116,7 @@ func (f *fault) play(t *testing.T) *played {
 func (f *fault) run(t *testing.T, w Watcher) *lab {
 	t.Helper()
 	var out bytes.Buffer
-	l, err := newWatchedLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub), f.gateway(t, "spoke", suiteSpoke, f.spoke)}, Options{Seed: max(f.seed, 1), Version: testVersion}, w, &out)
+	l, err := newWatchedLab([]gatewayConfig{f.gateway(t, "hub", suiteHub, f.hub, f.hubPEM), f.gateway(t, "spoke", suiteSpoke, f.spoke, f.spokePEM)}, Options{Seed: max(f.seed, 1), Version: testVersion}, w, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +157,7 @@ func (p *played) keepsKeys(t *testing.T) {
 	}
 }
 
-func (f *fault) gateway(t *testing.T, name, text string, edits []string) gatewayConfig {
+func (f *fault) gateway(t *testing.T, name, text string, edits, pems []string) gatewayConfig {
 	t.Helper()
 	for i := 0; i < len(edits); i += 2 {
 		if !strings.Contains(text, edits[i]) {
@@ -167,7 +169,13 @@ func (f *fault) gateway(t *testing.T, name, text string, edits []string) gateway
 	if err := ds.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return gatewayConfig{name: name, cfg: cfg}
+	c := gatewayConfig{name: name, cfg: cfg}
+	for _, file := range pems {
+		if err := c.give(readPEM(t, file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
 }
 
 // right says whether a cause is the truth.
