@@ -19,7 +19,7 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 		r.offerRefused(e)
 	case *trace.IKETransformJudged:
 		if e.Accepted {
-			r.add(accepted(r.session().offered))
+			r.add(Accepted(r.session().offered))
 		}
 	case *trace.Phase1PolicyRefused:
 		r.add(Observation{Kind: AllOffersRefused, Phase: Phase1, Message: 1})
@@ -70,9 +70,9 @@ func (r *eventReader) readPhase1(event trace.Event) bool {
 	return true
 }
 
-// accepted is an offer that was chosen, with how the ends prove themselves where
+// Accepted is an offer that was chosen, with how the ends prove themselves where
 // that is not by a pre-shared key.
-func accepted(offer string) Observation {
+func Accepted(offer string) Observation {
 	o := Observation{Kind: OfferAccepted, Phase: Phase1}
 	switch s, _ := readSuite(offer); s.auth {
 	case Nonces:

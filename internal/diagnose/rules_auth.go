@@ -192,7 +192,7 @@ func toldAuthentication(c *Case) *Finding {
 	a := c.Attempt
 	if c.signed() && a != nil && a.Sent >= 5 {
 		return find(IdentityMismatch, Possible, on, "the peer refuses this end's proof ("+name+"): its identity, its certificate or its signature").in(Phase1, 5).
-			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, MalformedOrCorrupt)
+			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, CRLUnreachable, MalformedOrCorrupt)
 	}
 	if name == "INVALID-KEY-INFORMATION" && a != nil && !a.Aggressive && (a.Sent == 3 || a.Sent == 4) {
 		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, a.Sent).
@@ -233,9 +233,15 @@ func refusedUnread(c *Case) *Finding {
 	if len(on) == 0 {
 		return nil
 	}
+	if on.Last().Role == Responder && c.signed() {
+		return refusedSignature(on, "the peer answers the last message of phase 1 with an encrypted notify, and does not go on")
+	}
 	if on.Last().Role == Responder {
 		return find(IdentityMismatch, Possible, on, "the peer answers the last message of phase 1 with an encrypted notify, and does not go on: it refuses this end's proof").in(Phase1, on.Last().Message).
 			or("Ask for the peer's log: it names the identity or the certificate that it does not accept.", PSKMismatch, ConnectionNotMatched, XauthNotExpected)
+	}
+	if c.signed() && on.Last().Message >= 5 {
+		return refusedSignature(on, "the peer answers this end's proof with a notify instead of its own proof")
 	}
 	switch on.Last().Message {
 	case 1:

@@ -104,7 +104,7 @@ func toldCertificate(c *Case) *Finding {
 		return finding(CAUnknown, Likely, why).or("Ask for the peer's log: it names the issuer that it does not know.", CertRevoked)
 	}
 	return finding(CertExpired, Possible, ": it has expired or is not valid yet by the peer's clock, was revoked, or is not for IKE").
-		or("Ask for the peer's log: it says what it does not accept.", CertNotYetValid, CertRevoked, CAUnknown, IdentityMismatch)
+		or("Ask for the peer's log: it says what it does not accept.", CertNotYetValid, CertRevoked, CAUnknown, IdentityMismatch, Other)
 }
 
 // Attributes of a CertificateShown that is at fault by this end's own clock.
@@ -129,3 +129,10 @@ func asksFor(c *Case) string {
 
 // maxNamed bounds the authorities that are named.
 const maxNamed = 3
+
+// refusedSignature is a peer that refuses the proof of this end, which is a
+// certificate and a signature, and whose reason was not read.
+func refusedSignature(on Part, what string) *Finding {
+	return find(CAUnknown, Possible, on, what+": it does not take this end's certificate, its identity or its signature").in(Phase1, on.Last().Message).
+		or("Ask for the peer's log: it says what it does not accept.", CertExpired, CertNotYetValid, CertRevoked, CRLUnreachable, IdentityMismatch, Other)
+}

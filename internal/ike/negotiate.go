@@ -21,10 +21,10 @@ func (c *Config) usesKeys() bool {
 	return slices.ContainsFunc(c.Policies, func(p policy.IKE) bool { return proofOf(p.Auth) == isakmp.AuthPSK })
 }
 
-// lookupKey finds the pre-shared key for the peer and tells what it found. Where no
-// policy is by keys, main mode looks for none.
+// lookupKey finds the pre-shared key for the peer and tells what it found. Main mode
+// looks for none where no policy is by keys, and there is a certificate.
 func (s *sa) lookupKey() (Key, bool) {
-	if !s.aggressive && !s.e.cfg.usesKeys() {
+	if !s.aggressive && !s.e.cfg.usesKeys() && s.hasCertificate() {
 		return Key{}, false
 	}
 	key, ok := s.e.cfg.Keys.PresharedKey(KeyQuery{Local: s.local.Addr(), Remote: s.remote.Addr(), Keyrings: s.keyrings()})

@@ -33,10 +33,10 @@ var certificateFaults = []fault{
 	certified("expired", "spoke-expired.pem", diagnose.CertExpired, named, named),
 	certified("not yet valid", "spoke-early.pem", diagnose.CertNotYetValid, named, named),
 	certified("of a CA that the responder does not trust", "spoke-other.pem", diagnose.CAUnknown, named, named),
-	certified("for another purpose", "spoke-purpose.pem", diagnose.Other, "", named),
-	certified("with a short key", "spoke-weak.pem", diagnose.Other, "", named),
+	certified("for another purpose", "spoke-purpose.pem", diagnose.Other, among, named),
+	certified("with a short key", "spoke-weak.pem", diagnose.Other, among, named),
 	{family: "certificates", name: "of a CA that the initiator does not trust", hub: signedHub, spoke: signedSpoke, hubPEM: []string{"ca.pem", "other-ca.pem", "hub.pem"},
 		spokePEM: []string{"other-ca.pem", "spoke-other.pem"}, truth: diagnose.CAUnknown, initiator: named, responder: named, both: named},
 	{family: "certificates", name: "no list of revocations", hub: []string{byKey, bySigning, hubKey, labTrustCRLs}, spoke: signedSpoke,
-		hubPEM: []string{"ca.pem", "hub.pem"}, spokePEM: []string{"ca.pem", "spoke.pem"}, truth: diagnose.CRLUnreachable, initiator: "", responder: named, both: named},
+		hubPEM: []string{"ca.pem", "hub.pem"}, spokePEM: []string{"ca.pem", "spoke.pem"}, truth: diagnose.CRLUnreachable, initiator: among, responder: named, both: named},
 }

@@ -28,7 +28,8 @@ func together(a, b *fault) *fault {
 	}
 	both := &fault{name: a.name + ", and " + b.name, script: a.script, truth: a.truth,
 		others: slices.Concat(a.others, b.others, []diagnose.Cause{b.truth}),
-		hub:    slices.Concat(a.hub, b.hub), spoke: slices.Concat(a.spoke, b.spoke)}
+		hub:    slices.Concat(a.hub, b.hub), spoke: slices.Concat(a.spoke, b.spoke),
+		hubPEM: slices.Concat(a.hubPEM, b.hubPEM), spokePEM: slices.Concat(a.spokePEM, b.spokePEM)}
 	if !fits(suiteHub, both.hub) || !fits(suiteSpoke, both.spoke) {
 		return nil
 	}

@@ -28,6 +28,7 @@ func (r *reader) concludeSession(s *session) {
 	case up.number > 0:
 		r.tell(s.c, s.from, up, "phase 1 is over", diagnose.Observation{Kind: diagnose.Phase1Up, Phase: diagnose.Phase1, Session: s.id, Role: diagnose.Initiator})
 	case s.refused.number > 0:
+		r.tellMethod(s)
 		r.tellRefusal(s)
 	case s.max > 0 && r.over(s):
 		role := diagnose.Responder
@@ -172,6 +173,16 @@ func (r *reader) tellRefusal(s *session) {
 		o.Role = diagnose.Initiator
 	}
 	r.tell(s.c, 1-s.refuser, s.refused, "an encrypted informational message of "+s.addr(s.refuser).String()+" instead of what should come next", o)
+}
+
+// tellMethod tells that the ends prove themselves by signatures, where they do: what
+// refuses a proof is another thing then.
+func (r *reader) tellMethod(s *session) {
+	suite := diagnose.SuiteOf(isakmp.AppendAttributeList(nil, s.chosen))
+	if o := diagnose.Accepted(suite); o.Offered == diagnose.Signatures {
+		o.Session = s.id
+		r.tell(s.c, s.from, s.seen[2].at, "chosen: "+suite, o)
+	}
 }
 
 // traversal tells where a NAT is between two ends that do not both do NAT-T, or
