@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"qmidle/internal/isakmp"
+	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
 
@@ -156,6 +157,19 @@ func (e *Engine) ownProxy(r *request) {
 	if c, ok := e.configured[r.Connection]; ok {
 		r.localProxy = hostProxy(c.Address)
 	}
+}
+
+// allowing is a connection's line that allows what a peer asks for. A client's
+// server may renew what the client has: its proxy here is the address that it gave.
+func (e *Engine) allowing(conn *Connection, local, remote policy.Proxy) (line int, ok bool) {
+	if conn.EasyVPN == nil || conn.EasyVPN.Network {
+		return conn.allowing(local, remote)
+	}
+	c, have := e.configured[conn.Tag]
+	if !have || len(conn.ACL) == 0 || !policy.SameProxy(local, hostProxy(c.Address)) {
+		return -1, false
+	}
+	return conn.allowing(conn.ACL[0].Local, remote)
 }
 
 // readConfig reads a reply or a set. What a client has no use for is passed over;

@@ -199,7 +199,7 @@ func (s *sa) connectionFor(lp, rp policy.Proxy) (conn *Connection, line int, ref
 		if conn.Dynamic && !conn.Admits(ends.remote) || conn.moved(ends.remote) {
 			continue
 		}
-		line, ok := conn.allowing(lp, rp)
+		line, ok := e.allowing(conn, lp, rp)
 		switch {
 		case !ok:
 		case !s.serves(conn):
