@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // usersConfig is a server of remote access that knows its users itself.
@@ -122,6 +123,16 @@ func TestStrongswanLogsIn(t *testing.T) {
 	}
 	if out := q.do(t, "show crypto session detail"); !strings.Contains(out, "Username: alice") || !strings.Contains(out, "Assigned address: 10.55.0.10") {
 		t.Errorf("the session:\n%s", out)
+	}
+	// The pair is replaced: charon takes another one of the server's making.
+	q.do(t, "clear crypto sa")
+	eventually(t, "another pair", 20*time.Second, func() (bool, string) {
+		list := q.do(t, "show crypto ipsec sa")
+		return strings.Count(list, "outbound esp sas:\n      spi:") == 1 && strings.Contains(list, "conn id: 2003,") && !strings.Contains(list, "conn id: 2001,"), list
+	})
+	c.waitSAs(t, 1, 1)
+	if out, err := exec.Command("ip", "netns", "exec", l.spoke.ns, "ping", "-c", "3", "-i", "0.2", "-W", "5", "-I", "10.55.0.10", l.hub.host).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 	c.terminate(t, "--ike", "peer")
 	q.waitSAs(t, 0, 0)
