@@ -20,6 +20,7 @@ type access struct {
 	node       *node     // the exchange that is under way; nil for none
 	withdraw   func()    // takes the open question back; nil for none
 	patience   timer     // a client's, with a server that says nothing
+	answer     timer     // to a question of dead peer detection that waits
 	login      *login    // the server's; nil before one is asked about
 
 	dialogue []byte // of the challenge that the user is to answer
@@ -86,6 +87,7 @@ func (s *sa) endAccess() {
 		return
 	}
 	s.e.timers.clear(&x.patience)
+	s.e.timers.clear(&x.answer)
 	x.node = nil
 	x.forget()
 	if l := x.login; l != nil {

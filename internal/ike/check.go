@@ -149,6 +149,7 @@ func (a *audit) access(s *sa) {
 		a.must(s.state == trace.StateP1Complete, "SA %d is in %v without remote access", s.id, s.state)
 		return
 	}
+	a.set(&x.answer)
 	waits := a.set(&x.patience) || x.withdraw != nil || x.node != nil && a.set(&x.node.retry)
 	a.must(waits || s.up() || s.state == trace.StateP1Complete && !s.dead && s.passed(), "SA %d waits for nothing in %v", s.id, s.state)
 	if x.login != nil {

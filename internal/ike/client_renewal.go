@@ -1,6 +1,11 @@
 package ike
 
-import "qmidle/internal/trace"
+import (
+	"time"
+
+	"qmidle/internal/isakmp"
+	"qmidle/internal/trace"
+)
 
 // A client renews its ISAKMP SA itself, by a whole phase 1 and XAUTH: vpnc when
 // four fifths of it are over, without mode config. Its login goes on.
@@ -47,4 +52,33 @@ func (s *sa) meansPredecessors() bool {
 		o.deleteSA(trace.ReasonPeerDeleted)
 	}
 	return true
+}
+
+const (
+	// answerDelay is what lies between two messages of vpnc's, with room to spare.
+	answerDelay = 300 * time.Millisecond
+	// clockSlack is how much earlier a client may have begun to count.
+	clockSlack = 3 * time.Second
+	// wakeUp is how long vpnc may sleep by its defaults, with room to spare.
+	wakeUp = 330 * time.Second
+)
+
+// awaitsRenewal says whether s's client may renew it at any moment, so that nothing
+// is sent to it that it has not asked for. vpnc looks whether four fifths of an
+// ISAKMP SA's life are over when it wakes, and takes for message 2 what woke it.
+func (s *sa) awaitsRenewal() bool {
+	l := s.login()
+	if l == nil || !l.forgetful {
+		return false
+	}
+	due := s.established.Add(s.expires.Sub(s.established) * 4 / 5)
+	return !s.e.now.Before(due.Add(-clockSlack)) && s.e.now.Before(due.Add(wakeUp))
+}
+
+// answerLater answers dead peer detection when message 2 would have gone: a question
+// of its own wakes vpnc too.
+func (s *sa) answerLater() {
+	x := s.access
+	x.answer.fire = func(time.Time) { s.sendDPD(isakmp.NotifyRUThereAck, s.dpd.peerSeq) }
+	s.e.timers.set(&x.answer, s.e.now.Add(answerDelay))
 }

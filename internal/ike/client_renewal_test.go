@@ -108,3 +108,43 @@ func TestAStrangerMovesNoClient(t *testing.T) {
 		t.Errorf("pairs %+v, want one at %v", list, before)
 	}
 }
+
+// A client of Cisco's that may renew at any moment is sent nothing that it has not
+// asked for, and its own questions are answered a little later.
+func TestNothingWakesAClientThatMayRenew(t *testing.T) {
+	const life = 1000
+	for application, want := range map[string]bool{"Cisco Systems VPN Client 0.5.3:Linux": true, "another": false} {
+		r := newRemote(t, func(hub, spoke *Config) {
+			hub.Policies[0].Lifetime = life
+			hub.Keepalive = &Keepalive{Interval: 10 * time.Second, Retry: 2 * time.Second, Periodic: true}
+			spoke.Connections[0].EasyVPN.Version = application
+		})
+		r.connect()
+		r.checkUp()
+		s := r.hub.newest()
+		r.advance((life*4/5 - 2) * time.Second)
+		asked := r.hub.engine.Statistics().DPDSent
+		if asked == 0 {
+			t.Errorf("%s: nothing is asked ahead of four fifths", application)
+		}
+		r.advance(60 * time.Second)
+		if silent := r.hub.engine.Statistics().DPDSent == asked; silent != want {
+			t.Errorf("%s: asks no more: %v, want %v", application, silent, want)
+		}
+		sent := 0
+		r.effects = func(from *side, fx *Effects) {
+			if from == r.hub {
+				sent += len(fx.Send)
+			}
+		}
+		notify := isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPI: s.spi(), Type: isakmp.NotifyRUThere, Data: []byte{0, 0, 0, 9}})
+		r.asClient(isakmp.ExchangeInformational, 23, isakmp.Payload{Type: isakmp.PayloadNotify, Body: notify})
+		if waits := sent == 0; waits != want {
+			t.Errorf("%s: an answer waits: %v, want %v", application, waits, want)
+		}
+		r.advance(answerDelay)
+		if sent != 1 {
+			t.Errorf("%s: %d answers", application, sent)
+		}
+	}
+}

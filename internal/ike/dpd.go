@@ -47,6 +47,10 @@ func (s *sa) dpdDue(now time.Time) {
 		return
 	}
 	s.dpd.asked, s.dpd.missed = false, 0
+	if s.awaitsRenewal() {
+		s.e.timers.set(&s.dpd.timer, now.Add(k.Interval))
+		return
+	}
 	if wait := s.quiet(now, k); wait > 0 {
 		s.e.timers.set(&s.dpd.timer, now.Add(wait))
 		return
@@ -156,7 +160,11 @@ func (m *message) dpdRequest(x isakmp.Notify) {
 	s.dpd.peerSeen, s.dpd.peerSeq = true, sequence
 	s.e.stats.DPDReceived++
 	s.emit(&trace.DPDReceived{Sequence: sequence})
-	s.sendDPD(isakmp.NotifyRUThereAck, sequence)
+	if s.awaitsRenewal() {
+		s.answerLater()
+	} else {
+		s.sendDPD(isakmp.NotifyRUThereAck, sequence)
+	}
 	s.same(trace.FromPeer, trace.InputKeepAlive)
 }
 

@@ -278,7 +278,7 @@ func (s *sa) renewalDue(now time.Time) {
 		}
 		return
 	}
-	if s.shorter && !s.renews() && s.guards() {
+	if s.shorter && !s.renews() && s.guards() && !s.awaitsRenewal() {
 		s.tellLifetime() // nothing has answered the first time, and the end is near
 	}
 	if s.renews() && s.guards() && e.budding(s.pair()) == nil && !e.moved(s.pair()) {

@@ -91,6 +91,33 @@ func TestVPNCIsRenewed(t *testing.T) {
 	}
 }
 
+// TestIdleVPNCIsRenewed: what wakes a vpnc that carries nothing, it takes for the
+// answer to its renewal of the ISAKMP SA. The server leaves it alone, though it asks
+// by dead peer detection as often as it may.
+func TestIdleVPNCIsRenewed(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []string{"natt", "none"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			q := newQmidle(t, l, l.hub, raceDetector)
+			q.run(t, strings.Replace(livingConfig(), " group 2\n", " group 2\n lifetime 60\n", 1))
+			p, connected := dialVPNC(t, l, "alice", "alice-password", "NAT Traversal Mode "+mode, asksOften)
+			waitConnected(t, p, connected)
+			eventually(t, "two renewals", 130*time.Second, func() (bool, string) {
+				made := q.statistic(t, "phase 1 negotiations up")
+				return made == "3" || p.exited(), made + " ISAKMP SAs; vpnc says\n" + p.output.String()
+			})
+			wantPing(t, client(l, l.spoke.ns, "10.55.0.10"), 3)
+			if err := p.stop(t, syscall.SIGTERM); err != nil {
+				t.Errorf("vpnc ends with %v\n%s", err, p.output)
+			}
+			q.wantGone(t, l)
+			q.end(t)
+		})
+	}
+}
+
 // TestVPNCIsTold: what ends a session is told so that vpnc ends at once.
 func TestVPNCIsTold(t *testing.T) {
 	t.Parallel()
