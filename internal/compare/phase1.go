@@ -20,7 +20,9 @@ func (p *Pair) compare(m *meeting) {
 		p.compareRoute(m, end)
 	}
 	p.comparePolicies(m)
-	p.compareKeys(m)
+	if !p.proveOtherwise() {
+		p.compareKeys(m)
+	}
 	for end := range 2 {
 		p.compareIdentities(m, end)
 		p.compareAggressive(m, end)
@@ -134,6 +136,16 @@ func differing(a, b policy.IKE) (parts []string) {
 	return parts
 }
 
+// proveOtherwise says whether all that both ends could agree on is another
+// authentication than by pre-shared keys.
+func (p *Pair) proveOtherwise() bool {
+	if _, ok := p.agree(0); ok || len(p.Ends[0].plan.Policies) == 0 || len(p.Ends[1].plan.Policies) == 0 {
+		return false
+	}
+	a, b := nearestPolicies(p.Ends[0].plan.Policies, p.Ends[1].plan.Policies)
+	return len(differing(a, b)) == 0
+}
+
 // policiesDiffer tells what keeps the two policies apart that differ least.
 func (p *Pair) policiesDiffer(m *meeting) {
 	f := Finding{Cause: diagnose.Phase1PolicyMismatch, Stops: both, order: orderPolicy}
@@ -218,9 +230,6 @@ func nearestPolicies(as, bs []policy.IKE) (a, b policy.IKE) {
 func (p *Pair) otherAuth(m *meeting, a agreement) {
 	p.note(Note{"Both ends could agree on authentication by " + config.AuthName(a.own[0].Auth) + ", whose certificates and keys are not compared",
 		p.policyQuotes("authentication", a)})
-	p.add(Finding{Cause: diagnose.Phase1PolicyMismatch, Stops: both, order: orderPolicy, Lines: p.policyQuotes("authentication", a),
-		Summary: "no policy that both ends have is for pre-shared keys",
-		Fix:     []Fix{p.policyFix(0, a.own[0], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:], "at both ends"), p.policyFix(1, a.own[1], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:], "at both ends")}}, m.tunnels...)
 	p.unknown(m)
 }
 
