@@ -22,13 +22,16 @@ func needRemoteAccess(t *testing.T) {
 }
 
 // startRADIUS runs FreeRADIUS beside the hub, and returns its directory.
-func startRADIUS(t *testing.T, l *lab) string {
+func startRADIUS(t *testing.T, l *lab) string { return startRADIUSWith(t, l, accessUsers) }
+
+// startRADIUSWith is startRADIUS with users of the test's own.
+func startRADIUSWith(t *testing.T, l *lab, users string) string {
 	t.Helper()
 	radius := filepath.Join(l.dir, "radius")
 	if err := os.Mkdir(radius, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"radiusd.conf": strings.ReplaceAll(accessRADIUS, "DIR", radius), "users": accessUsers} {
+	for name, text := range map[string]string{"radiusd.conf": strings.ReplaceAll(accessRADIUS, "DIR", radius), "users": users} {
 		if err := os.WriteFile(filepath.Join(radius, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -41,33 +44,34 @@ func startRADIUS(t *testing.T, l *lab) string {
 	return radius
 }
 
-// TestVPNCWithGroupsOfFreeRADIUS: the groups of vpnc's users, with their keys, are
+// TestVPNCWithGroupsOfFreeRADIUS runs the texts of the guide for servers: the groups of vpnc's users, with their keys, are
 // at FreeRADIUS, one of them as Cisco's pairs and one by Tunnel-Password. A group
 // that is not there, and a wrong key, get nothing and look the same.
 func TestVPNCWithGroupsOfFreeRADIUS(t *testing.T) {
 	t.Parallel()
 	needRemoteAccess(t)
 	l := newLab(t)
-	startRADIUS(t, l)
+	text, err := os.ReadFile("../../docs/getting-started/vpn-server.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	startRADIUSWith(t, l, block(t, string(text), "users"))
 	q := newQmidle(t, l, l.hub, qmidlePath)
-	config := strings.Replace(accessConfig, "aaa authorization network GROUPS local", "aaa authorization network GROUPS group radius", 1)
-	from := strings.Index(config, "crypto isakmp client configuration group")
-	to := strings.Index(config, "crypto ipsec transform-set")
-	q.run(t, config[:from]+config[to:])
+	q.run(t, "service timestamps debug datetime msec\n"+block(t, string(text), "ios"))
 	for _, line := range []string{"debug aaa authorization", "debug radius", "debug crypto isakmp"} {
 		q.do(t, line)
 	}
 	var refused []string
-	for _, c := range [][2]string{{"pairs", "wrong"}, {"strangers", "group-secret-8"}} {
-		p, _ := dialVPNC(t, l, "bob", "bob-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
+	for _, c := range [][2]string{{"sales", "wrong"}, {"strangers", "group-secret-8"}} {
+		p, _ := dialVPNC(t, l, "alice", "alice-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
 		eventually(t, "the end of vpnc with a wrong key", 30*time.Second, func() (bool, string) { return p.exited(), p.output.String() })
 		refused = append(refused, p.output.String())
 	}
 	if refused[0] != refused[1] || !strings.Contains(refused[0], "hash comparison failed") {
 		t.Errorf("vpnc says of a wrong key:\n%s\nof an unknown group:\n%s", refused[0], refused[1])
 	}
-	for _, c := range [][2]string{{"pairs", "group-secret-8"}, {"plain", "group secret of more than fifteen octets"}} {
-		p, connected := dialVPNC(t, l, "bob", "bob-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
+	for _, c := range [][2]string{{"sales", "group-secret-8"}, {"field", "group secret of more than fifteen octets"}} {
+		p, connected := dialVPNC(t, l, "alice", "alice-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
 		eventually(t, "the tunnel of group "+c[0], 30*time.Second, func() (bool, string) {
 			_, err := os.Stat(connected)
 			return err == nil || p.exited(), p.output.String()

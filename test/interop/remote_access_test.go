@@ -143,19 +143,6 @@ const accessUsers = `alice Cleartext-Password := "alice-password"
 	Class = 0x676f6c64
 bob Cleartext-Password := "bob-password"
 carol Cleartext-Password := "123456"
-pairs Cleartext-Password := "cisco"
-	Cisco-AVPair = "ipsec:key-exchange=ike",
-	Cisco-AVPair += "ipsec:tunnel-password=group-secret-8",
-	Cisco-AVPair += "ipsec:addr-pool=POOL",
-	Cisco-AVPair += "ipsec:dns-servers=192.168.2.53",
-	Cisco-AVPair += "ipsec:default-domain=radius.example",
-	Cisco-AVPair += "ipsec:inacl=150"
-plain Cleartext-Password := "cisco"
-	Tunnel-Password:0 = "group secret of more than fifteen octets",
-	Cisco-AVPair = "ipsec:addr-pool=POOL",
-	Cisco-AVPair += "ipsec:dns-servers=192.168.2.53",
-	Cisco-AVPair += "ipsec:default-domain=radius.example",
-	Cisco-AVPair += "ipsec:split-include=192.168.2.0/24"
 `
 
 // accessScript configures vpnc's device, and nothing else of the host.
