@@ -119,7 +119,8 @@ where that says nothing, at the CA by SCEP. An OCSP responder is the one of ` + 
 waited for 10 seconds, then the next method has its turn; what failed is not asked again for a minute. Lists are fetched anew
 before they end. ` + "`none`" + ` lets pass who is not known to be revoked, and may stand last only.
 
-Certificates that end in 30 days, in 7 and in one are told in the log, and when they have ended.
+Certificates that end in 30 days, in 7 and in one are told in the log, and when they have ended; in the last half of their
+life only.
 
 ` + "`auto-enroll`" + ` renews a certificate by the old one when so many percent of its life are over, 100 without a number, and tries
 again every hour. With ` + "`regenerate`" + ` it makes a new key, named like the old one with a ` + "`#`" + ` behind, which takes the old one's place

@@ -15,6 +15,13 @@ import (
 // first; the last is the end itself.
 var warnings = []time.Duration{30 * 24 * time.Hour, 7 * 24 * time.Hour, 24 * time.Hour, 0}
 
+// warningsOf leaves out those that come in the first half of a certificate's
+// life: one that lives for a week is renewed every few days.
+func warningsOf(c *x509.Certificate) []time.Duration {
+	half := c.NotAfter.Sub(c.NotBefore) / 2
+	return slices.DeleteFunc(slices.Clone(warnings), func(before time.Duration) bool { return before > half })
+}
+
 // expiring is a certificate whose end is watched.
 type expiring struct {
 	trustpoint *config.Trustpoint
@@ -43,7 +50,7 @@ func (a *Agent) watched() (all []expiring) {
 
 // passed is how many of the warnings of a certificate are due.
 func passed(now time.Time, c *x509.Certificate) (n int) {
-	for _, before := range warnings {
+	for _, before := range warningsOf(c) {
 		if !now.Before(c.NotAfter.Add(-before)) {
 			n++
 		}
@@ -54,11 +61,11 @@ func passed(now time.Time, c *x509.Certificate) (n int) {
 // nextWarning is when the next is due that was not told.
 func (a *Agent) nextWarning() (at time.Time, ok bool) {
 	for _, e := range a.watched() {
-		n := a.warned[e.key()]
-		if n == len(warnings) {
+		n, all := a.warned[e.key()], warningsOf(e.cert)
+		if n == len(all) {
 			continue
 		}
-		if due := e.cert.NotAfter.Add(-warnings[n]); !ok || due.Before(at) {
+		if due := e.cert.NotAfter.Add(-all[n]); !ok || due.Before(at) {
 			at, ok = due, true
 		}
 	}

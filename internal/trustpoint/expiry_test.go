@@ -60,3 +60,19 @@ func TestWarningsOfExpiry(t *testing.T) {
 		t.Errorf("after a restart: %+v %+v", warned[0], warned[len(warned)-1])
 	}
 }
+
+// A certificate that lives for days is told of in its last half only.
+func TestWarningsOfShortLives(t *testing.T) {
+	for _, test := range []struct {
+		life time.Duration
+		want time.Duration // before the end
+	}{{365 * 24 * time.Hour, 30 * 24 * time.Hour}, {30 * 24 * time.Hour, 7 * 24 * time.Hour}, {7 * 24 * time.Hour, 24 * time.Hour}, {24 * time.Hour, 0}} {
+		root := pkitest.Root("Root", pkitest.ECKey(), pkitest.Dates(pkitest.Now, pkitest.Now.Add(test.life)))
+		cfg, _ := config.Load("test", []byte("crypto pki trustpoint A\n"))
+		trustpoint.Store{Trustpoint: "A", Certificates: []config.StoredCertificate{{Kind: config.CACertificate, Serial: "01", DER: root.Cert.Raw}}}.Apply(cfg)
+		a := trustpoint.New(trustpoint.Options{Config: cfg, Events: &told{}})
+		if at, ok := a.Deadline(); !ok || !at.Equal(root.Cert.NotAfter.Add(-test.want)) {
+			t.Errorf("a life of %v: told %v before the end", test.life, root.Cert.NotAfter.Sub(at))
+		}
+	}
+}
