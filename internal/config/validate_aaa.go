@@ -180,6 +180,20 @@ func (e *Editor) checkClient(c Client, owner, who string) {
 			e.checkMethods(l.list, at(l.kind), l.kind)
 		}
 	}
+	if l := a.NetworkList(c.Network); l.AsksServers() {
+		e.checkOwnGroups(l, at("authorization"))
+	}
+}
+
+// checkOwnGroups looks for groups with a key that a list of servers does not ask for.
+func (e *Editor) checkOwnGroups(l *MethodList, key string) {
+	own := slices.ContainsFunc(l.Methods, func(m Method) bool { return m.Kind == MethodLocal })
+	i := slices.IndexFunc(e.cfg.ClientGroups, func(g *ClientGroup) bool { return !g.Key.IsZero() })
+	if own || i < 0 {
+		return
+	}
+	e.find(Warning, CodeUnused, key, "write `local` into the list, before or behind the servers",
+		"list %s asks servers alone: group %s of this configuration, with its key, is not used", l.Name, e.cfg.ClientGroups[i].Name)
 }
 
 // markOf is a key under which something was written, else "".
