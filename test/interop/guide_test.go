@@ -3,9 +3,13 @@
 package interop
 
 import (
+	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestStrongswanGuide runs the configurations of the guide as they stand there:
@@ -85,4 +89,77 @@ func block(t *testing.T, text, language string) string {
 		t.Fatalf("not one block of %s", language)
 	}
 	return code
+}
+
+// TestCertificatesGuide makes the guide's CA and certificates, carries the gateway's by
+// hand, and runs the configurations as they stand there.
+func TestCertificatesGuide(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/getting-started/strongswan-certificates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLab(t)
+	dir := t.TempDir()
+	command(t, "sh", "-e", "-c", "cd "+dir+"\n"+block(t, string(text), "sh"))
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	capture := startCapture(t, l)
+	c := loadCharon(t, l, l.spoke, strings.Replace(charonModules, "pkcs1", "pkcs1 pkcs8", 1), "")
+	for name, folder := range map[string]string{"ca.pem": "x509ca", "spoke.pem": "x509", "spoke-key.pem": "private"} {
+		if err := os.MkdirAll(filepath.Join(c.dir, folder), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		c.write(t, filepath.Join(folder, name), read(name))
+	}
+	c.loadText(t, block(t, string(text), "swanctl"))
+	q := newQmidle(t, l, l.hub, raceDetector)
+	q.run(t, block(t, string(text), "ios"))
+	typed := strings.Replace(block(t, string(text), "console"), "...\n", read("hub.p12.txt"), 1)
+	if out := q.sit(t, typed); !strings.Contains(out, "[OK]") {
+		t.Errorf("the console says\n%s", out)
+	}
+	if shown := q.do(t, "show crypto pki certificates LAB"); !strings.Contains(shown, "cn=hub.example.com") {
+		t.Fatalf("show crypto pki certificates:\n%s", shown)
+	}
+	wake(t, l.hub)
+	wantPing(t, l.hub, 3)
+	q.do(t, "clear crypto sa")
+	q.do(t, "clear crypto isakmp")
+	c.waitSAs(t, 0, 0)
+	c.initiate(t)
+	q.waitSAs(t, 1, 1)
+	wantPing(t, l.spoke, 3)
+	q.end(t)
+	c.waitSAs(t, 0, 0)
+	c.end(t)
+	capture.end(t).wantProtected(t, 6)
+}
+
+// sit types lines at the daemon's console, which wants a terminal, and returns what it
+// shows.
+func (q *qmidle) sit(t *testing.T, lines string) string {
+	t.Helper()
+	cmd := exec.Command("script", "-qec", q.path+" -s "+q.socket+" console", "/dev/null")
+	cmd.Env = append(os.Environ(), raceOptions)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out output
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the console's prompt", 15*time.Second, func() (bool, string) { return strings.Contains(out.String(), "#"), out.String() })
+	io.WriteString(in, lines+"exit\n")
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the console: %v", err)
+	}
+	return out.String()
 }
