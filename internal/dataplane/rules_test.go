@@ -202,3 +202,31 @@ func TestPoliciesThatCannotBeRules(t *testing.T) {
 		t.Errorf("%d rules for 4000 lines", got)
 	}
 }
+
+// What the networks inside of a client send to its server's goes into the device, and
+// nothing else of theirs; the address from the server is a source like any.
+func TestRulesOfAClient(t *testing.T) {
+	entries := []ipsec.PolicyEntry{aclLine(10, 0, true, "10.55.0.10/32", "192.168.2.0/24")}
+	client := ClientNetwork{Address: ip("10.55.0.10"), Inside: []netip.Prefix{netip.MustParsePrefix("192.168.7.0/24")}, Remote: []ipsec.Range{netOf("192.168.2.0/24")}}
+	rules, _, err := planRules(rulePriorityA, "qmidle0", entries, map[int]sourceRoute{0: {netOf("192.168.2.0/24"), ip("10.55.0.10")}}, []ClientNetwork{client})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		l    lookup
+		want int
+	}{
+		"a host inside":                {lookup{iif: "lan0", src: ip("192.168.7.2"), dst: ip("192.168.2.10")}, RouteTable},
+		"a host inside, to elsewhere":  {lookup{iif: "lan0", src: ip("192.168.7.2"), dst: ip("192.0.2.1")}, 0},
+		"a host of another network":    {lookup{iif: "lan1", src: ip("192.168.8.2"), dst: ip("192.168.2.10")}, 0},
+		"this host without a source":   {lookup{iif: "lo", src: ip("0.0.0.0"), dst: ip("192.168.2.10")}, SourceTable},
+		"this host with the address":   {lookup{iif: "lo", src: ip("10.55.0.10"), dst: ip("192.168.2.10")}, RouteTable},
+		"an answer that was decrypted": {lookup{iif: "qmidle0", src: ip("192.168.2.10"), dst: ip("192.168.7.2")}, 0},
+		"clear text for the address":   {lookup{iif: "wan0", src: ip("192.168.2.10"), dst: ip("10.55.0.10")}, RouteTable},
+		"IKE to the server":            {lookup{iif: "lo", mark: Mark, src: ip("192.1.1.42"), dst: ip("192.168.2.10"), protocol: 17, sport: 500, dport: 500}, 0},
+	} {
+		if got := judge(t, rules, c.l); got != c.want {
+			t.Errorf("%s: table %d, want %d", name, got, c.want)
+		}
+	}
+}
