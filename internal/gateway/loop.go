@@ -148,7 +148,10 @@ func (g *Gateway) settle() bool {
 // refusal says what the data plane did not do.
 func refusal(err error) string {
 	var route *router.RouteError
+	var client *router.ClientError
 	switch {
+	case errors.As(err, &client):
+		return fmt.Sprintf("what an Easy VPN server gave is not in use: %v", client.Err)
 	case !errors.As(err, &route):
 		return fmt.Sprintf("the data plane refused an SA: %v", err)
 	case errors.Is(err, syscall.EEXIST):

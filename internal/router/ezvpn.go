@@ -138,6 +138,15 @@ type ClientPlane interface {
 	SetClients(policies []ipsec.PolicyEntry, clients []ClientNetwork) error
 }
 
+// ClientError is what a data plane could not have of what a server gave.
+type ClientError struct{ Err error }
+
+// Error implements error.
+func (e *ClientError) Error() string { return "Easy VPN client: " + e.Err.Error() }
+
+// Unwrap implements errors.Wrapper.
+func (e *ClientError) Unwrap() error { return e.Err }
+
 // unicast is everything that can be reached by a tunnel.
 var unicast = ipsec.Range{Lo: netip.MustParseAddr("0.0.0.0"), Hi: netip.MustParseAddr("223.255.255.255")}
 

@@ -171,7 +171,7 @@ func (r *Router) setClients() {
 	}
 	r.networks, r.clientEntries = networks, policies
 	if err := plane.SetClients(r.Policies(), networks); err != nil {
-		r.errors = append(r.errors, err)
+		r.errors = append(r.errors, &ClientError{err})
 	}
 }
 

@@ -172,6 +172,15 @@ func TestConnect(t *testing.T) {
 	}
 	c.wantRestored(t, "a signal")
 	q.end(t)
+	logged, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	if err != nil || !strings.Contains(string(logged), "EZVPN_CONNECTION_UP") {
+		t.Errorf("the log: %v\n%s", err, logged)
+	}
+	for _, secret := range []string{"group-secret-7", "alice-password"} {
+		if strings.Contains(string(logged)+c.output.String(), secret) {
+			t.Errorf("%s stands in the log or on the screen", secret)
+		}
+	}
 }
 
 // TestConnectIsRefused: a client that does not get in says why, and leaves nothing.
