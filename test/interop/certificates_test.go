@@ -374,3 +374,68 @@ func TestCertificatesAreRenewed(t *testing.T) {
 	q.end(t)
 	c.end(t)
 }
+
+// TestCertificatesWithLibreswan proves both ends to each other, whoever begins.
+func TestCertificatesWithLibreswan(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	a := newAuthority(l, rsaKey, rsaKey, 0)
+	config := fmt.Sprintf(`config setup
+    ikev1-policy=accept
+conn hub
+    ikev2=no
+    auto=add
+    authby=rsasig
+    left=%[1]s
+    leftsubnet=%[2]s/24
+    leftcert=spoke
+    leftid=@spoke.example.com
+    leftsendcert=always
+    leftupdown=/bin/true
+    right=%[3]s
+    rightsubnet=%[4]s/24
+    rightid=%[3]s
+    rightca=%%same
+    ike=aes128-sha1-modp2048
+    esp=aes128-sha1
+    pfs=no
+`, l.spoke.outside, l.spoke.network, l.hub.outside, l.hub.network)
+	p := newLibreswan(t, l, l.spoke, config, "")
+	a.giveNSS(t, p)
+	x := usual
+	x.group = groups[3]
+	q := a.startSigned(t, l, x, " revocation-check none\n")
+	p.addConnection(t, "hub")
+	p.whack(t, "--initiate", "--name", "hub")
+	p.waitLog(t, "IPsec SA established tunnel mode")
+	q.waitSAs(t, 1, 1)
+	p.whack(t, "--terminate", "--name", "hub")
+	q.waitSAs(t, 0, 0)
+	p.forget()
+	ping := q.client("ping", p.site.host, "source", q.site.inside)
+	if err := ping.Start(); err != nil {
+		t.Fatal(err)
+	}
+	q.waitSAs(t, 1, 1)
+	ping.Process.Kill() // it waits for its answers
+	ping.Wait()
+	p.waitLog(t, "IPsec SA established tunnel mode")
+	q.end(t)
+	p.end(t)
+}
+
+// giveNSS puts the spoke's certificate with its key, and the CA, into pluto's store.
+func (a *authority) giveNSS(t *testing.T, p *libreswan) {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(a.spoke.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "spoke-key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
+	p.write(t, "spoke.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.spoke.Cert.Raw})))
+	p.write(t, "ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.Cert.Raw})))
+	file := func(name string) string { return filepath.Join(p.dir, name) }
+	command(t, "openssl", "pkcs12", "-export", "-in", file("spoke.pem"), "-inkey", file("spoke-key.pem"), "-name", "spoke", "-passout", "pass:x", "-out", file("spoke.p12"))
+	command(t, "pk12util", "-i", file("spoke.p12"), "-d", "sql:"+file("nss"), "-W", "x", "-K", "")
+	command(t, "certutil", "-A", "-d", "sql:"+file("nss"), "-n", "CA", "-t", "CT,,", "-i", file("ca.pem"))
+}
