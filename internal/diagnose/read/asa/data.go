@@ -30,6 +30,8 @@ var data = []read.Phrase{
 		}
 		x.TellApart(o)
 	}),
+	apart("hardware accelerator encountered an error", diagnose.Observation{Kind: diagnose.PlatformLimit}),
+	apart("attempt to allocate a large memory block failed", diagnose.Observation{Kind: diagnose.PlatformLimit}),
 	apart("denied due to NAT reverse path failure", diagnose.Observation{Kind: diagnose.NATBefore, Phase: diagnose.PhaseData}),
 	apart("Asymmetric NAT rules matched", diagnose.Observation{Kind: diagnose.NATBefore, Phase: diagnose.PhaseData}),
 	apart("No translation group found for", diagnose.Observation{Kind: diagnose.NATBefore, Phase: diagnose.PhaseData}),

@@ -98,6 +98,9 @@ func stray(x *read.Context, _ *read.Match) {
 }
 
 func notInstalled(x *read.Context, _ *read.Match) {
+	if m := of(x); m.limited {
+		return // the line before says why
+	}
 	x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses an IPsec SA"})
 }
 
@@ -165,7 +168,13 @@ var local = []read.Phrase{
 	{Text: "error writing to socket: {Operation not permitted|Permission denied}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "operation not permitted"}},
 	{Text: "error writing to socket: {Connection refused}", Tell: diagnose.Observation{Kind: diagnose.Unreachable, Phase: diagnose.Phase1, Detail: "port unreachable"}},
 	{Text: "error writing to socket: {Invalid argument|Cannot assign requested address}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "the local address does not exist"}},
-	{Text: "unable to add SAD entry with SPI {spi}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses an IPsec SA"}},
+	{Text: "unable to add SAD entry with SPI {spi}", Do: notInstalled},
+	{Text: "received netlink error: {Cannot allocate memory|No buffer space available}", Do: func(x *read.Context, _ *read.Match) {
+		of(x).limited = true
+		x.Tell(diagnose.Observation{Kind: diagnose.PlatformLimit, Phase: diagnose.Phase2, Detail: "the kernel has no memory for an IPsec SA"})
+	}},
+	{Text: "plugin 'kernel-{netlink|pfkey}': failed to load", Tell: lacking("the plugin for the kernel's IPsec does not load")},
+	{Text: "no kernel interface to {rest}", Tell: lacking("no plugin speaks to a kernel's IPsec")},
 	{Text: "unable to add policy {rest}", Tell: diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses a policy"}},
 	{Text: "algorithm {detail} not supported by kernel!", Do: func(x *read.Context, hit *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel has no " + hit.Hole("detail")})

@@ -52,6 +52,7 @@ type memory struct {
 	lists   []string                           // lists of proposals that stand on lines of their own
 	table   *row
 	rows    int    // tunnels of tables
+	limited bool   // the kernel has no memory
 	side    string // the next line is a network of this end, or of the other
 }
 
