@@ -72,10 +72,11 @@ func New() *CA {
 
 // WithRA gives it an RA with a certificate for signatures and one for
 // encryption, as Microsoft's CAs have.
-func (ca *CA) WithRA() *CA {
-	usage := func(u x509.KeyUsage) pkitest.Option { return func(c *x509.Certificate) { c.KeyUsage = u } }
-	ca.RASign = ca.Authority.Issue("caserverRA", pkitest.NewRSAKey(2048), usage(x509.KeyUsageDigitalSignature))
-	ca.RAEncrypt = ca.Authority.Issue("caserverRA", pkitest.NewRSAKey(2048), usage(x509.KeyUsageKeyEncipherment))
+func (ca *CA) WithRA(options ...pkitest.Option) *CA {
+	issue := func(u x509.KeyUsage) *pkitest.Authority {
+		return ca.Authority.Issue("caserverRA", pkitest.NewRSAKey(2048), append(options, func(c *x509.Certificate) { c.KeyUsage = u })...)
+	}
+	ca.RASign, ca.RAEncrypt = issue(x509.KeyUsageDigitalSignature), issue(x509.KeyUsageKeyEncipherment)
 	return ca
 }
 
