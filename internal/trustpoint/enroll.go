@@ -32,7 +32,6 @@ type Status struct {
 	Fingerprints pki.Fingerprints // of the request
 	Problem      string           // of the last message
 	Retry        time.Time        // zero for none
-	Renewal      bool
 	Began        time.Time
 }
 
@@ -167,7 +166,7 @@ func (a *Agent) begun(e *enrolling, t *config.Trustpoint, p scep.Params, request
 		return err
 	}
 	a.enrolments[t.Name] = e
-	a.status[t.Name] = &Status{Fingerprints: pki.Fingerprint(p.Request), Renewal: p.Renewed != nil, Began: a.now}
+	a.status[t.Name] = &Status{Fingerprints: pki.Fingerprint(p.Request), Began: a.now}
 	a.ask(Fetch{HTTP: p.Server.Get(scep.OpGetCACaps, t.Name), Proxy: t.Proxy, MaxBytes: maxCAAnswer, Configured: true},
 		func(answer Answer) { a.capable(e, t, p, answer) })
 	return nil

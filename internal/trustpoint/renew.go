@@ -25,7 +25,7 @@ func (a *Agent) renewal(t *config.Trustpoint) (time.Time, bool) {
 	}
 	s := a.status[t.Name]
 	switch {
-	case s == nil || !s.Renewal || !s.State.Done():
+	case s == nil || !s.State.Done():
 	case s.State != scep.Granted:
 		at = later(at, s.Began.Add(renewAgain)) // the last try has failed
 	default:
@@ -46,12 +46,12 @@ func RenewAt(c *x509.Certificate, percent int) time.Time {
 	return c.NotBefore.Add(life / 100 * time.Duration(percent))
 }
 
-// renew asks for a new certificate for the same key and names, by the old one.
+// renew asks for a new certificate for the same names, by the old one; or by the
+// password again, where that has ended.
 func (a *Agent) renew(t *config.Trustpoint) {
-	own := a.parse(t.Name, config.OwnCertificate)[0]
 	c := Choices{Password: t.Password.Clear, Serial: t.Serial == config.SerialYes, Address: t.IPAddress}
-	if err := a.enroll(t.Name, c, own, nil); err != nil {
-		a.status[t.Name] = &Status{State: scep.Abandoned, Renewal: true, Began: a.now, Problem: err.Error()}
+	if err := a.enroll(t.Name, c, a.renewable(t.Name), nil); err != nil {
+		a.status[t.Name] = &Status{State: scep.Abandoned, Began: a.now, Problem: err.Error()}
 		a.record(&trace.PKIEnrollmentEnded{Trustpoint: t.Name, Outcome: trace.PKIFailed, Problem: err.Error()})
 	}
 }
@@ -85,7 +85,7 @@ func (a *Agent) withNextKey(e *enrolling, t *config.Trustpoint, key scep.Key, th
 		return then(k)
 	}
 	a.enrolments[t.Name] = e
-	a.status[t.Name] = &Status{Renewal: true, Began: a.now}
+	a.status[t.Name] = &Status{Began: a.now}
 	if next, ok := a.o.Keys.Key(NextLabel(label)); ok && !sameKey(next.Public(), key.Public()) {
 		if err := goOn(); err != nil {
 			a.end(e, scep.Abandoned, err)

@@ -10,6 +10,7 @@ import (
 	"qmidle/internal/config"
 	"qmidle/internal/pki/pkitest"
 	"qmidle/internal/pki/scep/sceptest"
+	"qmidle/internal/secret"
 	"qmidle/internal/trustpoint"
 )
 
@@ -90,6 +91,36 @@ func TestRegenerateWithoutAKey(t *testing.T) {
 	}
 }
 
+// A certificate that ended while nobody could be asked is asked for anew, by the
+// password, and not by one that counts no more.
+func TestRenewalAfterTheEnd(t *testing.T) {
+	ca := sceptest.New()
+	ca.Challenge = "s3cret"
+	ca.Dates = pkitest.Dates(pkitest.Now, pkitest.Now.AddDate(0, 1, 0))
+	g := newGateway(t, ca, " auto-enroll 70\n password s3cret\n")
+	g.authenticate()
+	if _, err := g.enroll(trustpoint.Choices{Password: secret.FromString("s3cret")}); err != nil {
+		t.Fatal(err)
+	}
+	first := g.own()
+	g.dead = true
+	g.now = first.NotAfter.AddDate(0, 0, 1)
+	g.do(g.agent.Timeout(g.now))
+	g.dead = false
+	ca.Dates = pkitest.Dates(g.now, g.now.AddDate(0, 1, 0))
+	for range 5 {
+		g.do(g.agent.Timeout(g.now))
+	}
+	if len(ca.Issued) != 1 {
+		t.Error("no time passes between two tries")
+	}
+	g.now = g.now.Add(time.Hour)
+	g.do(g.agent.Timeout(g.now))
+	if got := strings.Join(ca.Messages, " "); got != "19 19" || g.own().SerialNumber.Cmp(first.SerialNumber) == 0 {
+		t.Errorf("messages %s", got)
+	}
+}
+
 // A CA that grants what is old already is not asked without end.
 func TestRenewalOfWhatIsOldAlready(t *testing.T) {
 	ca := sceptest.New()
@@ -99,11 +130,14 @@ func TestRenewalOfWhatIsOldAlready(t *testing.T) {
 	if _, err := g.enroll(trustpoint.Choices{}); err != nil {
 		t.Fatal(err)
 	}
-	for range 5 {
-		g.do(g.agent.Timeout(g.now))
-	}
-	if len(ca.Issued) != 2 {
-		t.Errorf("%d certificates at once", len(ca.Issued))
+	for n := 1; n < 4; n++ {
+		for range 5 {
+			g.do(g.agent.Timeout(g.now))
+		}
+		if len(ca.Issued) != n {
+			t.Errorf("%d certificates at once, want %d", len(ca.Issued), n)
+		}
+		g.now = g.now.Add(5 * time.Minute)
 	}
 }
 
