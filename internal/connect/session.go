@@ -142,7 +142,7 @@ func (s *session) follow(ctx context.Context, c console.EasyVPNClient) error {
 		s.up(c)
 	case c.Failures > 0 && !s.wasUp:
 		return fmt.Errorf("there is no tunnel to %s\n%s", title(s.Profile), s.why())
-	case !c.Next.IsZero() && c.State == console.EasyVPNConnectRequired:
+	case s.wasUp && !c.Next.IsZero() && c.State == console.EasyVPNConnectRequired:
 		if s.lost.IsZero() {
 			s.lost = time.Now()
 		}

@@ -63,6 +63,8 @@ func newEasyVPNs(cfg *config.Config, conns []*ike.Connection, before []*easyVPN)
 			kept := *before[i]
 			x = &kept
 			x.wanted = x.wanted || v.Connect == config.ConnectAuto
+		} else if i := slices.IndexFunc(before, func(o *easyVPN) bool { return o.cfg.Name == v.Name }); i >= 0 {
+			x.follow(before[i], conn)
 		}
 		x.cfg, x.conn, x.inside, x.beside = v, conn, insideNetworks(cfg, v), besideNetworks(cfg, v)
 		if x.interesting, err = interesting(cfg, v); err != nil {
@@ -80,6 +82,15 @@ func (x *easyVPN) remotes() []ipsec.Range {
 		direct = slices.Concat(direct, x.beside)
 	}
 	return remotes(x.cfg, x.got.Split, direct)
+}
+
+// follow makes a client the successor of what it was: another address of ours, or
+// another configuration, opens no way past what its server gave.
+func (x *easyVPN) follow(old *easyVPN, conn *ike.Connection) {
+	x.user, x.refused, x.rejected, x.denied = old.user, old.refused, old.rejected, old.denied
+	if x.wanted && old.conn.EasyVPN.Network == conn.EasyVPN.Network {
+		x.got = old.got
+	}
 }
 
 // interesting is the access list of `connect acl`; none for another.
