@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"testing"
 	"time"
@@ -43,6 +44,46 @@ func floating(t testing.TB) (r *remote, renew func()) {
 			e.startPhase1(inside, netip.AddrPortFrom(hubAddr, isakmp.PortNATT), "", nil)
 		})
 		r.settle()
+	}
+}
+
+// A user who comes back from a crash has his old login asked whether it lives, though
+// dead peer detection asks on demand only.
+func TestAUserWhoReturnsHasHisOldLoginAsked(t *testing.T) {
+	for answers, want := range map[bool]int{true: 2, false: 1} {
+		r := newRemote(t, func(hub, spoke *Config) {
+			hub.NATT, spoke.NATT = nil, nil
+			hub.Keepalive = &Keepalive{Interval: 10 * time.Second, Retry: 2 * time.Second}
+		})
+		r.office.pool = append(r.office.pool, spokeAddr.Next())
+		first := r.spoke
+		at := map[*side]netip.AddrPort{first: netip.AddrPortFrom(spokeAddr, 10000)}
+		r.rewrite = func(_ int, d *Datagram) {
+			if d.Local == toPort(spokeAddr) {
+				d.Local = at[r.spoke]
+			} else if d.Remote == at[r.spoke] {
+				d.Remote = toPort(spokeAddr)
+			}
+		}
+		r.connect()
+		r.spoke = newSide("again", first.engine.cfg, 3)
+		at[r.spoke] = netip.AddrPortFrom(spokeAddr, 10001)
+		r.lose = func(_ int, d Datagram) bool { return d.Remote == at[first] }
+		r.connect()
+		if n := r.hub.engine.Statistics().DPDSent; n != 1 || len(r.hub.engine.logins) != 2 {
+			t.Fatalf("%d questions, %d logins; want 1 and 2", n, len(r.hub.engine.logins))
+		}
+		if answers {
+			old := r.hub.engine.sorted()[0]
+			notify := isakmp.AppendNotify(nil, isakmp.Notify{DOI: isakmp.DOIIPsec, Protocol: isakmp.ProtocolISAKMP, SPI: old.spi(), Type: isakmp.NotifyRUThereAck,
+				Data: binary.BigEndian.AppendUint32(nil, old.dpd.sequence)})
+			data := r.fromClient(old, isakmp.ExchangeInformational, 9, isakmp.Payload{Type: isakmp.PayloadNotify, Body: notify})
+			r.do(r.hub, func(e *Engine, fx *Effects) { e.Datagram(r.now, old.local, old.remote, data, fx) })
+		}
+		r.advance(20 * time.Second)
+		if n := len(r.hub.engine.logins); n != want {
+			t.Errorf("the old one answers: %v; %d logins, want %d", answers, n, want)
+		}
 	}
 }
 

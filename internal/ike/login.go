@@ -102,6 +102,18 @@ func (l *login) begin() {
 		l.e.timers.set(&l.interim, l.e.now.Add(l.policy.Interim))
 	}
 	l.emit(&trace.ClientSession{Begun: true})
+	l.askTwins()
+}
+
+// askTwins asks by dead peer detection whether the user's other logins from the same
+// address still live: he may have come back from a crash, or have two devices.
+func (l *login) askTwins() {
+	for _, s := range l.e.byAddrs[l.ends()] {
+		o, k := s.login(), s.liveness()
+		if o != nil && o != l && o.User == l.User && o.Group == l.Group && s.up() && s.peerDPD && k != nil && !s.dpd.asked && !s.awaitsRenewal() {
+			s.dpdAsk(l.e.now, k)
+		}
+	}
 }
 
 // startTimes begins the time that AAA gives the login.

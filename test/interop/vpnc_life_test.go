@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"fmt"
 	"strings"
 	"syscall"
 	"testing"
@@ -165,6 +166,30 @@ func TestVPNCDies(t *testing.T) {
 		out := q.do(t, "show crypto isakmp sa")
 		return !strings.Contains(out, "QM_IDLE"), out
 	})
+	q.wantGone(t, l)
+	q.end(t)
+}
+
+// TestVPNCReturns kills vpnc and dials again at once. The server asks the login that
+// was there already, though dead peer detection is on demand and nothing is sent.
+func TestVPNCReturns(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	q := newQmidle(t, l, l.hub, raceDetector)
+	q.run(t, usersConfig)
+	p, connected := dialVPNC(t, l, "alice", "alice-password")
+	waitConnected(t, p, connected)
+	p.stop(t, syscall.SIGKILL)
+	p, connected = dialVPNC(t, l, "alice", "alice-password")
+	waitConnected(t, p, connected)
+	eventually(t, "the end of the old login", 30*time.Second, func() (bool, string) {
+		pool := q.leases(t)
+		return len(pool) == 1 && pool["10.55.0.11"] == "alice", fmt.Sprint(pool)
+	})
+	wantPing(t, client(l, l.spoke.ns, "10.55.0.11"), 3)
+	if err := p.stop(t, syscall.SIGTERM); err != nil {
+		t.Errorf("vpnc ends with %v\n%s", err, p.output)
+	}
 	q.wantGone(t, l)
 	q.end(t)
 }
