@@ -36,6 +36,7 @@ type Agent struct {
 	out        Output
 	next       uint64
 	deadline   deadline
+	maxEntries int                          // of all lists together
 	parsed     map[string]*x509.Certificate // by DER
 	waiting    map[uint64]func(Answer)
 	enrolments map[string]*enrolling
@@ -97,7 +98,7 @@ type Store struct {
 
 // New returns an Agent that has done nothing yet.
 func New(o Options) *Agent {
-	return &Agent{o: o, parsed: map[string]*x509.Certificate{}, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{}, rolling: map[string]rolling{},
+	return &Agent{o: o, maxEntries: maxCRLEntries, parsed: map[string]*x509.Certificate{}, waiting: map[uint64]func(Answer){}, enrolments: map[string]*enrolling{}, status: map[string]*Status{}, rolling: map[string]rolling{},
 		crls: map[crlKey]*crlState{}, ocsp: map[ocspKey]*ocspState{}, checks: map[*check]bool{}, warned: map[[sha256.Size]byte]int{}}
 }
 
@@ -120,11 +121,14 @@ func (a *Agent) Configure(cfg *config.Config) {
 	}
 	maps.DeleteFunc(a.rolling, func(name string, _ rolling) bool { return cfg.Trustpoint(name) == nil })
 	for key, c := range a.crls {
-		if c.trustpoint = cfg.Trustpoint(c.trustpoint.Name); c.trustpoint == nil {
-			delete(a.crls, key)
+		if t := cfg.Trustpoint(c.trustpoint.Name); t != nil {
+			c.trustpoint = t
+		} else {
+			delete(a.crls, key) // what is being fetched ends with the old one
 		}
 	}
 	maps.DeleteFunc(a.ocsp, func(_ ocspKey, s *ocspState) bool { return !s.asked })
+	a.dropChecks()
 }
 
 // begin takes the time of an input; finish hands out what is to be done.

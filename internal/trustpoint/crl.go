@@ -266,7 +266,7 @@ func (a *Agent) boundEntries(keep *crlState) {
 				n += c.list.Len()
 			}
 		}
-		if n <= maxCRLEntries || !a.dropCRL(keep) {
+		if n <= a.maxEntries || !a.dropCRL(keep) {
 			return
 		}
 	}

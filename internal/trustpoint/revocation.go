@@ -2,6 +2,7 @@ package trustpoint
 
 import (
 	"crypto/x509"
+	"maps"
 	"slices"
 	"time"
 
@@ -76,16 +77,22 @@ func (a *Agent) settle(q *question) {
 
 // late lets the checks go on whose answers did not come in time.
 func (a *Agent) late() {
-	var due []*check
-	for c := range a.checks {
-		if !a.now.Before(c.due) {
-			due = append(due, c)
-		}
-	}
-	slices.SortFunc(due, func(x, y *check) int { return x.due.Compare(y.due) })
-	for _, c := range due {
+	for _, c := range a.checksOf(func(c *check) bool { return !a.now.Before(c.due) }) {
 		a.run(c)
 	}
+}
+
+// dropChecks refuses the certificates whose trustpoint is gone meanwhile.
+func (a *Agent) dropChecks() {
+	for _, c := range a.checksOf(func(c *check) bool { return a.o.Config.Trustpoint(c.trustpoint.Name) == nil }) {
+		delete(a.checks, c)
+		c.done(pki.Verdict{Reason: pki.UnknownCA, Certificate: c.chain[0], Chain: c.chain, Now: a.now})
+	}
+}
+
+func (a *Agent) checksOf(is func(*check) bool) []*check {
+	all := slices.SortedFunc(maps.Keys(a.checks), func(x, y *check) int { return x.due.Compare(y.due) })
+	return slices.DeleteFunc(all, func(c *check) bool { return !is(c) })
 }
 
 // wait has a check wait for a question, and says whether it still may.

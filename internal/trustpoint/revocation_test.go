@@ -323,6 +323,44 @@ func TestBoundsOfChecks(t *testing.T) {
 	}
 }
 
+// Lists that nobody has looked at for long go first, where all together have too
+// many entries.
+func TestBoundOfEntries(t *testing.T) {
+	q := newInquest(t, "")
+	q.agent.BoundEntries(5)
+	gone := []*x509.Certificate{q.leaf().Cert, q.leaf().Cert}
+	for i := range 4 {
+		q.judge(q.leaf(crlsAt(fmt.Sprintf("http://ca.example.com/%d.crl", i))))
+		q.answerCRL(q.root.CRL(gone...))
+		q.now = q.now.Add(time.Second)
+	}
+	if all := q.agent.CRLs(); len(all) != 2 || all[0].URL != "http://ca.example.com/2.crl" {
+		t.Errorf("%+v", all)
+	}
+}
+
+// A trustpoint may go while its list, its responder and its CA are asked: whoever
+// waits is told.
+func TestTrustpointGoesMeanwhile(t *testing.T) {
+	q := newInquestOf(t, pkitest.Root("Root", pkitest.RSAKey(2048)), " enrollment url http://ca.example.com/\n auto-enroll 1 regenerate\n rsakeypair K\n"+
+		" revocation-check crl ocsp\n", keys{"K": routerKey()})
+	told := 0
+	q.do(q.agent.Timeout(q.now))
+	q.do(q.agent.RequestCRL(q.now, "A", func(error) { told++ }))
+	verdict := q.judge(q.leaf(crlsAt(placeOfCRL), ocspAt(placeOfOCSP)))
+	empty, _ := config.Load("test", nil)
+	q.agent.Configure(empty)
+	for len(q.asked) > 0 {
+		q.answer(trustpoint.Answer{Status: 500})
+	}
+	for range 9 {
+		q.wait(15 * time.Second)
+	}
+	if len(*verdict) != 1 || (*verdict)[0].OK() || told != 1 || len(q.agent.CRLs()) != 0 {
+		t.Errorf("%+v, told %d times, %+v", *verdict, told, q.agent.CRLs())
+	}
+}
+
 // A CA whose certificates name no place is asked by SCEP.
 func TestGetCRL(t *testing.T) {
 	ca := sceptest.New()
