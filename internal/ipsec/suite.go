@@ -103,6 +103,11 @@ func (s *suite) setCBC(p *SAParams, keyLen int, newCipher func([]byte) (cipher.B
 		return &ParamError{"EncKey", err.Error()}
 	}
 	s.ivLen, s.align = block.BlockSize(), block.BlockSize()
+	if p.Transform == isakmp.ESPAES && p.Direction == Inbound {
+		if s.cbc = newAESDecrypter(p.EncKey.Reveal()); s.cbc != nil {
+			return nil
+		}
+	}
 	zero := make([]byte, s.ivLen)
 	mode := cipher.NewCBCDecrypter(block, zero)
 	if p.Direction == Outbound {
