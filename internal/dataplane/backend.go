@@ -86,6 +86,10 @@ type Events struct {
 	// with the reason why it could not be put right, nil if it was. Until it is,
 	// protected packets are dropped.
 	Device func(name string, err error)
+	// Contain is asked to handle packets that came from an address in UDP, so that
+	// the owner may recover from a panic. It is not told of all packets: those that
+	// are handled in ReceiveUDP are under the caller's eye.
+	Contain func(from netip.AddrPort, handle func())
 	// HostChanged tells that addresses or links of the host have changed, and
 	// now and then that they may have. The policy is in force by then.
 	HostChanged func()

@@ -48,12 +48,15 @@ func newOutBatch() *outBatch {
 // inBatch is the memory for opening up to batchSize packets. Each has room for
 // the TUN device to join others to it.
 type inBatch struct {
-	room    [][]byte
-	packets [][]byte
+	room     [][]byte
+	packets  [][]byte
+	arrivals []arrival
+	parts    [][]arrival // of each lane
+	lane     int         // of the last packets
 }
 
 func newInBatch() *inBatch {
-	b := &inBatch{room: make([][]byte, batchSize)}
+	b := &inBatch{room: make([][]byte, batchSize), lane: noLane}
 	for i := range b.room {
 		b.room[i] = make([]byte, tunHeadroom, tunHeadroom+65535)
 	}
@@ -63,11 +66,11 @@ func newInBatch() *inBatch {
 // readTUN takes packets from the device until it is closed or gone.
 func (u *Userspace) readTUN(d *device) {
 	n := max(batchSize, d.BatchSize())
-	bufs, sizes, packets := make([][]byte, n), make([]int, n), make([][]byte, 0, n)
+	bufs, sizes, packets := make([][]byte, n), make([]int, n), make([]arrival, 0, n)
 	for i := range bufs {
 		bufs[i] = make([]byte, readSize)
 	}
-	batch := newOutBatch()
+	batch, last := newOutBatch(), noLane
 	for failures := 0; failures < maxFailures; {
 		n, err := d.Read(bufs, sizes, 0)
 		if errors.Is(err, os.ErrClosed) {
@@ -76,9 +79,12 @@ func (u *Userspace) readTUN(d *device) {
 		failures = countFailures(failures, err)
 		packets = packets[:0]
 		for i := range n {
-			packets = append(packets, bufs[i][:sizes[i]])
+			packets = append(packets, arrival{packet: bufs[i][:sizes[i]]})
 		}
-		u.outbound(batch, packets)
+		// What is read at once is segments of one flow.
+		if n > 0 && !u.out.pass(&last, u.out.index(u.processor.Lane(packets[0].packet)), packets) {
+			u.outbound(batch, packets)
+		}
 	}
 }
 
@@ -93,12 +99,12 @@ func countFailures(failures int, err error) int {
 
 // outbound decides on packets that leave this side and sends those that are
 // sealed.
-func (u *Userspace) outbound(b *outBatch, packets [][]byte) {
+func (u *Userspace) outbound(b *outBatch, packets []arrival) {
 	for len(packets) > 0 {
 		n := min(len(packets), len(b.room))
 		b.sealed = b.sealed[:0]
-		for i, packet := range packets[:n] {
-			u.outboundOne(b, b.room[i], packet)
+		for i, a := range packets[:n] {
+			u.outboundOne(b, b.room[i], a.packet)
 		}
 		u.send(b)
 		packets = packets[n:]
@@ -228,13 +234,13 @@ func (u *Userspace) readRaw() {
 			return
 		}
 		failures = countFailures(failures, err)
-		batch.packets = batch.packets[:0]
+		batch.arrivals = batch.arrivals[:0]
 		for i := range n {
 			if esp, from, to, tos, ok := stripOuter(in.packet(i)); ok {
-				u.open(batch, esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), tos)
+				batch.arrivals = append(batch.arrivals, arrival{esp, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), tos})
 			}
 		}
-		u.deliver(batch)
+		u.distribute(batch)
 	}
 }
 
@@ -245,19 +251,73 @@ func (u *Userspace) readRaw() {
 func (u *Userspace) ReceiveUDP(from, to netip.AddrPort, tos uint8, datagrams [][]byte) {
 	b := u.inBatches.Get().(*inBatch)
 	defer u.inBatches.Put(b)
-	b.packets = b.packets[:0]
+	b.arrivals = b.arrivals[:0]
 	for _, d := range datagrams {
 		switch ipsec.ClassifyUDP(d) {
 		case ipsec.UDPKeepalive:
 			u.keepalives.Add(1)
 		case ipsec.UDPESP:
-			u.open(b, d, from, to, tos)
+			b.arrivals = append(b.arrivals, arrival{d, from, to, tos})
 		}
+	}
+	u.distribute(b)
+}
+
+// distribute has the batch's arrivals opened, each lane's in order.
+func (u *Userspace) distribute(b *inBatch) {
+	if len(b.parts) != len(u.in.all) {
+		b.parts = make([][]arrival, len(u.in.all))
+	}
+	spi, at := uint32(0), 0
+	for _, a := range b.arrivals {
+		if s := ipsec.SPIOf(a.packet); s != spi {
+			spi, at = s, u.in.index(u.processor.InboundLane(s))
+		}
+		b.parts[at] = append(b.parts[at], a)
+	}
+	for at, part := range b.parts {
+		if len(part) > 0 && !u.in.pass(&b.lane, at, part) {
+			u.openAll(b, part)
+		}
+		b.parts[at] = part[:0]
+	}
+}
+
+// openAll opens packets and delivers what they carry.
+func (u *Userspace) openAll(b *inBatch, packets []arrival) {
+	b.packets = b.packets[:0]
+	for _, a := range packets {
+		u.open(b, a.packet, a.from, a.to, a.tos)
 		if len(b.packets) == len(b.room) {
 			u.deliver(b)
 		}
 	}
 	u.deliver(b)
+}
+
+// openLane is what a lane does with packets from the network.
+func (u *Userspace) openLane() func([]arrival) {
+	b := newInBatch()
+	var packets []arrival
+	handle := func() { u.openAll(b, packets) }
+	return func(burst []arrival) {
+		packets = burst
+		u.contain(packets[0].from, handle)
+	}
+}
+
+// sealLane is what a lane does with packets from the device.
+func (u *Userspace) sealLane() func([]arrival) {
+	b := newOutBatch()
+	return func(packets []arrival) { u.outbound(b, packets) }
+}
+
+func (u *Userspace) contain(from netip.AddrPort, handle func()) {
+	if u.cfg.Events.Contain == nil {
+		handle()
+		return
+	}
+	u.cfg.Events.Contain(from, handle)
 }
 
 // open adds what an ESP packet carries to the batch.

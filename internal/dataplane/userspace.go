@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +41,9 @@ type UserspaceConfig struct {
 // Userspace is the Backend that does ESP in this process.
 //
 // One goroutine reads the TUN device and one the raw socket, and each UDP
-// socket's reader calls ReceiveUDP. They share no lock but the TUN device's
-// own, for writing, and an SA's, should two of them meet at one.
+// socket's reader calls ReceiveUDP. With many SAs they pass the work on to
+// lanes. All these share no lock but the TUN device's own, for writing a batch,
+// and an SA's, should two of them meet at one.
 type Userspace struct {
 	cfg  UserspaceConfig
 	host *Host
@@ -54,6 +56,8 @@ type Userspace struct {
 	mtu       atomic.Int32  // of the TUN device
 	installs  atomic.Uint64 // outbound SAs installed so far
 	queue     *acquireQueue
+
+	out, in *lanes // towards the network, and from it
 
 	keepalives atomic.Uint64
 	told       tellLimits
@@ -94,6 +98,8 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 		close(u.closed)
 		return nil, errors.Join(err, u.raw.Close(), u.log.close(), u.space.close())
 	}
+	cores := runtime.GOMAXPROCS(0)
+	u.out, u.in = newLanes(cores, u.closed, &u.loops, u.sealLane), newLanes(cores, u.closed, &u.loops, u.openLane)
 	u.loops.Go(func() { u.watchHost(changes) })
 	u.loops.Go(u.keepDevice)
 	u.loops.Go(u.readRaw)
@@ -182,7 +188,11 @@ func (u *Userspace) release(sas []ipsec.SAParams) {
 func (u *Userspace) sendWaiting(matches func(lineKey) bool) {
 	if packets := u.queue.take(matches); len(packets) > 0 {
 		b := u.outBatches.Get().(*outBatch)
-		u.outbound(b, packets)
+		waiting := make([]arrival, len(packets))
+		for i := range packets {
+			waiting[i].packet = packets[i]
+		}
+		u.outbound(b, waiting)
 		u.outBatches.Put(b)
 	}
 }

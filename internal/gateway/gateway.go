@@ -351,5 +351,5 @@ func (g *Gateway) Blocked() string {
 // planeEvents carry what the data plane tells to the loop.
 func (g *Gateway) planeEvents() dataplane.Events {
 	return dataplane.Events{Acquire: g.acquire, SoftLimit: g.softLimit, UsedUp: g.usedUp, PeerMoved: g.peerMoved,
-		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped, Device: g.deviceChanged, HostChanged: g.hostChanged}
+		UnknownSPI: g.unknownSPI, Dropped: g.packetDropped, Device: g.deviceChanged, Contain: g.containESP, HostChanged: g.hostChanged}
 }

@@ -54,9 +54,15 @@ func (g *Gateway) takeMarked(local, from netip.AddrPort, datagrams [][]byte) [][
 	return others
 }
 
-// receiveESP gives ESP and keepalives to the data plane, and contains what
-// their handling may do.
+// receiveESP gives ESP and keepalives to the data plane.
 func (g *Gateway) receiveESP(local, from netip.AddrPort, tos uint8, datagrams [][]byte) {
+	if len(datagrams) > 0 {
+		g.containESP(from, func() { g.plane.ReceiveUDP(from, local, tos, datagrams) })
+	}
+}
+
+// containESP contains what the handling of ESP may do.
+func (g *Gateway) containESP(from netip.AddrPort, handle func()) {
 	defer func() {
 		if fault := recover(); fault != nil {
 			where := faultLine()
@@ -67,9 +73,7 @@ func (g *Gateway) receiveESP(local, from netip.AddrPort, tos uint8, datagrams []
 			})
 		}
 	}()
-	if len(datagrams) > 0 {
-		g.plane.ReceiveUDP(from, local, tos, datagrams)
-	}
+	handle()
 }
 
 // enqueue copies a message to the loop's queue.

@@ -327,6 +327,37 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 	return r
 }
 
+// Lane is that of the SA which Outbound would choose for the packet, 0 without
+// any.
+func (p *Processor) Lane(packet []byte) uint32 {
+	h, drop := parseIP(packet)
+	if drop != DropNone {
+		return 0
+	}
+	if t := p.lookup(h.flow); t != nil {
+		if sa := t.serving(h.flow); sa != nil {
+			return sa.lane
+		}
+	}
+	return 0
+}
+
+// InboundLane is that of the inbound SA with this SPI, 0 without any.
+func (p *Processor) InboundLane(spi uint32) uint32 {
+	if sa := p.inbound.bySPI(spi); sa != nil {
+		return sa.lane
+	}
+	return 0
+}
+
+// SPIOf is an ESP packet's SPI, 0 if it is too short to have one.
+func SPIOf(esp []byte) uint32 {
+	if len(esp) < headerLen {
+		return 0
+	}
+	return binary.BigEndian.Uint32(esp)
+}
+
 // sealFragments seals all fragments of a packet by the same SA.
 func (p *Processor) sealFragments(dst []byte, r OutResult, pieces [][]byte) OutResult {
 	if len(pieces) == 0 {

@@ -19,6 +19,7 @@ import (
 type SA struct {
 	params SAParams // its keys are gone: the transforms hold them
 	serial uint64   // order of installation
+	lane   uint32
 	suite
 
 	busy atomic.Bool // held during Seal and Open; the package has no mutex by its rules
@@ -58,7 +59,7 @@ func NewSA(p SAParams, random io.Reader) (*SA, error) {
 		p.ReplayWindow = ReplayOff
 	}
 	p.EncKey, p.AuthKey = secret.Secret{}, secret.Secret{}
-	sa := &SA{params: p, suite: s}
+	sa := &SA{params: p, suite: s, lane: laneOf(&p)}
 	sa.setLife(p.LifeKilobytes)
 	copy(sa.nonce[:], s.salt[:])
 	if p.Direction == Inbound {
@@ -99,6 +100,16 @@ func (sa *SA) setLife(kilobytes uint32) {
 // UsedUp says that the SA has carried its kilobytes or sequence numbers.
 func (sa *SA) UsedUp() bool {
 	return sa.bytes.Load() >= sa.hardBytes || sa.seq.Load() == math.MaxUint32
+}
+
+// Lane is a number by which work may be spread over the cores: an SA's and its
+// successor's is the same, so that what goes by the lane keeps its order.
+func (sa *SA) Lane() uint32 { return sa.lane }
+
+func laneOf(p *SAParams) uint32 {
+	f := Flow{Src: p.Selector.LocalNet.Lo, Dst: p.Selector.RemoteNet.Lo, Protocol: p.Selector.Protocol,
+		SrcPort: p.Selector.LocalPort.Lo, DstPort: p.Selector.RemotePort.Lo}
+	return f.hash() ^ p.Tag*0x9e3779b1>>16
 }
 
 // Params returns what the SA was made of, without the keys.
