@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -82,13 +83,62 @@ func TestTCPThroughTheTunnel(t *testing.T) {
 	}
 }
 
+// TestManySAsAtOnce has streams over two SAs, each in a lane of its own, whose
+// packets reach the gateways mixed.
+func TestManySAsAtOnce(t *testing.T) {
+	for _, udp := range []bool{false, true} {
+		t.Run(fmt.Sprintf("UDP %v", udp), func(t *testing.T) {
+			lab(t)
+			run(t, "ip -n qdp-ls addr add 192.168.3.200/24 dev eth0")
+			h, s := openGateway(t, nsHub, hub, nil), openGateway(t, nsSpoke, spoke, nil)
+			halves := []string{"192.168.3.0/25", "192.168.3.128/25"}
+			var out, back []ipsec.PolicyEntry
+			for i, half := range halves {
+				there, here := permit("192.168.2.0/24", half), permit(half, "192.168.2.0/24")
+				there.Line, here.Line = uint32(i), uint32(i)
+				out, back = append(out, there), append(back, here)
+			}
+			setPolicies(t, h, out...)
+			setPolicies(t, s, back...)
+			for i, e := range out {
+				there := oneWay(0x1001+uint32(i), hub, spoke, e.Selector, true, udp)
+				answer := received(there)
+				answer.Direction, answer.SPI = ipsec.Outbound, 0x2001+uint32(i)
+				if err := s.Install(received(there), answer); err != nil {
+					t.Fatal(err)
+				}
+				if err := h.Install(received(answer), there); err != nil {
+					t.Fatal(err)
+				}
+			}
+			const size = 30 << 20
+			var streams sync.WaitGroup
+			for _, to := range []string{"192.168.3.10:7000", "192.168.3.200:7000"} {
+				streams.Go(func() {
+					if got := transferTo(t, to, size); got != size {
+						t.Errorf("%d of %d octets came to %s", got, size, to)
+					}
+				})
+			}
+			streams.Wait()
+			for _, g := range []*gateway{h, s} {
+				if d := g.Stats().Drops; d != [ipsec.DropCount]uint64{} {
+					t.Errorf("%s: drops %v", g.ns, d)
+				}
+			}
+		})
+	}
+}
+
 // transfer sends octets of a known pattern from host to host and returns how
 // many came as they were.
-func transfer(t *testing.T, size int) int {
+func transfer(t *testing.T, size int) int { return transferTo(t, "192.168.3.10:7000", size) }
+
+func transferTo(t *testing.T, to string, size int) int {
 	t.Helper()
 	var listener net.Listener
 	inside(t, nsSpokeHost, func() (err error) {
-		listener, err = net.Listen("tcp4", "192.168.3.10:7000")
+		listener, err = net.Listen("tcp4", to)
 		return err
 	})
 	defer listener.Close()
@@ -117,7 +167,7 @@ func transfer(t *testing.T, size int) int {
 	}()
 	inside(t, nsHubHost, func() error {
 		d := net.Dialer{Timeout: 5 * time.Second}
-		c, err := d.DialContext(context.Background(), "tcp4", "192.168.3.10:7000")
+		c, err := d.DialContext(context.Background(), "tcp4", to)
 		if err != nil {
 			return err
 		}
