@@ -80,6 +80,15 @@ func (w *World) Ping(gateway string, source, target netip.Addr, id, seq uint16, 
 	w.l.host(gateway).originate(newEcho(source, target, id, seq, size))
 }
 
+// ClientAddress is what a VPN server has given to a gateway in client mode; invalid
+// for nothing.
+func (w *World) ClientAddress(gateway string) netip.Addr {
+	for _, c := range w.l.host(gateway).plane.clients {
+		return c.Address
+	}
+	return netip.Addr{}
+}
+
 // Queued is how many packets of a gateway wait for SAs.
 func (w *World) Queued(gateway string) (n int) {
 	for _, q := range w.l.host(gateway).plane.queues {

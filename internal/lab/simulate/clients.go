@@ -2,13 +2,14 @@ package simulate
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 )
 
 // A site may be an Easy VPN client of another: it logs in by aggressive mode and
-// XAUTH, and extends its network (`mode network-extension`), so that packets keep
-// their addresses. Its server has an access list for all of them.
+// XAUTH, and extends its network, so that packets keep their addresses, or has an
+// address that its server gives. The server has an access list for all of them.
 
 const (
 	clientGroup = "clients"
@@ -30,10 +31,13 @@ func (d *draw) clients(n int) {
 	server.server = true
 	for range n {
 		s := d.site()
-		s.client = true
+		s.client, s.alone = true, d.oneIn(2)
 		d.tunnel(s, server)
 	}
 }
+
+// clientPool is where a server's addresses are.
+var clientPool = netip.MustParsePrefix("172.16.0.0/24")
 
 // access says whether a tunnel is a client's.
 func (t *tunnel) access() bool { return t.near.client }
@@ -68,7 +72,7 @@ func (s *site) renderServer(line func(string, ...any)) {
 		"10 ipsec-isakmp dynamic " + dynamicName} {
 		line("crypto map %s %s", mapName, l)
 	}
-	line("ip local pool POOL 172.16.0.1 172.16.0.8\nip access-list extended %s", dynamicName)
+	line("ip local pool POOL 172.16.0.1 172.16.0.4\nip access-list extended %s", dynamicName)
 	for _, e := range s.peers {
 		for _, l := range e.lines {
 			line(" permit ip any %s", wildcard(l.remote))
@@ -78,8 +82,11 @@ func (s *site) renderServer(line func(string, ...any)) {
 
 // renderClient is a client's own.
 func (s *site) renderClient(line func(string, ...any)) {
-	t := s.peers[0].tunnel
-	line("crypto ipsec client ezvpn %s\n connect auto\n group %s key %s\n mode network-extension\n peer %s", clientName, clientGroup, t.clientKey(), t.far[0].seen)
+	t, mode := s.peers[0].tunnel, "network-extension"
+	if s.alone {
+		mode = "client"
+	}
+	line("crypto ipsec client ezvpn %s\n connect auto\n group %s key %s\n mode %s\n peer %s", clientName, clientGroup, t.clientKey(), mode, t.far[0].seen)
 	line(" username %s password %s\n xauth userid mode local", s.name, t.clientKey())
 	line("interface %s\n ip address %s 255.255.255.0\n crypto ipsec client ezvpn %s", outerInterface, s.addr, clientName)
 	line("interface %s\n ip address %s 255.255.255.0\n crypto ipsec client ezvpn %s inside", clientInside, own(s.nets[0]), clientName)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type flowState struct {
 // ping is an echo request and what became of it.
 type ping struct {
 	at                  time.Duration
+	source              netip.Addr
 	delivered, answered bool
 	// open says that it, or its answer, was somewhere in clear: who knows what it
 	// is now. loose says that it was in a tunnel that does not look for replays:
@@ -57,10 +59,16 @@ func (d *delivery) next(f *flowState) {
 		if d.stopped {
 			return
 		}
-		f.sent = append(f.sent, ping{at: d.r.now()})
+		source := f.flow.source
+		if !source.IsValid() {
+			source = d.r.world.ClientAddress(f.flow.from.name)
+		}
+		f.sent = append(f.sent, ping{at: d.r.now(), source: source})
 		d.r.numbers.Pings++
 		d.r.detail("%s sends number %d of flow %d", f.flow.from.name, len(f.sent), f.flow.id)
-		d.r.world.Ping(f.flow.from.name, f.flow.source, f.flow.target, f.flow.id, uint16(len(f.sent)), f.flow.size)
+		if source.IsValid() {
+			d.r.world.Ping(f.flow.from.name, source, f.flow.target, f.flow.id, uint16(len(f.sent)), f.flow.size)
+		}
 		d.next(f)
 	})
 }
@@ -89,7 +97,7 @@ func (d *delivery) arrived(s *site, p ip, clear, last bool) {
 	if x == nil || !last {
 		return
 	}
-	if !f.genuine(s, p, m[0] == echoRequest) {
+	if !f.genuine(s, p, x.source, m[0] == echoRequest) {
 		if !x.open {
 			d.r.fail("no packet altered", "%s gets a packet of flow %d that is another than was sent: from %v to %v, %d octets",
 				s.name, f.id, p.src(), p.dst(), len(p))
@@ -112,8 +120,8 @@ func (d *delivery) find(id, seq uint16) (*flow, *ping) {
 }
 
 // genuine says whether a packet at its destination is what was sent.
-func (f *flow) genuine(s *site, p ip, request bool) bool {
-	source, target, at := f.source, f.target, f.to
+func (f *flow) genuine(s *site, p ip, source netip.Addr, request bool) bool {
+	target, at := f.target, f.to
 	if !request {
 		source, target, at = target, source, []*site{f.from}
 	}

@@ -47,7 +47,7 @@ func (d *draw) blow() *Step {
 	st := newStep("%s, unheard", s.name).at(p.Calm-2*time.Second, "loss 100")
 	for range d.between(1, 2) {
 		line := pick(d, []string{"restart " + s.name, s.name + "# clear crypto sa", s.name + "# clear crypto isakmp", s.name + "# clear crypto session"})
-		if s.natted() && d.oneIn(2) {
+		if s.forgettable() && d.oneIn(2) {
 			line = "nat " + s.name + " rebind"
 		}
 		st.Name += ": " + line
@@ -142,10 +142,15 @@ func (d *draw) reboot(at, _ time.Duration) *Step {
 	return newStep("%s is restarted by its operator", s.name).at(at, "restart %s graceful", s.name)
 }
 
+// forgettable says whether the NAT before a site may forget it. A client that renews
+// its ISAKMP SA by another port is another login to the server: its pairs end with
+// the old one.
+func (s *site) forgettable() bool { return s.natted() && !s.client }
+
 func (d *draw) rebind(at, _ time.Duration) *Step {
 	var list []*site
 	for _, s := range d.plan.sites {
-		if s.natted() {
+		if s.forgettable() {
 			list = append(list, s)
 		}
 	}

@@ -162,7 +162,7 @@ func TestEveryBreachIsSeen(t *testing.T) {
 		{"nobody sent it", "no packet altered", func(r *run, o observer) { o.Arrived("g2", r.echo(echoRequest, 999), false) }},
 		{"a packet is lost", "nothing lost", func(r *run, o observer) {
 			f := r.delivery.flows[0]
-			f.sent = append(f.sent, ping{at: r.now()})
+			f.sent = append(f.sent, ping{at: r.now(), source: f.flow.source})
 			r.pass(4 * time.Second)
 			r.delivery.overdue()
 		}},

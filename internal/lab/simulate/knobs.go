@@ -127,6 +127,9 @@ func (d *draw) accessList(t *tunnel) []acl {
 		all := netip.MustParsePrefix("10.0.0.0/8")
 		return []acl{{netip.PrefixFrom(near.nets[0].Addr(), 16).Masked(), all}}
 	}
+	if near.alone {
+		return []acl{{clientPool, far.nets[0]}}
+	}
 	lines := []acl{{near.nets[0], far.nets[0]}}
 	if d.oneIn(3) && !t.access() {
 		lines = append(lines, acl{near.nets[1], far.nets[0]})

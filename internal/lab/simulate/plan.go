@@ -56,6 +56,7 @@ type site struct {
 	replay        int // packets; 0 is off
 	hostname      bool
 	client        bool // an Easy VPN client, of its only peer
+	alone         bool // that has an address of its server's in the place of its network
 	server        bool // of such
 	configuration string
 }

@@ -11,8 +11,8 @@ import (
 type flow struct {
 	id     uint16
 	from   *site
-	to     []*site // those that have target
-	source netip.Addr
+	to     []*site    // those that have target
+	source netip.Addr // invalid for the address that a client has then
 	target netip.Addr
 	path   []*tunnel // one, or two by way of a hub
 	size   int       // of a packet in octets
@@ -45,6 +45,8 @@ func (d *draw) across(t *tunnel, l acl) {
 	source, target, to := own(l.local), own(l.remote), t.far
 	path := []*tunnel{t}
 	switch {
+	case t.near.alone:
+		source = netip.Addr{}
 	case t.transport:
 		source, target = l.local.Addr(), l.remote.Addr()
 	case t.hub:
