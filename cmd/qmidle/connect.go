@@ -46,19 +46,65 @@ func connectCommand(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usageError(stderr, "connect", err)
 	}
-	profile, err := readProfile(o.file)
-	if err != nil {
-		fmt.Fprintf(stderr, "qmidle: %v\n", err)
-		return exitFailed
-	}
-	if !connect.Guarded() {
-		return connect.Guard(o.state, stderr)
-	}
-	if err := beClient(o, profile, stderr); err != nil {
+	if err := runConnect(o, stderr); err != nil {
+		var status exitStatus
+		if errors.As(err, &status) {
+			return int(status)
+		}
 		fmt.Fprintf(stderr, "qmidle: %v\n", err)
 		return exitFailed
 	}
 	return exitOK
+}
+
+// exitStatus is that of the client, which has said why.
+type exitStatus int
+
+// Error implements error.
+func (s exitStatus) Error() string { return fmt.Sprintf("the client ended with status %d", int(s)) }
+
+// runConnect is the process before the client, or the client. The one before opens
+// the files: the client may open none that are not root's.
+func runConnect(o connectOptions, stderr io.Writer) error {
+	if connect.Guarded() {
+		inherited := connect.Files(2)
+		profile, err := readProfile(o.file, inherited[0])
+		if err != nil {
+			return err
+		}
+		defer inherited[1].Close()
+		var log io.Writer = inherited[1]
+		if o.log == "syslog" {
+			if log, err = openLog(o.log, stderr); err != nil {
+				return err
+			}
+		}
+		return beClient(o, profile, log)
+	}
+	file, err := os.Open(o.file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.file, fileError(err))
+	}
+	defer file.Close()
+	if _, err := readProfile(o.file, file); err != nil {
+		return err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("%s: %w", o.file, fileError(err))
+	}
+	name := o.log
+	if name == "" || name == "syslog" {
+		name = os.DevNull
+	}
+	log, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot write the log %s: %w", name, fileError(err))
+	}
+	defer log.Close()
+	if status := connect.Guard(o.state, stderr, file, log); status != exitOK {
+		return exitStatus(status)
+	}
+	return nil
 }
 
 func parseConnect(args []string) (o connectOptions, err error) {
@@ -85,12 +131,7 @@ func parseConnect(args []string) (o connectOptions, err error) {
 }
 
 // readProfile reads a profile, and no more of a file than a profile has.
-func readProfile(name string) (f clientfile.File, err error) {
-	in, err := os.Open(name)
-	if err != nil {
-		return f, fmt.Errorf("%s: %w", name, fileError(err))
-	}
-	defer in.Close()
+func readProfile(name string, in io.Reader) (f clientfile.File, err error) {
 	text, err := io.ReadAll(io.LimitReader(in, clientfile.MaxSize+1))
 	if err != nil {
 		return f, fmt.Errorf("%s: %w", name, fileError(err))
@@ -105,18 +146,7 @@ func readProfile(name string) (f clientfile.File, err error) {
 }
 
 // beClient runs until a signal comes.
-func beClient(o connectOptions, profile clientfile.File, stderr io.Writer) error {
-	log := io.WriteCloser(struct {
-		io.Writer
-		io.Closer
-	}{io.Discard, io.NopCloser(nil)})
-	if o.log != "" {
-		var err error
-		if log, err = openLog(o.log, stderr); err != nil {
-			return err
-		}
-	}
-	defer log.Close()
+func beClient(o connectOptions, profile clientfile.File, log io.Writer) error {
 	ctx, stop := patientSignals()
 	defer stop()
 	u := newTerminalUser(os.Stdin, os.Stderr, profile.Noninteractive)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 )
 
@@ -75,49 +76,58 @@ func (u *terminalUser) Ask(ctx context.Context, prompt string, hidden bool) (str
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	fd := int(u.in.Fd())
-	terminal := term.IsTerminal(fd)
-	var before *term.State
-	if terminal {
-		var err error
-		if before, err = term.GetState(fd); err != nil {
+	if term.IsTerminal(fd) {
+		before, err := term.GetState(fd)
+		if err != nil {
 			return "", err
 		}
-		if u.screen {
-			fmt.Fprint(u.out, eraseLine)
+		defer term.Restore(fd, before)
+		if hidden {
+			defer fmt.Fprintln(u.out)
+			if err := hide(fd); err != nil {
+				return "", err
+			}
 		}
-		fmt.Fprint(u.out, prompt)
+		u.prompt(prompt) // when nothing is shown any more
 	}
-	typed := make(chan func() (string, error), 1)
+	type typed struct {
+		line string
+		err  error
+	}
+	answer := make(chan typed, 1)
 	go func() {
-		line, err := u.read(fd, terminal && hidden)
-		typed <- func() (string, error) { return line, err }
+		line, err := u.lines.ReadString('\n')
+		if line != "" {
+			err = nil
+		}
+		answer <- typed{strings.TrimRight(line, "\r\n"), err}
 	}()
 	select {
 	case <-ctx.Done():
-		if before != nil {
-			_ = term.Restore(fd, before)
-		}
 		return "", ctx.Err()
-	case answer := <-typed:
-		if terminal && hidden {
-			fmt.Fprintln(u.out)
+	case a := <-answer:
+		if a.err != nil {
+			return "", errNobody
 		}
-		if line, err := answer(); err == nil {
-			return line, nil
-		}
-		return "", errNobody
+		return a.line, nil
 	}
 }
 
-func (u *terminalUser) read(fd int, hidden bool) (string, error) {
-	if hidden {
-		b, err := term.ReadPassword(fd)
-		defer clear(b)
-		return string(b), err
+func (u *terminalUser) prompt(text string) {
+	if u.screen {
+		text = eraseLine + text
 	}
-	line, err := u.lines.ReadString('\n')
-	if err != nil && line == "" {
-		return "", err
+	fmt.Fprint(u.out, text)
+}
+
+// hide keeps a terminal from showing what is typed. Lines and signals stay.
+func hide(fd int) error {
+	t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return err
 	}
-	return strings.TrimRight(line, "\r\n"), nil
+	t.Lflag &^= unix.ECHO
+	t.Lflag |= unix.ICANON | unix.ISIG
+	t.Iflag |= unix.ICRNL
+	return unix.IoctlSetTermios(fd, unix.TCSETS, t)
 }

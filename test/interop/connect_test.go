@@ -136,6 +136,10 @@ func TestConnect(t *testing.T) {
 	c.connect(t, profileOfAlice(t))
 	c.printed(t, connected)
 	pingFrom(t, l.spoke.ns, l.hub.host)
+	// CAP_NET_BIND_SERVICE, CAP_NET_ADMIN and CAP_NET_RAW.
+	if status := command(t, "cat", "/proc/"+c.client(t)+"/status"); !strings.Contains(status, "CapBnd:\t0000000000003400\n") || !strings.Contains(status, "CapEff:\t0000000000003400\n") {
+		t.Errorf("the client can do more than it has to:\n%s", status)
+	}
 	if now := c.resolver(t); !strings.Contains(now, "nameserver 192.168.2.53") || !strings.Contains(now, "search corp.example") {
 		t.Errorf("resolv.conf:\n%s", now)
 	}
