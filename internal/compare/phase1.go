@@ -209,7 +209,7 @@ func policyLines(list []policy.IKE) (lines []string) {
 }
 
 func nearestPolicies(as, bs []policy.IKE) (a, b policy.IKE) {
-	best := len(policyParts) + 1
+	best := len(policyParts) + 2
 	for _, x := range as {
 		for _, y := range bs {
 			n := len(differing(x, y))
@@ -228,6 +228,17 @@ func nearestPolicies(as, bs []policy.IKE) (a, b policy.IKE) {
 // otherAuth tells of policies that are alike, and for another authentication than
 // by pre-shared keys.
 func (p *Pair) otherAuth(m *meeting, a agreement) {
+	if without := p.withoutTrustpoint(a.own[0].Auth); len(without) > 0 {
+		f := Finding{Cause: diagnose.Phase1PolicyMismatch, Stops: both, order: orderPolicy, Lines: p.policyQuotes("authentication", a),
+			Summary: "no policy that both ends have can be used: " + list(without) + have(without) + " no trustpoint, and so no certificate"}
+		for end, g := range p.Ends {
+			f.Fix = append(f.Fix, p.policyFix(end, a.own[end], policy.IKE{Auth: isakmp.AuthPSK}, policyParts[3:], "at both ends"))
+			if slices.Contains(without, g.Name) {
+				f.Fix = append(f.Fix, Fix{g.Name, "or a certificate", []string{"crypto pki trustpoint NAME", " enrollment url http://CA"}})
+			}
+		}
+		p.add(f, m.tunnels...)
+	}
 	p.note(Note{"Both ends could agree on authentication by " + config.AuthName(a.own[0].Auth) + ", whose certificates and keys are not compared",
 		p.policyQuotes("authentication", a)})
 	p.unknown(m)
@@ -240,4 +251,26 @@ func (p *Pair) lifeDiffers(m *meeting, a agreement) {
 		Summary: fmt.Sprintf("the ISAKMP SA lives %s at %s and %s at %s; the shorter life is used, which is harmless with most peers: both ends renew after %s",
 			seconds(a.own[0].Lifetime), p.Ends[0].Name, seconds(a.own[1].Lifetime), p.Ends[1].Name, seconds(shorter)),
 		Fix: []Fix{p.policyFix(0, a.own[0], a.own[1], []string{"lifetime"}), p.policyFix(1, a.own[1], a.own[0], []string{"lifetime"})}}, m.tunnels...)
+}
+
+// withoutTrustpoint are the ends that a method by signatures is configured for, and
+// that have no trustpoint.
+func (p *Pair) withoutTrustpoint(method isakmp.AuthMethod) (names []string) {
+	if method != isakmp.AuthRSASig && method != isakmp.AuthECDSA256 {
+		return nil
+	}
+	for _, g := range p.Ends {
+		if len(g.Config.Trustpoints) == 0 {
+			names = append(names, g.Name)
+		}
+	}
+	return names
+}
+
+// have is the verb for some ends.
+func have(names []string) string {
+	if len(names) > 1 {
+		return " have"
+	}
+	return " has"
 }

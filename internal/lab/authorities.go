@@ -77,6 +77,10 @@ var errNoWeb = errors.New("there are no web servers in the lab")
 
 // judge has the trustpoints answer a question about a peer's certificate.
 func (h *host) judge(id uint64, q ike.JudgePeer) {
+	if h.supposed {
+		h.do(func(now time.Time) router.Output { return h.router.Answer(now, id, ike.Judged{}) })
+		return
+	}
 	var verdict *ike.Judged
 	out := h.agent.Judge(h.lab.clock.now, router.Inquiry(q), func(j trustpoint.Judgement) {
 		answer := router.Judged(j)

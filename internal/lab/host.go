@@ -25,13 +25,15 @@ type host struct {
 	cfg     *config.Config // what runs
 	keys    keys           // nil for none
 	agent   *trustpoint.Agent
-	given   map[string]netip.Prefix // addresses that interfaces got from outside; invalid for a lost one
-	ports   []*port
-	nats    map[netip.Addr]*nat // before an address, whether its port is up or not
-	routes  []route
-	rand    io.Reader
-	router  *router.Router
-	session *console.Session
+
+	supposed bool                    // peers' certificates are believed
+	given    map[string]netip.Prefix // addresses that interfaces got from outside; invalid for a lost one
+	ports    []*port
+	nats     map[netip.Addr]*nat // before an address, whether its port is up or not
+	routes   []route
+	rand     io.Reader
+	router   *router.Router
+	session  *console.Session
 
 	// masquerades: packets get the address of the interface by which they leave
 	// before its crypto map sees them.

@@ -36,6 +36,8 @@ type gatewayConfig struct {
 	name string
 	cfg  *config.Config
 	keys keys // nil for none
+
+	supposed bool // see suppose.go
 }
 
 // newLab starts the gateways at the beginning of virtual time.
@@ -50,7 +52,7 @@ func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer)
 	l.radius = radiusWorld{make(map[netip.Addr]*radiusServer), make(map[string]*radiusUser)}
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, startup: c.cfg, keys: c.keys, given: make(map[string]netip.Prefix),
+		h := &host{lab: l, name: c.name, startup: c.cfg, keys: c.keys, supposed: c.supposed, given: make(map[string]netip.Prefix),
 			nats: make(map[netip.Addr]*nat), rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)

@@ -75,7 +75,11 @@ func (h *host) covers(f ipsec.Flow) bool {
 func proof(p *compare.Pair) (*proofLab, error) {
 	configs := make([]gatewayConfig, 0, 2)
 	for _, g := range p.Ends {
-		configs = append(configs, gatewayConfig{name: g.Name, cfg: g.Config})
+		c := gatewayConfig{name: g.Name, cfg: g.Config}
+		if err := c.suppose(); err != nil {
+			return nil, err
+		}
+		configs = append(configs, c)
 	}
 	seen := &arrivals{decrypted: make(map[arrival]bool)}
 	l, err := newWatchedLab(configs, Options{Seed: 1, apart: true}, seen, io.Discard)
