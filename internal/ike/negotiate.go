@@ -22,9 +22,9 @@ func (c *Config) usesKeys() bool {
 }
 
 // lookupKey finds the pre-shared key for the peer and tells what it found. Main mode
-// looks for none where no policy is by keys, and there is a certificate.
+// looks for none where no policy is by keys, and there is a certificate or a key pair.
 func (s *sa) lookupKey() (Key, bool) {
-	if !s.aggressive && !s.e.cfg.usesKeys() && s.hasCertificate() {
+	if !s.aggressive && !s.e.cfg.usesKeys() && (s.hasCertificate() || s.canEncrypt()) {
 		return Key{}, false
 	}
 	key, ok := s.e.cfg.Keys.PresharedKey(KeyQuery{Local: s.local.Addr(), Remote: s.remote.Addr(), Keyrings: s.keyrings()})
