@@ -154,6 +154,7 @@ const (
 	OverlayDown
 	PlatformLimit
 	SupportMissing
+	Quirk    // something legal that one end cannot cope with: Detail
 	Harmless // Detail says why
 
 	// What only a capture, or keys given beside one, can tell.

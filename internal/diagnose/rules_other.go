@@ -138,6 +138,7 @@ var platformRules = []rule{
 	simple("send-refused", LocalFirewall, SendRefused, Likely, Phase1, "this host refuses to send to the peer",
 		"See the host's own packet filter and its route to the peer.", RoutingMissing),
 	simple("platform-limit", HardwareOrMemory, PlatformLimit, Likely, PhaseNone, "the hardware or the memory does not allow it", "", OSSupportMissing),
+	simple("quirk", PeerQuirk, Quirk, Likely, Phase1, "one end cannot cope with something legal of the other", "Another release of either end, or other settings, may get around it.", Phase1PolicyMismatch, MalformedOrCorrupt, XauthFailed),
 	simple("support-missing", OSSupportMissing, SupportMissing, Likely, PhaseNone, "the system lacks what is needed", "", HardwareOrMemory),
 	{"overlay", OverlayMisconfig, []Kind{OverlayDown}, Likely, seen, overlayDown},
 }

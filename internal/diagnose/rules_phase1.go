@@ -52,7 +52,7 @@ const defaultPolicy = "policy 65535"
 // its way.
 func offersRefused(c *Case) *Finding {
 	verdicts := c.Phase1.Of(AllOffersRefused)
-	if len(verdicts) == 0 || verdicts.Last().Role == Initiator {
+	if len(verdicts) == 0 || verdicts.Last().Role == Initiator || c.Phase1.Has(Quirk) {
 		return nil
 	}
 	session := verdicts.Last().Session

@@ -18,6 +18,11 @@ var offers = []read.Phrase{
 	{Text: "no acceptable oakley transform {rest}", Do: noTransform},
 	{Text: "Oakley Transform [{offered}] refused", Quiet: true},
 	{Text: "OAKLEY proposal refused: {rest}", Quiet: true},
+	{Text: "OAKLEY_KEY_LENGTH attribute not preceded by OAKLEY_ENCRYPTION_ALGORITHM attribute", Do: func(x *read.Context, _ *read.Match) {
+		o := p1(diagnose.Quirk, 1)
+		o.Detail = "the peer names the key's length before the cipher, which this end does not take"
+		tell(x, o)
+	}},
 	{Text: "{what} is not supported. Attribute OAKLEY_{attribute}", Do: attribute},
 	{Text: "not supported. Attribute OAKLEY_{attribute}", Do: attribute},
 	{Text: "policy does not allow {offered} authentication. Attribute OAKLEY_AUTHENTICATION_METHOD", Do: wrongMethod},

@@ -75,7 +75,13 @@ var failures = []read.Phrase{
 	{Text: "authentication unsuccessful", Do: wrongUser},
 	{Text: "authentication failed (requires interactive mode)", Do: wrongUser},
 	{Text: "noninteractive can't reuse password", Do: wrongUser},
-	{Text: "xauth SET message rejected: {rest}", Do: refused(diagnose.PhaseConfig)},
+	{Text: "xauth SET message rejected: {rest}", Do: func(x *read.Context, hit *read.Match) {
+		if strings.Contains(hit.Hole("rest"), "AUTHENTICATION_FAILED") {
+			refused(diagnose.PhaseConfig)(x, hit)
+			return
+		}
+		x.Tell(diagnose.Observation{Kind: diagnose.Quirk, Phase: diagnose.PhaseConfig, Detail: "vpnc does not take how the gateway ends XAUTH"})
+	}},
 	{Text: "expected xauth packet; rejected: {rest}", Do: notice},
 	{Text: "xauth packet unsupported: {rest}", Do: func(x *read.Context, _ *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the gateway asks for what vpnc does not know"})
