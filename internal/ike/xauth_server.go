@@ -174,7 +174,9 @@ func (s *sa) userJudged(user string, a Answer) {
 	switch {
 	case r.Verdict == Accepted:
 		x.forget()
-		x.login.policy = r.Policy
+		if !x.login.merged { // else he logs in anew: what he and his group get holds
+			x.login.policy = r.Policy
+		}
 		s.tellStatus(isakmp.XAUTHOK)
 		s.move(trace.FromAAA, trace.InputAAALogin, trace.StateXAUTHSetSent)
 	case challenged, s.triesAgain(r.Refusal):
