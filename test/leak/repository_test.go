@@ -62,6 +62,8 @@ var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`(aggressive-mode password (?:[06] )?)\S+`),
 	regexp.MustCompile(`((?:password|secret) [0-9] )\S+`),
 	regexp.MustCompile(`((?:secret|PSK|Pre-Shared Key)\W+)\S+`),
+	regexp.MustCompile(`(Cleartext-Password := )\S+`),            // FreeRADIUS's
+	regexp.MustCompile(`(?m)^(Xauth password )\S+`),              // vpnc's
 	regexp.MustCompile(`(?m)^(client \S+ \S+ \S+ )\S+ \S+ \S+$`), // of the lab's scripts, as the next three
 	regexp.MustCompile(`(?m)^(radius \S+ key )\S+$`),
 	regexp.MustCompile(`(?m)^(radius user \S+ )\S+$`),
@@ -72,9 +74,12 @@ var inConfiguration = []*regexp.Regexp{
 	regexp.MustCompile(`(radius-server (?:host .* )?key (?:[067] )?)\S+`),
 }
 
+// script is what the lab is told to type: input, and passwords at prompts among it.
+var script = regexp.MustCompile(`(?s)-- script --\n.*?-- output --\n`)
+
 // told is a file without its configurations.
 func told(text string) string {
-	text = Transcript(text)
+	text = Transcript(script.ReplaceAllString(text, ""))
 	for _, r := range inConfiguration {
 		text = r.ReplaceAllString(text, "$1")
 	}
