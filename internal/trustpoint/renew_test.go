@@ -192,6 +192,27 @@ func TestRollover(t *testing.T) {
 	}
 }
 
+// Who has enrolled a moment before the CA's end is renewed at once all the same.
+func TestRolloverAfterAnEnrolment(t *testing.T) {
+	ca := sceptest.New()
+	end := pkitest.Now.Add(time.Minute)
+	ca.Authority = pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(pkitest.Now.AddDate(-1, 0, 0), end))
+	ca.Dates, ca.Next = pkitest.Dates(pkitest.Now, pkitest.Now.AddDate(3, 0, 0)), nextCA(end)
+	g := newGateway(t, ca, " auto-enroll 80\n")
+	g.authenticate()
+	if _, err := g.enroll(trustpoint.Choices{}); err != nil {
+		t.Fatal(err)
+	}
+	g.do(g.agent.Timeout(g.now))
+	g.now, ca.Authority = end, ca.Next
+	for range 3 {
+		g.do(g.agent.Timeout(g.now))
+	}
+	if err := g.own().CheckSignatureFrom(ca.Next.Cert); err != nil || len(ca.Issued) != 2 {
+		t.Errorf("%v, %d certificates", err, len(ca.Issued))
+	}
+}
+
 func nextCA(end time.Time) *pkitest.Authority {
 	return pkitest.Root("caserver", pkitest.NewRSAKey(2048), pkitest.Dates(end.AddDate(0, -1, 0), end.AddDate(2, 0, 0)))
 }

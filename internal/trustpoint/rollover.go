@@ -138,6 +138,9 @@ func (a *Agent) askSwitched(t *config.Trustpoint, server scep.Server, next *x509
 // behind it: peers have certificates of both. The gateway's own is renewed.
 func (a *Agent) switchCA(t *config.Trustpoint, set *scep.CACertificates) {
 	a.rolling[t.Name] = rolling{}
+	if s := a.status[t.Name]; s != nil {
+		s.Began = time.Time{} // whatever was asked of the old CA, the new one is asked at once
+	}
 	certificates := stored(set)
 	for _, c := range a.parse(t.Name, config.CACertificate) {
 		if !c.Equal(set.CA) {
