@@ -50,14 +50,22 @@ func (f *fragmentation) hold(s *socket, mode int) (alone bool, err error) {
 	if f.mode == mode {
 		return true, nil
 	}
+	if err := f.change(s, mode); err != nil {
+		f.mu.Unlock()
+		return false, err
+	}
+	return true, nil
+}
+
+func (f *fragmentation) change(s *socket, mode int) error {
+	var err error
 	if e := s.control(func(fd uintptr) { err = f.set(int(fd), mode) }); e != nil {
 		err = e
 	}
 	if err != nil {
 		f.mode = -1
-		f.mu.Unlock()
 	}
-	return true, err
+	return err
 }
 
 func (f *fragmentation) release(alone bool) {
