@@ -36,6 +36,9 @@ func (s sample) gatewayCost() float64  { return (s.sender + s.receiver) / s.amou
 
 func spread(samples []sample, of func(sample) float64) string {
 	values := sorted(samples, of)
+	if values[len(values)-1] == 0 {
+		return "" // the kernel's
+	}
 	return fmt.Sprintf("%.3f (%.3f to %.3f)", values[len(values)/2], values[0], values[len(values)-1])
 }
 
