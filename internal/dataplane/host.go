@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"qmidle/internal/ipsec"
@@ -137,16 +138,23 @@ func (h *Host) removeRules(lo, hi int) error {
 	if err != nil {
 		return fmt.Errorf("list rules: %w", err)
 	}
-	for _, r := range rules {
-		if r.Protocol != RouteProtocol || r.Priority < lo || r.Priority >= hi {
-			continue
-		}
-		if err := h.netlink.RuleDel(&r); err != nil {
-			return fmt.Errorf("remove rule %d: %w", r.Priority, err)
+	for _, selecting := range []bool{true, false} {
+		for _, r := range rules {
+			if r.Protocol != RouteProtocol || r.Priority < lo || r.Priority >= hi || selects(&r) != selecting {
+				continue
+			}
+			if err := h.netlink.RuleDel(&r); err != nil {
+				return fmt.Errorf("remove rule %d: %w", r.Priority, err)
+			}
 		}
 	}
 	return nil
 }
+
+// selects says whether a rule leads into the TUN device. Those that lead past
+// such rules come before them and go after them: else, in between, packets that
+// came out of the device would be led into it again, and dropped.
+func selects(r *netlink.Rule) bool { return r.Goto <= 0 && r.Type != nl.FR_ACT_NOP }
 
 func (h *Host) removeRoutes(from func(table int) bool) error {
 	filter := &netlink.Route{Protocol: RouteProtocol, Table: unix.RT_TABLE_UNSPEC}
@@ -280,9 +288,14 @@ func (h *Host) addRules(rules []netlink.Rule, sources []netlink.Route) error {
 			return fmt.Errorf("route to %v from %v: %w", sources[i].Dst, sources[i].Src, err)
 		}
 	}
-	for i := len(rules) - 1; i >= 0; i-- {
-		if err := h.netlink.RuleAdd(&rules[i]); err != nil {
-			return fmt.Errorf("add rule %d: %w", rules[i].Priority, err)
+	for _, selecting := range []bool{false, true} {
+		for i := len(rules) - 1; i >= 0; i-- {
+			if selects(&rules[i]) != selecting {
+				continue
+			}
+			if err := h.netlink.RuleAdd(&rules[i]); err != nil {
+				return fmt.Errorf("add rule %d: %w", rules[i].Priority, err)
+			}
 		}
 	}
 	return nil
