@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,4 +131,52 @@ func TestPeersThatAreRevoked(t *testing.T) {
 			c.end(t)
 		})
 	}
+}
+
+// TestRevokedWhileUp revokes charon's certificate while its tunnel is up. The SAs that
+// are there stay; the next phase 1 is refused, and so is the tunnel once it is cleared.
+func TestRevokedWhileUp(t *testing.T) {
+	t.Parallel()
+	const listPort = 8082
+	l := newLab(t)
+	a := newAuthority(l, pkitest.ECKey, rsaKey, 0, func(c *x509.Certificate) {
+		c.CRLDistributionPoints = []string{fmt.Sprintf("http://%s:%d/lab.crl", l.spoke.outside, listPort)}
+	})
+	var list atomic.Pointer[[]byte]
+	publish := func(gone ...*x509.Certificate) {
+		b := a.root.CRLFrom(time.Now().Add(-time.Minute), time.Now().Add(time.Hour), gone...)
+		list.Store(&b)
+	}
+	publish()
+	serveAt(t, l.spoke, listPort, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(*list.Load()) }))
+	y := usual
+	y.connection = "    send_cert = always\n"
+	c := a.startSignedCharon(t, l, y, "spoke.example.com")
+	q := a.startSigned(t, l, y, " revocation-check crl\n")
+	c.swanctl(t, "--initiate", "--child", "net")
+	q.waitSAs(t, 1, 1)
+	wantPing(t, l.spoke, 1)
+
+	publish(a.spoke.Cert)
+	q.do(t, "crypto pki crl request LAB")
+	q.forget(t)
+	if out, err := c.trySwanctl("--rekey", "--ike", "peer"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	eventually(t, "the refusal", 20*time.Second, func() (bool, string) {
+		text := q.debug(t)
+		return strings.Contains(text, "%PKI-3-CERTIFICATE_REVOKED"), text
+	})
+	if sas := q.espSAs(t); len(sas) != 2 { // charon has given its own up with the phase 1 that failed
+		t.Errorf("%d IPsec SAs here", len(sas))
+	}
+	q.do(t, "clear crypto session")
+	if out, err := c.trySwanctl("--initiate", "--child", "net", "--timeout", "8"); err == nil {
+		t.Errorf("charon is in with a revoked certificate:\n%s", out)
+	}
+	if sas := q.espSAs(t); len(sas) > 0 {
+		t.Errorf("%d IPsec SAs", len(sas))
+	}
+	q.end(t)
+	c.end(t)
 }
