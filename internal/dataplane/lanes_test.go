@@ -117,7 +117,7 @@ func TestLanesDoNotAllocate(t *testing.T) {
 		}
 		worked.Wait()
 	})
-	if n >= 1 {
+	if n >= 1 && !raceDetector {
 		t.Errorf("%v allocations a burst", n)
 	}
 	close(closed)
