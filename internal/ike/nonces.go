@@ -316,14 +316,5 @@ func (m *message) takeEncryptedProof(state trace.State, body []byte) bool {
 		return false
 	}
 	profile, refused := s.judgeProfile(who)
-	m.accept()
-	s.peerID = who
-	if refused != trace.ReasonNone {
-		s.refusePeer(refused)
-		return false
-	}
-	s.profile = profile
-	s.followPorts(m)
-	m.takePhase1Notifies()
-	return true
+	return m.takePeer(who, profile, refused)
 }

@@ -130,6 +130,13 @@ func (m *message) takeIdentity(state trace.State) bool {
 		m.revert(before)
 		return false
 	}
+	return m.takePeer(who, profile, refused)
+}
+
+// takePeer goes on with a peer that has proven an identity, unless the profile
+// refuses it.
+func (m *message) takePeer(who policy.Identity, profile *Profile, refused trace.Reason) bool {
+	s := m.s
 	m.accept()
 	s.peerID = who
 	if refused != trace.ReasonNone {
