@@ -111,7 +111,7 @@ func TestAggressiveModeRefusals(t *testing.T) {
 			"no-psk-for-peer", "", []string{"no pre-shared key based on hostname spoke.example.net!"}, true},
 		"disabled here": {func(x *setup, _ *string) { x.ios += "crypto isakmp aggressive-mode disable\n" },
 			"aggressive-vs-main-mismatch", "", []string{"%CRYPTO-5-IKMP_AG_MODE_DISABLED"}, false},
-		"disabled there": {func(x *setup, _ *string) { x.daemon = "" }, "", "connection-not-matched", nil, false},
+		"disabled there": {func(x *setup, _ *string) { x.daemon = "" }, "", "aggressive-vs-main-mismatch", nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -126,7 +126,7 @@ func TestStrongswanLogsIn(t *testing.T) {
 	}
 	// The pair is replaced: charon takes another one of the server's making.
 	q.do(t, "clear crypto sa")
-	eventually(t, "another pair", 20*time.Second, func() (bool, string) {
+	eventually(t, "another pair", 40*time.Second, func() (bool, string) {
 		list := q.do(t, "show crypto ipsec sa")
 		return strings.Count(list, "outbound esp sas:\n      spi:") == 1 && strings.Contains(list, "conn id: 2003,") && !strings.Contains(list, "conn id: 2001,"), list
 	})
