@@ -169,10 +169,7 @@ func (m *message) awaitSecret() {
 		m.drop(trace.DropTooLarge)
 		return
 	}
-	s.e.halfOpen.remove(s)
-	if s.stage != unproven {
-		s.e.unproven.add(s, s.e.cfg.maxUnproven())
-	}
+	m.cameBack()
 	held := &message{e: m.e, s: s, raw: bytes.Clone(m.raw), header: m.header, local: m.local, remote: m.remote, digest: m.digest}
 	s.handshake.busy = true
 	s.works(trace.CryptoGenerateParameter)

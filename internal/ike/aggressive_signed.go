@@ -31,9 +31,7 @@ func (e *Engine) signedHalfOpen() (n int) {
 func (m *message) aggressive1Signed() {
 	s, h := m.s, m.s.handshake
 	if s.e.signedHalfOpen() > maxSignedHalfOpen {
-		m.drop(trace.DropLimit)
-		s.deleteSA(trace.ReasonEvicted)
-		s.purge()
+		m.dropWithSA()
 		return
 	}
 	m.takeCertRequests()
@@ -71,10 +69,7 @@ func (s *sa) aggressive2Signed(r DHResult) {
 // aggressive3Signed begins to authenticate the initiator.
 func (m *message) aggressive3Signed() {
 	s := m.s
-	s.e.halfOpen.remove(s)
-	if s.stage != unproven {
-		s.e.unproven.add(s, s.e.cfg.maxUnproven())
-	}
+	m.cameBack()
 	m.verify(s.suite.Auth, s.proofI(s.handshake.idI), &claim{before: trace.StateRAM2, who: s.handshake.claims, then: (*message).aggressive3Over})
 }
 

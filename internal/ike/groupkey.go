@@ -55,9 +55,7 @@ func (m *message) askGroupKey() {
 	}
 	q := &groupQuestion{proven: e.provenGroups[name], waiting: make(map[*sa]bool)}
 	if !q.proven && e.unprovenQuestions() >= maxGroupQuestions {
-		m.drop(trace.DropLimit)
-		s.deleteSA(trace.ReasonEvicted)
-		s.purge()
+		m.dropWithSA()
 		return
 	}
 	e.groupQuestions[name] = q

@@ -186,6 +186,13 @@ func (m *message) cameBack() {
 	}
 }
 
+// dropWithSA drops a message over a limit, and the SA that it began.
+func (m *message) dropWithSA() {
+	m.drop(trace.DropLimit)
+	m.s.deleteSA(trace.ReasonEvicted)
+	m.s.purge()
+}
+
 // acceptable says whether the peer's public value can be used. Our own value is our
 // own message, reflected.
 func (m *message) acceptable(ke isakmp.Payload) bool {

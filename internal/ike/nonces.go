@@ -255,30 +255,25 @@ func (s *sa) sendEncryptedExchange(nonce []byte) {
 func (m *message) mainMode3Encrypted() {
 	s := m.s
 	m.cameBack()
-	m.takeEncryptedExchange(trace.StateRMM3, func() {
-		s.handshake.busy = true
-		s.works(trace.CryptoGenerateParameter)
-		s.e.dh(s.suite.Group, nil, s.handshake.peerPublic, func(r DHResult) {
-			if s.dead || s.handshake == nil {
-				return
-			}
-			s.afterNonceDelay(func() { s.mainMode4Send(r) })
-		})
-	})
+	m.takeEncryptedExchange(trace.StateRMM3, func() { s.agreeAfterDelay(nil, s.mainMode4Send) })
 }
 
 // mainMode4Encrypted takes the responder's.
 func (m *message) mainMode4Encrypted() {
 	s := m.s
-	m.takeEncryptedExchange(trace.StateIMM4, func() {
-		s.handshake.busy = true
-		s.works(trace.CryptoGenerateParameter)
-		s.e.dh(s.suite.Group, s.handshake.keys, s.handshake.peerPublic, func(r DHResult) {
-			if s.dead || s.handshake == nil {
-				return
-			}
-			s.afterNonceDelay(func() { s.mainMode5Send(r) })
-		})
+	m.takeEncryptedExchange(trace.StateIMM4, func() { s.agreeAfterDelay(s.handshake.keys, s.mainMode5Send) })
+}
+
+// agreeAfterDelay has the shared secret made, of a new key pair where keys is nil, and
+// sends the answer when the delay is over.
+func (s *sa) agreeAfterDelay(keys *keymat.KeyPair, send func(DHResult)) {
+	s.handshake.busy = true
+	s.works(trace.CryptoGenerateParameter)
+	s.e.dh(s.suite.Group, keys, s.handshake.peerPublic, func(r DHResult) {
+		if s.dead || s.handshake == nil {
+			return
+		}
+		s.afterNonceDelay(func() { send(r) })
 	})
 }
 
