@@ -59,28 +59,30 @@ type ourProof struct {
 // is followed by next: 0 is the proof. use is called with it, at once or once it is
 // signed.
 func (s *sa) prove(next isakmp.PayloadType, hash func(id []byte) []byte, use func(ourProof)) {
-	if encrypts(s.suite.Auth) {
-		body := s.handshake.idR
-		if s.role == trace.RoleInitiator {
-			body = s.handshake.idI
+	if signs(s.suite.Auth) {
+		if t, _ := s.credential(s.suite.Auth); t != nil {
+			s.showIdentity(t)
 		}
-		s.works(trace.CryptoHMACContext)
-		own := hash(body)
-		use(ourProof{body, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
+		body := s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadCert))
+		s.signed(body, hash(body), use)
 		return
 	}
-	if !signs(s.suite.Auth) {
-		body := s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadHash))
-		s.works(trace.CryptoHMACContext)
-		own := hash(body)
-		use(ourProof{body, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
-		return
+	body := s.sealedIdentity()
+	if !encrypts(s.suite.Auth) {
+		body = s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadHash))
 	}
-	if t, _ := s.credential(s.suite.Auth); t != nil {
-		s.showIdentity(t)
+	s.works(trace.CryptoHMACContext)
+	own := hash(body)
+	use(ourProof{body, func(b *isakmp.Builder) { b.Add(isakmp.PayloadHash, own) }})
+}
+
+// sealedIdentity is the body of the identity that we have sent already, where
+// identities are encrypted.
+func (s *sa) sealedIdentity() []byte {
+	if s.role == trace.RoleInitiator {
+		return s.handshake.idI
 	}
-	body := s.ourIdentity(s.suite.Auth, cmp.Or(next, isakmp.PayloadCert))
-	s.signed(body, hash(body), use)
+	return s.handshake.idR
 }
 
 // chosen is the event of a trustpoint that is used.
