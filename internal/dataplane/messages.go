@@ -148,18 +148,17 @@ func (out *outbox) send(s *socket, at int) (int, error) {
 	return int(out.n), nil
 }
 
-// sendEach sends all packets, past those that are refused, whose errors it
-// appends to errs.
-func (out *outbox) sendEach(s *socket, errs []error) []error {
+// sendEach sends all packets, in order and past those that the kernel refuses, which
+// it tells of.
+func (out *outbox) sendEach(s *socket, refused func(at int, err error)) {
 	for at := 0; at < len(out.headers); {
 		n, err := out.send(s, at)
 		if err != nil || n <= 0 {
-			errs = append(errs, err)
+			refused(at, err)
 			n = 1
 		}
 		at += n
 	}
-	return errs
 }
 
 func (out *outbox) transmit(fd uintptr) {

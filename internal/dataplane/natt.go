@@ -141,7 +141,8 @@ func (s *UDPSocket) sendAlone(name unix.RawSockaddrInet4, pieces []unix.Iovec, o
 		alone := [1][]byte{unsafe.Slice(v.Base, v.Len)}
 		out.add(alone[:], func(b []byte) []byte { return appendOuter(b, outer, alone[:]) })
 	}
-	return out.sendEach(s.socket, errs)
+	out.sendEach(s.socket, func(_ int, err error) { errs = append(errs, err) })
+	return errs
 }
 
 // segmentRun is how many datagrams can go as one: all but the last have the

@@ -106,14 +106,7 @@ func (s *socket) send(mode int, out *outbox, refused func(at int, err error)) er
 		return err
 	}
 	defer s.df.release(alone)
-	for at := 0; at < len(out.headers); {
-		n, err := out.send(s, at)
-		if err != nil || n <= 0 {
-			refused(at, err)
-			n = 1
-		}
-		at += n
-	}
+	out.sendEach(s, refused)
 	return nil
 }
 
