@@ -13,8 +13,9 @@ import (
 // Surveyor is what a Router may have besides: what explain wants to know of
 // keys, packets and routes.
 type Surveyor interface {
-	// HasKey says whether there is a pre-shared key for a peer.
-	HasKey(local, remote netip.Addr) bool
+	// CanProve says whether there is a pre-shared key for a peer, or another method
+	// by which it may be proven.
+	CanProve(local, remote netip.Addr) bool
 	// LastPackets are when the last packets of a pair passed, zero for never.
 	LastPackets(inSPI uint32) (in, out time.Time)
 	// Missed counts packets that left outside of the tunnel although their
@@ -128,7 +129,7 @@ func lineOf(r Router, survey Surveyor, c *ike.Connection, i int) diagnose.Line {
 		return l
 	}
 	for _, p := range c.Peers {
-		if !survey.HasKey(c.Local, p) && !r.Config().ProvenWithoutKey(p) {
+		if !survey.CanProve(c.Local, p) {
 			l.NoKey = append(l.NoKey, p)
 		}
 	}

@@ -7,13 +7,13 @@ import (
 	"qmidle/internal/ike"
 )
 
-// HasKey implements console.Surveyor, of which a driver adds what it alone
+// CanProve implements console.Surveyor, of which a driver adds what it alone
 // knows.
-func (r *Router) HasKey(local, remote netip.Addr) bool {
+func (r *Router) CanProve(local, remote netip.Addr) bool {
 	if r.cfg.ISAKMP.AggressiveMode && r.peers.mayProve(remote) {
 		return true
 	}
-	if r.byCertificate() {
+	if r.cfg.ProvenWithoutKey(remote) {
 		return true
 	}
 	_, ok := r.peers.keys.PresharedKey(ike.KeyQuery{Local: local, Remote: remote})

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
-	"slices"
 	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
-	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 	"qmidle/internal/trustpoint"
 )
@@ -44,12 +42,6 @@ func trustpoints(c *config.Config, keys Keys) (all []*ike.Trustpoint) {
 		}
 	}
 	return all
-}
-
-// byCertificate says whether peers may be proven by certificates.
-func (r *Router) byCertificate() bool {
-	return slices.ContainsFunc(r.cfg.ISAKMP.Policies, func(p config.Policy) bool { return p.Auth == isakmp.AuthRSASig || p.Auth == isakmp.AuthECDSA256 }) &&
-		slices.ContainsFunc(trustpoints(r.cfg, r.opts.Keys), func(t *ike.Trustpoint) bool { return t.Certificate != nil })
 }
 
 // certificateOf is the certificate of a key; nil is none. Of several the one that is
