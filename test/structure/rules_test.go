@@ -45,7 +45,7 @@ func imports(fset *token.FileSet, s source) (found []string) {
 var world = []string{"net", "os", "log", "sync", "syscall", "time/tzdata", "crypto/rand", "math/rand", "math/rand/v2", "unsafe",
 	"golang.org/x/sys", "golang.org/x/net", "github.com", "golang.zx2c4.com"}
 
-var worldExcept = []string{"net/netip", "net/url", "sync/atomic", "golang.org/x/sys/cpu"}
+var worldExcept = []string{"net/netip", "net/url", "sync/atomic", "golang.org/x/sys/cpu", "github.com/klauspost/compress/s2"}
 
 func outside(path string) bool {
 	if slices.Contains(worldExcept, path) {
