@@ -31,8 +31,11 @@ type Backend interface {
 	// Discard drops the packets that wait for an SA of this entry's line,
 	// when its negotiation has failed.
 	Discard(tag, line uint32)
-	// SAs shows every SA.
+	// SAs shows every SA, SA one of them: remote matters as with Remove. Packets is
+	// how many packets it has carried, for those who ask often.
 	SAs() []SAStatus
+	SA(d ipsec.Direction, spi uint32, remote netip.Addr) (SAStatus, bool)
+	Packets(d ipsec.Direction, spi uint32, remote netip.Addr) (uint64, bool)
 	// Stats shows the counters of all SAs together.
 	Stats() Stats
 	// Close stops the packets and removes what was put into the kernel.
@@ -53,11 +56,44 @@ type SAStatus struct {
 	Limited               bool // BytesLeft counts
 }
 
+// SAKey names an SA; Remote is set for outbound ones only, whose SPI the peer chose.
+type SAKey struct {
+	Direction ipsec.Direction
+	SPI       uint32
+	Remote    netip.Addr
+}
+
+// SAKeyOf is the key of an SA with a peer.
+func SAKeyOf(d ipsec.Direction, spi uint32, remote netip.Addr) SAKey {
+	if d == ipsec.Inbound {
+		remote = netip.Addr{}
+	}
+	return SAKey{d, spi, remote}
+}
+
+// statusOf shows an SA with its counters.
+func statusOf(sa *ipsec.SA, c ipsec.Counters) SAStatus {
+	s := SAStatus{Params: sa.Params(), Endpoint: sa.Endpoint(), Counters: c}
+	s.BytesLeft, s.Limited = sa.RemainingBytes(c.Bytes)
+	if s.PathMTU = sa.PathMTU(); s.PathMTU > 0 {
+		s.PlaintextMTU = sa.PlaintextMTU(s.PathMTU)
+	}
+	return s
+}
+
 // Stats are counters since the start. Queued is the packets that wait now.
 type Stats struct {
 	ipsec.Stats
 	Queued     int
 	Keepalives uint64 // NAT keepalives received
+}
+
+// addGuarded adds what the guard has dropped. Without its table that is missing.
+func (s *Stats) addGuarded(host *Host) {
+	if guarded, err := host.GuardCounters(); err == nil {
+		s.Drops[ipsec.DropClearTextRequired] += guarded.In
+		s.Drops[ipsec.DropLeavesClear] += guarded.Out
+	}
 }
 
 // Events are what the backend tells its owner; nil ones are not told. They
@@ -67,7 +103,8 @@ type Events struct {
 	// Acquire asks for SAs for an entry: a packet waits for them. It is told
 	// again, at most once a second, as long as packets come.
 	Acquire func(entry ipsec.PolicyEntry, flow ipsec.Flow)
-	// UnknownSPI tells of ESP for an SA that is not there, at most once a second.
+	// UnknownSPI tells of ESP for an SA that is not there, 64 times in a second at
+	// most, and once for one sender.
 	UnknownSPI func(spi uint32, from, to netip.AddrPort)
 	// SoftLimit tells once that an SA wants a successor: its kilobytes or
 	// sequence numbers run out.

@@ -45,19 +45,43 @@ func (h *Host) setAddresses(tun string) error {
 		return fmt.Errorf("addresses of %s: %w", tun, err)
 	}
 	var errs []error
-	for _, a := range there {
-		addr, _ := netip.AddrFromSlice(a.IP.To4())
-		if !slices.ContainsFunc(h.clients, func(c ClientNetwork) bool { return c.Address == addr }) {
-			errs = append(errs, h.netlink.AddrDel(link, &a))
-		}
-	}
 	for _, c := range h.clients {
 		a := &netlink.Addr{IPNet: &net.IPNet{IP: c.Address.AsSlice(), Mask: net.CIDRMask(32, 32)}}
 		if err := h.netlink.AddrAdd(link, a); err != nil && !errors.Is(err, unix.EEXIST) {
 			errs = append(errs, fmt.Errorf("address %s on %s: %w", c.Address, tun, err))
 		}
 	}
+	gone := false
+	for _, a := range there {
+		addr, _ := netip.AddrFromSlice(a.IP.To4())
+		if !slices.ContainsFunc(h.clients, func(c ClientNetwork) bool { return c.Address == addr }) {
+			errs = append(errs, h.netlink.AddrDel(link, &a))
+			gone = true
+		}
+	}
+	if h.leads() && (gone || h.unled) {
+		// With a device's last address the kernel takes all routes into it.
+		errs = append(errs, h.leadInto(link))
+	}
 	return errors.Join(errs...)
+}
+
+// leads says whether rules lead packets into the device. Where the kernel's policies find
+// packets wherever they leave, only those of clients are led: it is the device that gives
+// them the client's address, and they leave by no other way should a policy be missing.
+func (h *Host) leads() bool { return !h.unled || len(h.clients) > 0 }
+
+// ledEntries are those of a policy whose packets are led.
+func (h *Host) ledEntries(entries []ipsec.PolicyEntry) (led []ipsec.PolicyEntry) {
+	if !h.unled {
+		return entries
+	}
+	for _, e := range entries {
+		if slices.ContainsFunc(h.clients, func(c ClientNetwork) bool { return e.Selector.LocalNet == ipsec.HostRange(c.Address) }) {
+			led = append(led, e)
+		}
+	}
+	return led
 }
 
 // client adds the rules that lead packets of the networks inside into the device.

@@ -2,6 +2,7 @@ package dataplane
 
 import (
 	"bytes"
+	"net/netip"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -193,6 +194,31 @@ func TestEventsAreLimited(t *testing.T) {
 	}
 	if told != 5 {
 		t.Errorf("told %d times in five seconds", told)
+	}
+}
+
+// A flood of ESP with unknown SPIs is told of a few times in a second, and a peer that
+// sends with one all the time is told of within some seconds.
+func TestAFloodOfUnknownSPIsHidesNoPeer(t *testing.T) {
+	peer, now := netip.MustParseAddrPort("192.0.2.7:0"), start
+	heard, told := 0, 0
+	x := teller{now: func() time.Time { return now }, events: Events{UnknownSPI: func(_ uint32, from, _ netip.AddrPort) {
+		told++
+		if from == peer {
+			heard++
+		}
+	}}}
+	const seconds = 10
+	for i := range seconds * 10000 {
+		now = start.Add(time.Duration(i) * 100 * time.Microsecond)
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{16, byte(i >> 16), byte(i >> 8), byte(i)}), 0)
+		if i > 5000 && i%20 == 0 { // 500 a second
+			from = peer
+		}
+		x.tellUnknown(0x1234, from, from)
+	}
+	if heard == 0 || told > (seconds+1)*unknownKinds {
+		t.Errorf("told %d times, of the peer %d times", told, heard)
 	}
 }
 

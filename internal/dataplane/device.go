@@ -12,13 +12,18 @@ import (
 // deviceRetry is the time between two tries to make the TUN device anew.
 const deviceRetry = time.Second
 
+// deviceQueue is how many packets wait in the TUN device while the processors are
+// another's. The kernel's 500 are half a second of a thousand tunnels that each send
+// one packet a second; it takes the memory only as packets wait.
+const deviceQueue = 4096
+
 // makeDevice makes the TUN device, up and with its routes.
 func (u *Userspace) makeDevice() error {
 	d, err := openDevice(u.cfg.Device, int(u.mtu.Load()))
 	if err != nil {
 		return fmt.Errorf("TUN device %s: %w", u.cfg.Device, err)
 	}
-	if err := u.prepareDevice(); err != nil {
+	if err := errors.Join(u.host.setQueue(u.cfg.Device, deviceQueue), prepareDevice(u.host, u.cfg.Device)); err != nil {
 		return errors.Join(err, d.Close())
 	}
 	u.tun.Store(d)
@@ -28,17 +33,17 @@ func (u *Userspace) makeDevice() error {
 // prepareDevice brings the device up with its routes. The reverse path filter
 // may be strict on this host: what comes out of the device has passed an SA's
 // selector, which is stricter, so there the device's own filter is made loose.
-func (u *Userspace) prepareDevice() error {
+func prepareDevice(host *Host, device string) error {
 	filter := "0"
 	if all, err := os.ReadFile(sysctl("ipv4", "all", "rp_filter")); err == nil && strings.TrimSpace(string(all)) != "0" {
 		filter = "2"
 	}
-	if err := os.WriteFile(sysctl("ipv4", u.cfg.Device, "rp_filter"), []byte(filter), 0o644); err != nil {
-		return fmt.Errorf("reverse path filter of %s: %w", u.cfg.Device, err)
+	if err := os.WriteFile(sysctl("ipv4", device, "rp_filter"), []byte(filter), 0o644); err != nil {
+		return fmt.Errorf("reverse path filter of %s: %w", device, err)
 	}
 	// Hosts without IPv6 lack the file, and need it not.
-	_ = os.WriteFile(sysctl("ipv6", u.cfg.Device, "disable_ipv6"), []byte("1"), 0o644)
-	return u.host.AddTUNRoutes(u.cfg.Device)
+	_ = os.WriteFile(sysctl("ipv6", device, "disable_ipv6"), []byte("1"), 0o644)
+	return host.AddTUNRoutes(device)
 }
 
 func sysctl(family, device, name string) string {

@@ -65,19 +65,20 @@ func (g *guard) set(device string, entries []ipsec.PolicyEntry, groups []*group,
 		}
 	}
 	g.emptyTable()
-	p := guardPlan{nft: g.nft, table: guardTable(), device: device}
+	p := guardPlan{nft: g.nft, table: guardTable(), device: device, kernel: running.kernel}
 	p.write(entries, groups, count)
 	p.writeClamps(running.clamps)
 	p.writeClients(running.clients)
-	var errs []error
+	errs := p.errs
 	for _, x := range groups {
-		errs = append(errs, p.addGroup(x, x.union()))
+		errs = append(errs, p.addGroup(x))
 	}
 	if err := errors.Join(append(errs, g.flush())...); err != nil {
 		return err
 	}
 	for _, x := range groups {
-		x.blocked = x.union()
+		x.forgetBlocked()
+		x.blocked(x.wanted(), nil)
 	}
 	g.ours = true
 	return nil
@@ -105,6 +106,7 @@ func (g *guard) flush() error {
 type shape struct {
 	clamps  []MSSClamp
 	clients []ClientNetwork
+	kernel  bool // the kernel's own ESP passes
 }
 
 // dropShape removes it.

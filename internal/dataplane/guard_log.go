@@ -60,9 +60,10 @@ func configureLog(conn *netlink.Conn, attrs []netlink.Attribute) error {
 	return err
 }
 
-// receive calls handle for each packet until the log is closed. out says that
-// the packet would have left, not come in.
-func (l *guardLog) receive(handle func(out bool, flow ipsec.Flow)) {
+// receive calls handle for each packet that was dropped until the log is closed. out
+// says that the packet would have left, not come in. shown is called for those that
+// are shown for their SPI.
+func (l *guardLog) receive(handle func(out bool, flow ipsec.Flow), shown func(packet []byte)) {
 	for failures := 0; failures < maxFailures; {
 		messages, err := l.conn.Receive()
 		if errors.Is(err, os.ErrClosed) || errors.Is(err, unix.EBADF) {
@@ -70,7 +71,11 @@ func (l *guardLog) receive(handle func(out bool, flow ipsec.Flow)) {
 		}
 		failures = countFailures(failures, err)
 		for _, m := range messages {
-			if prefix, packet, ok := parseLogged(m); ok {
+			switch prefix, packet, ok := parseLogged(m); {
+			case !ok:
+			case prefix == logPrefixSPI:
+				shown(packet)
+			default:
 				// What cannot be read to the end still has its addresses.
 				flow, _ := ipsec.ParseFlow(packet)
 				handle(prefix == logPrefixOut, flow)

@@ -45,19 +45,28 @@ const (
 // guardPlan is the table in the making. The chains in the order in which the
 // packet meets them:
 //
-//	arrive (prerouting): from the TUN device and from this host: accept; ESP and
-//	    IKE to this host: accept; then in-TAG for each crypto map entry
-//	leave (postrouting, before and after NAT): into the TUN device and to this
-//	    host: accept; the gateway's own ESP and IKE, by their mark: accept; then
+//	arrive (prerouting): ESP to this host: accept, unless the kernel does it; from the
+//	    TUN device and from this host: accept; with the kernel's ESP, what came by it:
+//	    accept, what is to come by it is shown, as showSPIs has it, and accepted; IKE to
+//	    this host: accept; then in-TAG for each crypto map entry
+//	leave (postrouting, before and after NAT): the gateway's own ESP and IKE, by
+//	    their mark: accept; into the TUN device and to this
+//	    host: accept; with the kernel's ESP, what leaves by it: accept; then
 //	    out-TAG for each crypto map entry
+//
+// The gateway's own ESP comes first in each, for there is most of it: what stands
+// before it costs every packet.
+//
 //	in-TAG, out-TAG: the lines of an entry; permit goes to the refusal, deny
 //	    returns, and the next entry is asked. Of an open line they are rules for
-//	    each group of its instances, with the set peers-N of their networks
+//	    each group of its instances, with a set peers-N-LENGTH of their networks
 //	refuse-in, refuse-out: count, show to the daemon within a rate, drop
 type guardPlan struct {
 	nft    *nftables.Conn
 	table  *nftables.Table
 	device string
+	kernel bool
+	errs   []error
 }
 
 func (p *guardPlan) write(entries []ipsec.PolicyEntry, groups []*group, count GuardCounters) {
@@ -125,11 +134,19 @@ func (p *guardPlan) refusal(chain, counter, prefix string, packets uint64) {
 
 func (p *guardPlan) arrive(tags []uint32, wholePackets bool) {
 	p.hook("arrive", nftables.ChainHookPrerouting, priorityArrive)
+	acceptESP := func() { p.rule("arrive", protocolIs(protoESP), toThisHost(), verdict(expr.VerdictAccept, "")) }
+	if !p.kernel {
+		acceptESP()
+	}
 	p.rule("arrive", notIPv4(), verdict(expr.VerdictAccept, ""))
 	for _, device := range []string{"lo", p.device} {
 		p.rule("arrive", deviceIs(expr.MetaKeyIIFNAME, device), verdict(expr.VerdictAccept, ""))
 	}
-	p.rule("arrive", protocolIs(protoESP), toThisHost(), verdict(expr.VerdictAccept, ""))
+	if p.kernel {
+		p.rule("arrive", cameByESP(), verdict(expr.VerdictAccept, ""))
+		p.errs = append(p.errs, p.showSPIs("arrive"))
+		acceptESP()
+	}
 	for _, port := range []uint16{isakmp.PortIKE, isakmp.PortNATT} {
 		p.rule("arrive", protocolIs(protoUDP), portsWithin(lengthPort, ipsec.PortRange{Lo: port, Hi: port}), toThisHost(),
 			verdict(expr.VerdictAccept, ""))
@@ -151,12 +168,15 @@ func (p *guardPlan) defragment(chain string) {
 
 func (p *guardPlan) leave(name string, priority nftables.ChainPriority, tags []uint32) {
 	p.hook(name, nftables.ChainHookPostrouting, priority)
+	for _, protocol := range []uint8{protoESP, protoUDP} {
+		p.rule(name, markIs(Mark), protocolIs(protocol), verdict(expr.VerdictAccept, ""))
+	}
 	p.rule(name, notIPv4(), verdict(expr.VerdictAccept, ""))
 	for _, device := range []string{"lo", p.device} {
 		p.rule(name, deviceIs(expr.MetaKeyOIFNAME, device), verdict(expr.VerdictAccept, ""))
 	}
-	for _, protocol := range []uint8{protoESP, protoUDP} {
-		p.rule(name, markIs(Mark), protocolIs(protocol), verdict(expr.VerdictAccept, ""))
+	if p.kernel {
+		p.rule(name, leavesByESP(), verdict(expr.VerdictAccept, ""))
 	}
 	for _, tag := range tags {
 		p.rule(name, verdict(expr.VerdictJump, lineChain(verdictOut, tag)))
@@ -207,6 +227,22 @@ func protocolIs(protocol uint8) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: register},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: []byte{protocol}}}
 }
+
+// cameByESP is `meta secpath exists`: the kernel has opened the packet, and its
+// policies judge whether by the right SA.
+func cameByESP() []expr.Any {
+	return []expr.Any{&expr.Meta{Key: metaSecpath, Register: register}, &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: []byte{1}}}
+}
+
+// leavesByESP is `rt ipsec exists`: the kernel is going to seal the packet.
+func leavesByESP() []expr.Any {
+	return []expr.Any{&expr.Rt{Key: rtIPsec, Register: register}, &expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: []byte{1}}}
+}
+
+// Numbers of linux/netfilter/nf_tables.h: NFT_META_SECPATH and NFT_RT_XFRM.
+const metaSecpath expr.MetaKey = 25
+
+const rtIPsec expr.RtKey = unix.NFT_RT_TCPMSS + 1
 
 func markIs(mark uint32) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: expr.MetaKeyMARK, Register: register},

@@ -53,6 +53,34 @@ func TestLoggedPackets(t *testing.T) {
 	}
 }
 
+func TestSPIsOfShownPackets(t *testing.T) {
+	raw := make([]byte, 32)
+	raw[0], raw[9], raw[3] = 0x45, protoESP, 32
+	copy(raw[12:], []byte{192, 1, 1, 42, 192, 1, 1, 40})
+	binary.BigEndian.PutUint32(raw[20:], 0x1001)
+	udp := make([]byte, 40)
+	copy(udp, raw[:20])
+	udp[9], udp[3] = protoUDP, 40
+	binary.BigEndian.PutUint16(udp[20:], 30001)
+	binary.BigEndian.PutUint16(udp[22:], 4500)
+	binary.BigEndian.PutUint32(udp[28:], 0x2002)
+	for _, x := range []struct {
+		packet   []byte
+		spi      uint32
+		from, to string
+	}{{raw, 0x1001, "192.1.1.42:0", "192.1.1.40:0"}, {udp, 0x2002, "192.1.1.42:30001", "192.1.1.40:4500"}} {
+		spi, from, to, ok := spiOf(x.packet)
+		if !ok || spi != x.spi || from.String() != x.from || to.String() != x.to {
+			t.Errorf("%x: %x, %v, %v, %v", x.packet, spi, from, to, ok)
+		}
+		for n := range 24 {
+			if _, _, _, ok := spiOf(x.packet[:n]); ok {
+				t.Errorf("%d octets have an SPI", n)
+			}
+		}
+	}
+}
+
 func TestOnlyLinesWithPortsNeedWholePackets(t *testing.T) {
 	plain := ipsec.PolicyEntry{Permit: true}
 	port := ipsec.PolicyEntry{Selector: ipsec.Selector{Protocol: 6, LocalPort: ipsec.PortRange{Lo: 80, Hi: 80}}}

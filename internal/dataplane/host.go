@@ -48,12 +48,24 @@ type Host struct {
 	bank    int                 // priority of the rules in force, 0 if there are none
 	sources []netlink.Route     // those of SourceTable
 
+	// kernel says that ESP is the kernel's, and unled that rules lead into a device only
+	// what is a client's: its policies find what is protected on its way out.
+	kernel, unled bool
+
+	device    hostDevice     // that groups are routed into, as far as it is known
+	mtus      map[int]int    // of devices, by index, until LinksChanged
 	places    map[uint32]int // of the open lines in the rules in force
 	groups    map[groupKey]*group
 	instances map[uint32]hostInstance // by tag
 	static    []netlink.Route         // of the configuration
 	reverse   map[ReverseRoute]netlink.Route
 	ways      map[string]int // how many reverse routes are the same to the kernel, by wayName
+}
+
+// hostDevice is a network device, which another may follow under its name.
+type hostDevice struct {
+	name  string
+	index int
 }
 
 // OpenHost makes a Host in the calling thread's network namespace and removes
@@ -77,8 +89,16 @@ func OpenHost() (*Host, error) {
 }
 
 func newHost(link *netlink.Handle) *Host {
-	return &Host{netlink: link, groups: make(map[groupKey]*group), instances: make(map[uint32]hostInstance),
+	return &Host{netlink: link, mtus: make(map[int]int), groups: make(map[groupKey]*group), instances: make(map[uint32]hostInstance),
 		reverse: make(map[ReverseRoute]netlink.Route), ways: make(map[string]int)}
+}
+
+// leaveToKernel is for a Host where the kernel does ESP, to be called first. led says
+// that packets are led into a device all the same.
+func (h *Host) leaveToKernel(led bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kernel, h.unled = true, !led
 }
 
 func openLinks() (*netlink.Handle, error) {
@@ -117,12 +137,18 @@ func (h *Host) Cleanup() error {
 func (h *Host) RemovePolicy() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.bank, h.sources, h.policy = 0, nil, nil
+	h.policy = nil
 	h.forgetGroups()
+	return errors.Join(h.leadNothing(), h.guard.dropShape())
+}
+
+// leadNothing removes all rules, and the routes that they look up.
+func (h *Host) leadNothing() error {
+	h.bank, h.sources = 0, nil
 	ours := func(table int) bool {
 		return table == RouteTable || table == SourceTable || table >= GroupTable && table < GroupTable+maxGroups
 	}
-	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours), h.guard.dropShape())
+	return errors.Join(h.removeRules(0, 1<<31-1), h.removeRoutes(ours))
 }
 
 // Close removes all but GuardTable and closes the sockets.
@@ -183,6 +209,14 @@ func (h *Host) SetRules(tun string, entries []ipsec.PolicyEntry) error {
 	if err := h.setGuard(tun, entries); err != nil {
 		return err
 	}
+	if !h.leads() {
+		h.policy = entries
+		h.dropGroups()
+		if h.bank == 0 {
+			return nil
+		}
+		return h.leadNothing()
+	}
 	if err := h.setRules(tun, entries); err != nil {
 		if h.bank == 0 {
 			return err // nothing was in force: the guard keeps closed what was to be protected
@@ -200,7 +234,7 @@ func (h *Host) SetMSSClamps(tun string, clamps []MSSClamp) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.clamps = clamps
-	if h.bank == 0 {
+	if h.bank == 0 && !h.unled {
 		return nil
 	}
 	return h.setGuard(tun, h.policy)
@@ -209,7 +243,7 @@ func (h *Host) SetMSSClamps(tun string, clamps []MSSClamp) error {
 // Renew brings the TUN device up and puts the policy in force again, after the
 // device or addresses of the host have changed.
 func (h *Host) Renew(tun string) error {
-	if err := h.AddTUNRoutes(tun); err != nil {
+	if err := h.raise(tun); err != nil {
 		return err
 	}
 	h.mu.Lock()
@@ -223,6 +257,24 @@ func (h *Host) Renew(tun string) error {
 	return h.setRules(tun, h.policy)
 }
 
+// raise sets the device up, with the routes that lead into it.
+func (h *Host) raise(device string) error {
+	h.mu.Lock()
+	leads := h.leads()
+	h.mu.Unlock()
+	if leads {
+		return h.AddTUNRoutes(device)
+	}
+	link, err := h.netlink.LinkByName(device)
+	if err == nil {
+		err = h.netlink.LinkSetUp(link)
+	}
+	if err != nil {
+		return fmt.Errorf("device %s up: %w", device, err)
+	}
+	return nil
+}
+
 // SetMTU sets the MTU of a device, in octets of an IP packet.
 func (h *Host) SetMTU(name string, mtu int) error {
 	link, err := h.netlink.LinkByName(name)
@@ -231,6 +283,19 @@ func (h *Host) SetMTU(name string, mtu int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("MTU of %s: %w", name, err)
+	}
+	return nil
+}
+
+// setQueue sets how many packets wait for the reader of a TUN device before the kernel
+// drops more.
+func (h *Host) setQueue(device string, packets int) error {
+	link, err := h.netlink.LinkByName(device)
+	if err == nil {
+		err = h.netlink.LinkSetTxQLen(link, packets)
+	}
+	if err != nil {
+		return fmt.Errorf("queue of %s: %w", device, err)
 	}
 	return nil
 }
@@ -255,11 +320,12 @@ func (h *Host) setRules(tun string, entries []ipsec.PolicyEntry) error {
 	if h.bank == rulePriorityA {
 		bank = rulePriorityB
 	}
-	sources, err := h.localSources(entries)
+	led := h.ledEntries(entries)
+	sources, err := h.localSources(led)
 	if err != nil {
 		return err
 	}
-	rules, places, err := planRules(bank, tun, entries, sources, h.clients)
+	rules, places, err := planRules(bank, tun, led, sources, h.clients)
 	if err != nil {
 		return err
 	}
@@ -377,6 +443,11 @@ func (h *Host) AddTUNRoutes(tun string) error {
 	if err := h.netlink.LinkSetUp(link); err != nil {
 		return fmt.Errorf("device %s up: %w", tun, err)
 	}
+	return h.leadInto(link)
+}
+
+// leadInto adds the routes of AddTUNRoutes.
+func (h *Host) leadInto(link netlink.Link) error {
 	everything := netip.MustParsePrefix("0.0.0.0/0")
 	for _, table := range []int{RouteTable, SourceTable} {
 		blackhole := tunRoute(0, table, everything)
@@ -387,7 +458,7 @@ func (h *Host) AddTUNRoutes(tun string) error {
 	}
 	r := tunRoute(link.Attrs().Index, RouteTable, everything)
 	if err := h.netlink.RouteReplace(&r); err != nil {
-		return fmt.Errorf("route to %s: %w", tun, err)
+		return fmt.Errorf("route to %s: %w", link.Attrs().Name, err)
 	}
 	return nil
 }
@@ -444,9 +515,20 @@ func (h *Host) PathMTU(remote netip.Addr) (int, error) {
 	if routes[0].MTU > 0 {
 		return routes[0].MTU, nil
 	}
+	if mtu, known := h.mtus[routes[0].LinkIndex]; known {
+		return mtu, nil
+	}
 	link, err := h.netlink.LinkByIndex(routes[0].LinkIndex)
 	if err != nil {
 		return 0, fmt.Errorf("device of the route to %v: %w", remote, err)
 	}
+	h.mtus[routes[0].LinkIndex] = link.Attrs().MTU
 	return link.Attrs().MTU, nil
+}
+
+// LinksChanged has PathMTU look at the host's devices anew.
+func (h *Host) LinksChanged() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.mtus)
 }

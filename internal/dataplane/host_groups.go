@@ -15,7 +15,11 @@ import (
 // hostInstance is an instance of an open line that the kernel knows.
 type hostInstance struct {
 	group  *group
-	remote ipsec.Range
+	lo, hi [4]byte // its peer's network
+}
+
+func (x hostInstance) remote() ipsec.Range {
+	return ipsec.Range{Lo: netip.AddrFrom4(x.lo), Hi: netip.AddrFrom4(x.hi)}
 }
 
 func isOpen(entries []ipsec.PolicyEntry, tag uint32) bool {
@@ -38,15 +42,14 @@ func (h *Host) AddInstance(tun string, template uint32, e ipsec.PolicyEntry) err
 	if err != nil {
 		return err
 	}
-	g.add(e.Selector.RemoteNet)
-	if err = h.guardGroup(tun, g); err == nil {
-		err = h.routeGroup(tun, g)
+	changed := g.add(e.Selector.RemoteNet)
+	if err = h.guardGroup(tun, g, changed); err == nil {
+		err = h.routeGroup(tun, g, changed)
 	}
 	if err != nil {
-		g.remove(e.Selector.RemoteNet)
-		return errors.Join(err, h.shrinkGroup(tun, g))
+		return errors.Join(err, h.shrinkGroup(tun, g, g.remove(e.Selector.RemoteNet)))
 	}
-	h.instances[e.Tag] = hostInstance{g, e.Selector.RemoteNet}
+	h.instances[e.Tag] = hostInstance{g, e.Selector.RemoteNet.Lo.As4(), e.Selector.RemoteNet.Hi.As4()}
 	return nil
 }
 
@@ -59,13 +62,12 @@ func (h *Host) RemoveInstance(tun string, tag uint32) error {
 		return nil
 	}
 	delete(h.instances, tag)
-	x.group.remove(x.remote)
-	return h.shrinkGroup(tun, x.group)
+	return h.shrinkGroup(tun, x.group, x.group.remove(x.remote()))
 }
 
-func (h *Host) shrinkGroup(tun string, g *group) error {
-	err := errors.Join(h.routeGroup(tun, g), h.guardGroup(tun, g))
-	if len(g.remotes) == 0 {
+func (h *Host) shrinkGroup(tun string, g *group, changed []netip.Prefix) error {
+	err := errors.Join(h.routeGroup(tun, g, changed), h.guardGroup(tun, g, changed))
+	if g.members == 0 {
 		delete(h.groups, g.key)
 	}
 	return err
@@ -83,7 +85,7 @@ func (h *Host) groupFor(key groupKey) (*group, error) {
 	for _, g := range h.groups {
 		used[g.id] = true
 	}
-	g := &group{key: key, id: slices.Index(used, false)}
+	g := newGroup(key, slices.Index(used, false))
 	var err error
 	if g.source, err = h.sourceIn(key.local); err != nil {
 		return nil, err
@@ -96,7 +98,7 @@ func (h *Host) groupFor(key groupKey) (*group, error) {
 // instances.
 func (h *Host) sortedGroups(entries []ipsec.PolicyEntry) (list []*group) {
 	for key, g := range h.groups {
-		if len(g.remotes) > 0 && isOpen(entries, key.template) {
+		if g.members > 0 && isOpen(entries, key.template) {
 			list = append(list, g)
 		}
 	}
@@ -127,46 +129,71 @@ func (h *Host) forgetGroups() {
 	clear(h.instances)
 }
 
-// guardGroup brings the guard in accord with a group. Where somebody has
-// changed the guard's table, it is made anew.
-func (h *Host) guardGroup(tun string, g *group) error {
-	joins := g.hasPorts() && (len(g.blocked) == 0) != (len(g.remotes) == 0) // fragments, or no more
-	if !joins && h.guard.changeGroup(tun, g) == nil {
+// guardGroup brings the guard in accord with a group whose prefixes have changed.
+// Where somebody has changed the guard's table, it is made anew.
+func (h *Host) guardGroup(tun string, g *group, changed []netip.Prefix) error {
+	joins := g.hasPorts() && g.blocks() == (g.members == 0) // fragments, or no more
+	if !joins && h.guard.changeGroup(tun, g, changed) == nil {
 		return nil
 	}
-	g.blocked = nil
+	g.forgetBlocked()
 	return h.setGuard(tun, h.policy)
 }
 
 func (h *Host) setGuard(tun string, entries []ipsec.PolicyEntry) error {
-	return h.guard.set(tun, entries, h.sortedGroups(entries), shape{h.clamps, h.clients})
+	return h.guard.set(tun, entries, h.sortedGroups(entries), shape{h.clamps, h.clients, h.kernel})
 }
 
-// routeGroup brings routing tables and rules in accord with a group.
-func (h *Host) routeGroup(tun string, g *group) error {
+// routeGroup brings routing tables and rules in accord with a group whose prefixes
+// have changed. The device is looked for again only where it is not what it was.
+func (h *Host) routeGroup(tun string, g *group, changed []netip.Prefix) error {
+	if h.unled {
+		return nil
+	}
+	if h.device.name == tun {
+		if err := h.routeInto(h.device.index, g, changed); !errors.Is(err, unix.ENODEV) {
+			return err
+		}
+	}
 	link, err := h.netlink.LinkByName(tun)
 	if err != nil {
 		return fmt.Errorf("device %s: %w", tun, err)
 	}
-	want := g.prefixes()
-	for _, p := range missing(want, g.routed, comparePrefixes) {
-		if err := h.addGroupRoute(link, g, p); err != nil {
+	h.device = hostDevice{tun, link.Attrs().Index}
+	return h.routeInto(h.device.index, g, changed)
+}
+
+func (h *Host) routeInto(device int, g *group, changed []netip.Prefix) error {
+	for _, p := range changed {
+		x := g.peers[keyOfPrefix(p)]
+		if x.instances == 0 || x.routed {
+			continue
+		}
+		if err := h.addGroupRoute(device, g, p); err != nil {
 			return err
 		}
+		x.routed = true
+		g.note(p, x)
 	}
-	if g.routed == nil && len(want) > 0 {
+	var errs []error
+	switch {
+	case !g.ruled && g.members > 0:
 		if err := h.addGroupRules(g, h.places[g.key.template]); err != nil {
 			return err
 		}
-	}
-	old := g.routed
-	g.routed = want
-	var errs []error
-	if len(want) == 0 {
+		g.ruled = true
+	case g.ruled && g.members == 0:
+		g.ruled = false
 		errs = append(errs, h.removeGroupRules(g))
 	}
-	for _, p := range missing(old, want, comparePrefixes) {
-		r := tunRoute(link.Attrs().Index, g.table(), p)
+	for _, p := range changed {
+		x := g.peers[keyOfPrefix(p)]
+		if x.instances > 0 || !x.routed {
+			continue
+		}
+		x.routed = false
+		g.note(p, x)
+		r := tunRoute(device, g.table(), p)
 		if err := h.netlink.RouteDel(&r); err != nil && !errors.Is(err, unix.ESRCH) {
 			errs = append(errs, fmt.Errorf("remove route to %v: %w", p, err))
 		}
@@ -174,8 +201,8 @@ func (h *Host) routeGroup(tun string, g *group) error {
 	return errors.Join(errs...)
 }
 
-func (h *Host) addGroupRoute(link netlink.Link, g *group, p netip.Prefix) error {
-	r := tunRoute(link.Attrs().Index, g.table(), p)
+func (h *Host) addGroupRoute(device int, g *group, p netip.Prefix) error {
+	r := tunRoute(device, g.table(), p)
 	if g.source.IsValid() {
 		r.Src = g.source.AsSlice()
 	}
@@ -209,20 +236,24 @@ func (h *Host) removeGroupRules(g *group) error {
 // to come into force, and where the device or the host's addresses may have
 // changed.
 func (h *Host) renewGroups(link netlink.Link, entries []ipsec.PolicyEntry, places map[uint32]int) error {
+	h.device = hostDevice{link.Attrs().Name, link.Attrs().Index}
 	for _, g := range h.sortedGroups(entries) {
 		var err error
 		if g.source, err = h.sourceIn(g.key.local); err != nil {
 			return err
 		}
-		g.routed = g.prefixes()
-		for _, p := range g.routed {
-			if err := h.addGroupRoute(link, g, p); err != nil {
+		for _, p := range g.all() {
+			if err := h.addGroupRoute(h.device.index, g, p); err != nil {
 				return err
 			}
+			x := g.peers[keyOfPrefix(p)]
+			x.routed = true
+			g.note(p, x)
 		}
 		if err := h.addGroupRules(g, places[g.key.template]); err != nil {
 			return err
 		}
+		g.ruled = true
 	}
 	return nil
 }

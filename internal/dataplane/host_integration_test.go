@@ -3,6 +3,7 @@
 package dataplane
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,9 +18,22 @@ func kernelState(t testing.TB, ns string) string {
 	return run(t, "ip -d -n "+ns+" rule show | grep 'proto 171' || true; ip -n "+ns+" route show table all proto 171")
 }
 
+// onHub runs f with the hub's Host.
+func onHub(t *testing.T, f func(h *Host) error) {
+	t.Helper()
+	inside(t, nsHub, func() error {
+		h, err := OpenHost()
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		return f(h)
+	})
+}
+
 func TestNothingIsLeftBehind(t *testing.T) {
 	lab(t)
-	before := run(t, "ip -n qdp-hub rule; ip -n qdp-hub route show table all; ip -n qdp-hub addr show dev wan0")
+	before := run(t, "ip -4 -n qdp-hub rule; ip -4 -n qdp-hub route show table all; ip -4 -n qdp-hub addr show dev wan0")
 	g := openGateway(t, nsHub, hub, nil)
 	setPolicies(t, g, permit("192.168.2.0/24", "192.168.3.0/24"))
 	setPolicies(t, g, permit("192.168.2.0/24", "192.168.4.0/24"))
@@ -40,9 +54,70 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	if err := g.host.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if after := run(t, "ip -n qdp-hub rule; ip -n qdp-hub route show table all; ip -n qdp-hub addr show dev wan0"); after != before {
+	if after := run(t, "ip -4 -n qdp-hub rule; ip -4 -n qdp-hub route show table all; ip -4 -n qdp-hub addr show dev wan0"); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
+}
+
+// With the last address of a client's the kernel takes the routes into the device,
+// which others go by: they are back before anybody can miss them.
+func TestRoutesOutliveAClientsAddress(t *testing.T) {
+	lab(t)
+	g := openGateway(t, nsHub, hub, nil)
+	setPolicies(t, g, permit("192.168.2.0/24", "192.168.3.0/24"))
+	into := func() string { return run(t, "ip -n qdp-hub route show table 1701 type unicast") }
+	before := into()
+	if !strings.HasPrefix(before, "default dev ") {
+		t.Fatalf("no route into the device:\n%s", before)
+	}
+	client := ClientNetwork{Address: netip.MustParseAddr("10.55.0.10")}
+	for _, clients := range [][]ClientNetwork{{client}, nil} {
+		if err := g.SetClients(clients); err != nil {
+			t.Fatal(err)
+		}
+		if after := into(); after != before {
+			t.Errorf("with %d clients:\n%s", len(clients), after)
+		}
+	}
+	if err := g.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOnlyClientsAreLed where the kernel's policies find all else that is protected.
+func TestOnlyClientsAreLed(t *testing.T) {
+	lab(t)
+	onHub(t, func(h *Host) error {
+		h.leaveToKernel(false)
+		link := &netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: "qdp-tun"}, Mode: netlink.TUNTAP_MODE_TUN}
+		if err := h.netlink.LinkAdd(link); err != nil {
+			return err
+		}
+		if err := h.raise("qdp-tun"); err != nil {
+			return err
+		}
+		site, own := permit("192.168.2.0/24", "192.168.3.0/24"), permit("10.55.0.10/32", "192.168.4.0/24")
+		client := ClientNetwork{Address: netip.MustParseAddr("10.55.0.10"), Inside: []netip.Prefix{netip.MustParsePrefix("192.168.2.0/24")}, Remote: []ipsec.Range{own.Selector.RemoteNet}}
+		for _, x := range []struct {
+			clients []ClientNetwork
+			policy  []ipsec.PolicyEntry
+			led     bool
+		}{{nil, []ipsec.PolicyEntry{site}, false}, {[]ClientNetwork{client}, []ipsec.PolicyEntry{site, own}, true}, {nil, []ipsec.PolicyEntry{site}, false}} {
+			if err := errors.Join(h.SetClients("qdp-tun", x.clients), h.SetRules("qdp-tun", x.policy), h.Renew("qdp-tun")); err != nil {
+				return err
+			}
+			state := kernelState(t, nsHub)
+			for _, part := range []string{"from 192.168.2.0/24 to 192.168.4.0/24", "from 10.55.0.10 to 192.168.4.0/24", "192.168.4.0/24 dev qdp-tun table 1702 scope link src 10.55.0.10", "table 1701"} {
+				if strings.Contains(state, part) != x.led {
+					t.Errorf("with %d clients %q is there or not:\n%s", len(x.clients), part, state)
+				}
+			}
+			if strings.Contains(state, "192.168.3.0/24") || !x.led && strings.TrimSpace(state) != "" {
+				t.Errorf("with %d clients:\n%s", len(x.clients), state)
+			}
+		}
+		return h.Release()
+	})
 }
 
 // TestStartAfterACrash leaves rules and routes as a killed process does.
@@ -74,12 +149,7 @@ func TestStartAfterACrash(t *testing.T) {
 	if n := count(); n != 0 {
 		t.Errorf("%d packets in clear after the crash", n)
 	}
-	inside(t, nsHub, func() error {
-		h, err := OpenHost()
-		if err != nil {
-			return err
-		}
-		defer h.Close()
+	onHub(t, func(h *Host) error {
 		if state := kernelState(t, nsHub); strings.TrimSpace(state) != "" {
 			t.Errorf("left from before the crash:\n%s", state)
 		}
@@ -136,12 +206,7 @@ func TestInstallIsAllOrNothing(t *testing.T) {
 
 func TestStaticRoutes(t *testing.T) {
 	lab(t)
-	inside(t, nsHub, func() error {
-		h, err := OpenHost()
-		if err != nil {
-			return err
-		}
-		defer h.Close()
+	onHub(t, func(h *Host) error {
 		a := StaticRoute{Prefix: netip.MustParsePrefix("198.51.100.0/24"), NextHop: spoke}
 		b := StaticRoute{Prefix: netip.MustParsePrefix("203.0.113.0/24"), Interface: "wan0", Metric: 5}
 		show := func() string { return run(t, "ip -n qdp-hub route show proto 171") }

@@ -266,7 +266,7 @@ func TestInstancesOutliveTheDevice(t *testing.T) {
 	other := instanceOf("192.168.2.0/24", "10.9.0.0/16")
 	other.Tag = 77
 	addInstance(t, h, other)
-	if table := guardTableText(t); !strings.Contains(table, "192.168.3.0/24") || !strings.Contains(table, "10.9.0.0/16") {
+	if table := guardTableText(t); !strings.Contains(table, "192.168.3.0 }") || !strings.Contains(table, "10.9.0.0 }") {
 		t.Errorf("guard:\n%s", table)
 	}
 	if n := count(); n != 0 {

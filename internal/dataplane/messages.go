@@ -23,7 +23,7 @@ type inbox struct {
 	vectors []unix.Iovec
 	names   []unix.RawSockaddrInet4
 	control [][controlRoom]byte
-	buffers [][]byte
+	rooms   *rooms
 	read    func(fd uintptr)
 	n       int // packets that the last call received
 	errno   unix.Errno
@@ -32,11 +32,11 @@ type inbox struct {
 // newInbox has room for n packets of any size.
 func newInbox(n int) *inbox {
 	in := &inbox{headers: make([]mmsghdr, n), vectors: make([]unix.Iovec, n), names: make([]unix.RawSockaddrInet4, n),
-		control: make([][controlRoom]byte, n), buffers: make([][]byte, n)}
+		control: make([][controlRoom]byte, n), rooms: newRooms(n, 65535)}
 	for i := range in.headers {
-		in.buffers[i] = make([]byte, 65535)
-		in.vectors[i].Base = &in.buffers[i][0]
-		in.vectors[i].SetLen(len(in.buffers[i]))
+		room := in.rooms.all[i]
+		in.vectors[i].Base = &room[0]
+		in.vectors[i].SetLen(len(room))
 		h := &in.headers[i]
 		h.Name, h.Control, h.Iov = (*byte)(unsafe.Pointer(&in.names[i])), &in.control[i][0], &in.vectors[i]
 		h.SetIovlen(1)
@@ -71,7 +71,7 @@ func (in *inbox) result() (int, error) {
 	return in.n, nil
 }
 
-func (in *inbox) packet(i int) []byte { return in.buffers[i][:in.headers[i].n] }
+func (in *inbox) packet(i int) []byte { return in.rooms.all[i][:in.headers[i].n] }
 
 func (in *inbox) from(i int) netip.AddrPort {
 	name := &in.names[i]

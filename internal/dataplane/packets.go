@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 	"golang.zx2c4.com/wireguard/tun"
@@ -25,10 +26,13 @@ const (
 
 // outBatch is the memory for sealing up to batchSize packets.
 type outBatch struct {
-	room   [][]byte
+	rooms  *rooms
 	sealed []sealedPacket
 	raw    *outbox
 	run    [][]byte
+
+	unprotected [][]byte // packets of one SA, the last ones of sealed
+	since       int      // where in sealed they begin
 }
 
 type sealedPacket struct {
@@ -38,17 +42,13 @@ type sealedPacket struct {
 }
 
 func newOutBatch() *outBatch {
-	b := &outBatch{room: make([][]byte, batchSize), raw: newOutbox(batchSize)}
-	for i := range b.room {
-		b.room[i] = make([]byte, 0, readSize+espOverhead)
-	}
-	return b
+	return &outBatch{rooms: newRooms(batchSize, readSize+espOverhead), raw: newOutbox(batchSize)}
 }
 
 // inBatch is the memory for opening up to batchSize packets. Each has room for
 // the TUN device to join others to it.
 type inBatch struct {
-	room     [][]byte
+	rooms    *rooms
 	packets  [][]byte
 	arrivals []arrival
 	parts    [][]arrival // of each lane
@@ -56,20 +56,15 @@ type inBatch struct {
 }
 
 func newInBatch() *inBatch {
-	b := &inBatch{room: make([][]byte, batchSize), lane: noLane}
-	for i := range b.room {
-		b.room[i] = make([]byte, tunHeadroom, tunHeadroom+65535)
-	}
-	return b
+	return &inBatch{rooms: newRooms(batchSize, tunHeadroom+65535), lane: noLane}
 }
 
 // readTUN takes packets from the device until it is closed or gone.
 func (u *Userspace) readTUN(d *device) {
 	n := max(batchSize, d.BatchSize())
-	bufs, sizes, packets := make([][]byte, n), make([]int, n), make([]arrival, 0, n)
-	for i := range bufs {
-		bufs[i] = make([]byte, readSize)
-	}
+	read, sizes, packets := newRooms(n, readSize), make([]int, n), make([]arrival, 0, n)
+	bufs := read.all
+	defer runtime.KeepAlive(read)
 	batch, last := newOutBatch(), noLane
 	for failures := 0; failures < maxFailures; {
 		n, err := d.Read(bufs, sizes, 0)
@@ -101,11 +96,12 @@ func countFailures(failures int, err error) int {
 // sealed.
 func (u *Userspace) outbound(b *outBatch, packets []arrival) {
 	for len(packets) > 0 {
-		n := min(len(packets), len(b.room))
+		n := min(len(packets), batchSize)
 		b.sealed = b.sealed[:0]
 		for i, a := range packets[:n] {
-			u.outboundOne(b, b.room[i], a.packet)
+			u.outboundOne(b, b.rooms.all[i][:0], a.packet)
 		}
+		u.protect(b)
 		u.send(b)
 		packets = packets[n:]
 	}
@@ -113,13 +109,13 @@ func (u *Userspace) outbound(b *outBatch, packets []arrival) {
 
 func (u *Userspace) outboundOne(b *outBatch, room, packet []byte) {
 	installs := u.installs.Load()
-	r := u.processor.Outbound(room, packet)
+	r := u.processor.Prepare(room, packet)
 	if r.SoftLimit {
 		u.tellSoftLimit(r.SA)
 	}
 	switch r.Action {
 	case ipsec.Sealed:
-		b.sealed = append(b.sealed, sealedPacket{r.SA, r.Outer, r.Packet})
+		u.takeSealed(b, r)
 		for _, fragment := range r.More {
 			b.sealed = append(b.sealed, sealedPacket{r.SA, r.Outer, fragment})
 		}
@@ -133,6 +129,36 @@ func (u *Userspace) outboundOne(b *outBatch, room, packet []byte) {
 			u.tellTooBig(packet, r.MTU)
 		}
 	}
+}
+
+// takeSealed adds a packet to the batch. Those that are to be protected are kept
+// until there are as many as an SA does at once, or one of another SA comes.
+func (u *Userspace) takeSealed(b *outBatch, r ipsec.OutResult) {
+	if n := len(b.unprotected); n == ipsec.Abreast || n > 0 && b.sealed[b.since].sa != r.SA {
+		u.protect(b)
+	}
+	if r.Unprotected {
+		if len(b.unprotected) == 0 {
+			b.since = len(b.sealed)
+		}
+		b.unprotected = append(b.unprotected, r.Packet)
+	}
+	b.sealed = append(b.sealed, sealedPacket{r.SA, r.Outer, r.Packet})
+}
+
+// protect finishes the packets that wait for it. Those of an SA that has ended
+// are not sent.
+func (u *Userspace) protect(b *outBatch) {
+	if len(b.unprotected) == 0 {
+		return
+	}
+	if err := b.sealed[b.since].sa.Protect(b.unprotected); err != nil {
+		for range b.unprotected {
+			u.processor.CountDrop(nil, ipsec.DropNoSA)
+		}
+		b.sealed = b.sealed[:b.since]
+	}
+	b.unprotected = b.unprotected[:0]
 }
 
 // enqueue keeps a packet until an SA comes. Should one have come since the
@@ -189,31 +215,30 @@ func (u *Userspace) send(b *outBatch) {
 		for end < len(b.sealed) && b.sealed[end].sa == first.sa && b.sealed[end].outer == first.outer {
 			end++
 		}
-		if first.sa.Params().UDPEncap {
-			u.sendUDP(b, b.sealed[at:end])
+		if source := first.sa.Source(); source.Port() != 0 {
+			u.sendUDP(b, source, b.sealed[at:end])
 		} else {
-			u.sendRaw(b, b.sealed[at:end])
+			u.sendRaw(b, source.Addr(), b.sealed[at:end])
 		}
 		at = end
 	}
 }
 
 // sendUDP sends packets of one SA with equal outer headers.
-func (u *Userspace) sendUDP(b *outBatch, packets []sealedPacket) {
+func (u *Userspace) sendUDP(b *outBatch, source netip.AddrPort, packets []sealedPacket) {
 	b.run = b.run[:0]
 	for _, s := range packets {
 		b.run = append(b.run, s.packet)
 	}
 	sa := packets[0].sa
-	p := sa.Params()
-	if err := u.cfg.SendUDP(netip.AddrPortFrom(p.Local, p.LocalPort), sa.Endpoint(), packets[0].outer, b.run); err != nil {
+	if err := u.cfg.SendUDP(source, sa.Endpoint(), packets[0].outer, b.run); err != nil {
 		u.refused(sa, err)
 	}
 }
 
-func (u *Userspace) sendRaw(b *outBatch, packets []sealedPacket) {
+func (u *Userspace) sendRaw(b *outBatch, source netip.Addr, packets []sealedPacket) {
 	sa := packets[0].sa
-	u.raw.send(sa.Params().Local, sa.Endpoint().Addr(), packets[0].outer, packets, b.raw, func(err error) { u.refused(sa, err) })
+	u.raw.send(source, sa.Endpoint().Addr(), packets[0].outer, packets, b.raw, func(err error) { u.refused(sa, err) })
 }
 
 // refused counts what the kernel did not send. A path that is narrower than it
@@ -288,7 +313,7 @@ func (u *Userspace) openAll(b *inBatch, packets []arrival) {
 	b.packets = b.packets[:0]
 	for _, a := range packets {
 		u.open(b, a.packet, a.from, a.to, a.tos)
-		if len(b.packets) == len(b.room) {
+		if len(b.packets) == batchSize {
 			u.deliver(b)
 		}
 	}
@@ -322,7 +347,7 @@ func (u *Userspace) contain(from netip.AddrPort, handle func()) {
 
 // open adds what an ESP packet carries to the batch.
 func (u *Userspace) open(b *inBatch, esp []byte, from, to netip.AddrPort, tos uint8) {
-	r := u.processor.Inbound(b.room[len(b.packets)], esp, from, to)
+	r := u.processor.Inbound(b.rooms.all[len(b.packets)][:tunHeadroom], esp, from, to)
 	if r.SoftLimit {
 		u.tellSoftLimit(r.SA)
 	}

@@ -3,10 +3,10 @@ package dataplane
 import "errors"
 
 // ErrRunning says that a gateway runs in this network namespace.
-var ErrRunning = errors.New("dataplane: the TUN device " + DefaultDevice + " is there: a gateway runs")
+var ErrRunning = errors.New("dataplane: the device " + DefaultDevice + " is there: a gateway runs")
 
 // Release takes down what a gateway that has ended, or was killed, has left in
-// the calling thread's network namespace: GuardTable, rules and routes. What
+// the calling thread's network namespace: GuardTable, rules, routes and what of the kernel's ESP is ours. What
 // was protected may pass in clear then. It fails with ErrRunning beside a
 // gateway.
 func Release() error {
@@ -22,8 +22,11 @@ func Release() error {
 	h := newHost(link)
 	h.guard = guard
 	defer link.Close()
+	if err := removeInterface(link, DefaultDevice); err != nil {
+		return err
+	}
 	if _, err := h.isUp(DefaultDevice); !isGone(err) {
 		return errors.Join(ErrRunning, err)
 	}
-	return errors.Join(h.Cleanup(), h.Release())
+	return errors.Join(removeRemains(h), h.Cleanup(), h.Release())
 }

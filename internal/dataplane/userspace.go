@@ -59,8 +59,10 @@ type Userspace struct {
 
 	out, in *lanes // towards the network, and from it
 
+	teller
+	watch hostWatch
+
 	keepalives atomic.Uint64
-	told       tellLimits
 	outBatches sync.Pool
 	inBatches  sync.Pool
 	loops      sync.WaitGroup
@@ -76,11 +78,15 @@ var _ Backend = (*Userspace)(nil)
 // CAP_NET_RAW. host is the owner's to close, after the Userspace.
 func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	cfg.setDefaults()
-	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit), closed: make(chan struct{})}
+	u := &Userspace{cfg: cfg, host: host, processor: ipsec.NewProcessor(cfg.Random), queue: newAcquireQueue(cfg.QueueLimit), closed: make(chan struct{}),
+		teller: teller{events: cfg.Events, device: cfg.Device, now: cfg.Now}}
 	u.mtu.Store(int32(cfg.MTU))
 	u.outBatches.New = func() any { return newOutBatch() }
 	u.inBatches.New = func() any { return newInBatch() }
 	var err error
+	if err := removeRemains(host); err != nil {
+		return nil, err
+	}
 	if u.space, err = openNamespace(); err != nil {
 		return nil, err
 	}
@@ -90,6 +96,7 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	if u.log, err = openGuardLog(); err != nil {
 		return nil, errors.Join(err, u.raw.Close(), u.space.close())
 	}
+	u.watch = hostWatch{teller: &u.teller, host: host, space: u.space, closed: u.closed, refreshPaths: u.refreshPaths}
 	changes, err := subscribe(u.closed)
 	if err == nil {
 		err = u.makeDevice()
@@ -100,10 +107,10 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 	}
 	cores := runtime.GOMAXPROCS(0)
 	u.out, u.in = newLanes(cores, u.closed, &u.loops, u.sealLane), newLanes(cores, u.closed, &u.loops, u.openLane)
-	u.loops.Go(func() { u.watchHost(changes) })
+	u.loops.Go(func() { u.watch.follow(changes) })
 	u.loops.Go(u.keepDevice)
 	u.loops.Go(u.readRaw)
-	u.loops.Go(func() { u.log.receive(u.tellGuarded) })
+	u.loops.Go(func() { u.log.receive(u.tellGuarded, func([]byte) {}) })
 	return u, nil
 }
 
@@ -216,10 +223,7 @@ func (u *Userspace) remove(d ipsec.Direction, spi uint32, remote netip.Addr) *ip
 
 // MovePeer implements Backend.
 func (u *Userspace) MovePeer(d ipsec.Direction, spi uint32, remote netip.Addr, to netip.AddrPort) error {
-	sa := u.processor.FindInbound(spi)
-	if d == ipsec.Outbound {
-		sa = u.processor.FindOutbound(spi, remote)
-	}
+	sa := u.find(d, spi, remote)
 	if sa == nil {
 		return ErrNoSA
 	}
@@ -303,25 +307,39 @@ func (u *Userspace) SetMSSClamps(clamps []MSSClamp) error {
 }
 
 // SAs implements Backend.
-func (u *Userspace) SAs() []SAStatus {
-	var out []SAStatus
-	for _, sa := range u.processor.SAs() {
-		s := SAStatus{Params: sa.Params(), Endpoint: sa.Endpoint(), Counters: sa.Counters()}
-		s.BytesLeft, s.Limited = sa.RemainingBytes()
-		if s.PathMTU = sa.PathMTU(); s.PathMTU > 0 {
-			s.PlaintextMTU = sa.PlaintextMTU(s.PathMTU)
-		}
-		out = append(out, s)
-	}
+func (u *Userspace) SAs() (out []SAStatus) {
+	u.processor.EachSA(func(sa *ipsec.SA) { out = append(out, statusOf(sa, sa.Counters())) })
 	return out
 }
 
-// Stats implements Backend. Without the guard's table its drops are missing.
+// SA implements Backend.
+func (u *Userspace) SA(d ipsec.Direction, spi uint32, remote netip.Addr) (s SAStatus, ok bool) {
+	sa := u.find(d, spi, remote)
+	if sa == nil {
+		return s, false
+	}
+	return statusOf(sa, sa.Counters()), true
+}
+
+// Packets implements Backend.
+func (u *Userspace) Packets(d ipsec.Direction, spi uint32, remote netip.Addr) (uint64, bool) {
+	sa := u.find(d, spi, remote)
+	if sa == nil {
+		return 0, false
+	}
+	return sa.Packets(), true
+}
+
+func (u *Userspace) find(d ipsec.Direction, spi uint32, remote netip.Addr) *ipsec.SA {
+	if d == ipsec.Inbound {
+		return u.processor.FindInbound(spi)
+	}
+	return u.processor.FindOutbound(spi, remote)
+}
+
+// Stats implements Backend.
 func (u *Userspace) Stats() Stats {
 	s := Stats{Stats: u.processor.Stats(), Queued: u.queue.len(), Keepalives: u.keepalives.Load()}
-	if guarded, err := u.host.GuardCounters(); err == nil {
-		s.Drops[ipsec.DropClearTextRequired] += guarded.In
-		s.Drops[ipsec.DropLeavesClear] += guarded.Out
-	}
+	s.addGuarded(u.host)
 	return s
 }

@@ -66,53 +66,68 @@ func (c *hostChanges) moved(l netlink.LinkUpdate) bool {
 	return !known || old != l.Flags&linkFlags
 }
 
-// watchHost follows the host's addresses and links, which decide on the source
+// hostWatch is what follows the host for a backend.
+type hostWatch struct {
+	*teller
+	host         *Host
+	space        namespace
+	closed       <-chan struct{}
+	refreshPaths func()
+	remake       func() // makes the device anew that is gone; nil where others do
+}
+
+// follow follows the host's addresses and links, which decide on the source
 // of the gateway's own packets, the paths to the peers, and whether somebody
 // sets the TUN device down.
-func (u *Userspace) watchHost(changes hostChanges) {
+func (w *hostWatch) follow(changes hostChanges) {
 	settled := time.NewTimer(time.Hour)
 	settled.Stop()
 	paths := time.NewTicker(pathMTUInterval)
 	defer paths.Stop()
 	for {
 		select {
-		case <-u.closed:
+		case <-w.closed:
 			return
 		case _, ok := <-changes.addresses:
 			if !ok {
-				u.resubscribe(changes.subscribeAddresses)
+				w.resubscribe(changes.subscribeAddresses)
 			}
 			settled.Reset(hostSettle)
 		case l, ok := <-changes.links:
 			switch {
 			case !ok:
-				u.resubscribe(changes.subscribeLinks)
+				w.resubscribe(changes.subscribeLinks)
 				settled.Reset(hostSettle)
-			case l.Attrs().Name != u.cfg.Device:
+			case l.Attrs().Name != w.device:
+				w.host.LinksChanged()
 				if changes.moved(l) {
 					settled.Reset(hostSettle)
 				}
+			case l.Header.Type == unix.RTM_DELLINK && w.remake != nil:
+				w.remake()
 			case l.Header.Type == unix.RTM_NEWLINK && l.IfInfomsg.Flags&unix.IFF_UP == 0:
-				u.raiseDevice()
+				w.raiseDevice()
 			}
 		case <-settled.C:
-			if err := u.host.Renew(u.cfg.Device); err != nil && !isGone(err) {
-				u.tellDevice(err)
+			if err := w.host.Renew(w.device); err != nil && !isGone(err) {
+				w.tellDevice(err)
 			}
-			u.refreshPaths()
-			u.tellHostChanged()
-			u.renewRoutes()
+			w.host.LinksChanged()
+			w.refreshPaths()
+			w.tellHostChanged()
+			w.renewRoutes()
 		case <-paths.C:
 			// What was missed is noticed now.
 			if changes.addresses == nil {
-				u.resubscribe(changes.subscribeAddresses)
+				w.resubscribe(changes.subscribeAddresses)
 			}
 			if changes.links == nil {
-				u.resubscribe(changes.subscribeLinks)
+				w.resubscribe(changes.subscribeLinks)
 			}
-			u.refreshPaths()
-			u.tellHostChanged()
-			u.renewRoutes()
+			w.host.LinksChanged()
+			w.refreshPaths()
+			w.tellHostChanged()
+			w.renewRoutes()
 		}
 	}
 }
@@ -120,42 +135,43 @@ func (u *Userspace) watchHost(changes hostChanges) {
 // resubscribe listens again: the kernel has had more to tell than the socket
 // could hold, and the subscription has ended. Without it paths and addresses
 // are looked at once a minute.
-func (u *Userspace) resubscribe(subscribe func(done <-chan struct{}) error) {
+func (w *hostWatch) resubscribe(subscribe func(done <-chan struct{}) error) {
 	select {
-	case <-u.closed:
+	case <-w.closed:
 	default:
-		_ = u.space.do(func() error { return subscribe(u.closed) })
+		_ = w.space.do(func() error { return subscribe(w.closed) })
 	}
 }
 
 // renewRoutes follows the ways to the peers. What cannot be installed now may be
 // at the next look.
-func (u *Userspace) renewRoutes() { _ = u.host.RenewRoutes() }
+func (w *hostWatch) renewRoutes() { _ = w.host.RenewRoutes() }
 
 // raiseDevice sets the TUN device up again.
-func (u *Userspace) raiseDevice() {
+func (w *hostWatch) raiseDevice() {
 	select {
-	case <-u.closed:
+	case <-w.closed:
 		return
 	default:
 	}
 	// One that is gone is keepDevice's, and a new one begins down.
-	if up, err := u.host.isUp(u.cfg.Device); up || isGone(err) {
+	if up, err := w.host.isUp(w.device); up || isGone(err) {
 		return
 	}
-	if err := u.host.Renew(u.cfg.Device); !isGone(err) {
-		u.tellDevice(err)
+	if err := w.host.Renew(w.device); !isGone(err) {
+		w.tellDevice(err)
 	}
 }
 
 // refreshPaths asks the kernel anew for the MTU of each path that an outbound
-// SA uses.
+// SA uses, and lets SAs rest that have had no packet since the last time.
 func (u *Userspace) refreshPaths() {
-	for _, sa := range u.processor.SAs() {
-		if sa.Params().Direction == ipsec.Outbound {
+	u.processor.EachSA(func(sa *ipsec.SA) {
+		sa.Rest()
+		if sa.Direction() == ipsec.Outbound {
 			u.refreshPath(sa)
 		}
-	}
+	})
 }
 
 // refreshPath does so for one SA. Without a route the SA keeps what it has.

@@ -136,6 +136,21 @@ func (p *fakePlane) SAs() []dataplane.SAStatus {
 	return slices.Clone(p.sas)
 }
 
+func (p *fakePlane) SA(d ipsec.Direction, spi uint32, _ netip.Addr) (dataplane.SAStatus, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.sas, func(s dataplane.SAStatus) bool { return s.Params.Direction == d && s.Params.SPI == spi })
+	if i < 0 {
+		return dataplane.SAStatus{}, false
+	}
+	return p.sas[i], true
+}
+
+func (p *fakePlane) Packets(d ipsec.Direction, spi uint32, remote netip.Addr) (uint64, bool) {
+	s, ok := p.SA(d, spi, remote)
+	return s.Counters.Packets, ok
+}
+
 func (p *fakePlane) Stats() dataplane.Stats { return dataplane.Stats{} }
 
 func (p *fakePlane) Close() error {
@@ -179,6 +194,8 @@ func (p *fakePlane) SetMSSClamps(clamps []dataplane.MSSClamp) error {
 type plainSocket struct{ conn *net.UDPConn }
 
 func (s plainSocket) Outlast() error { return nil }
+
+func (s plainSocket) LeaveToKernel(bool) error { return nil }
 
 func (s plainSocket) Close() error { return s.conn.Close() }
 

@@ -83,7 +83,7 @@ func (x inner) sealed(t *testing.T, sa *SA) []byte {
 	t.Helper()
 	body := bytes.Clone(x.body)
 	pad := x.pad
-	for (len(body)+2)%sa.align != 0 {
+	for (len(body)+2)%int(sa.align) != 0 {
 		if x.want == DropBadPadding || x.pad != 0 {
 			body = append([]byte{0x45}, body...) // ahead of it: the end is the case's
 			continue

@@ -14,15 +14,13 @@ import (
 type aesDecrypter struct {
 	rounds int
 	keys   [15][aes.BlockSize]byte // of the equivalent inverse cipher (FIPS 197 section 5.3.5)
-	iv     [aes.BlockSize]byte
 }
 
-// newAESDecrypter returns nil where the processor cannot do it. The key has a
-// valid length.
-func newAESDecrypter(key []byte) cbcMode {
-	if !cpu.X86.HasAES {
-		return nil
-	}
+// hasAES says whether the processor has the instructions.
+func hasAES() bool { return cpu.X86.HasAES }
+
+// newAESDecrypter is for processors that can do it. The key has a valid length.
+func newAESDecrypter(key []byte) *aesDecrypter {
 	d := &aesDecrypter{rounds: len(key)/4 + 6}
 	words := expandKey(key, 4*(d.rounds+1))
 	for i := range d.rounds + 1 {
@@ -63,24 +61,20 @@ func expandKey(key []byte, n int) []uint32 {
 	return w
 }
 
-// BlockSize implements cipher.BlockMode.
-func (d *aesDecrypter) BlockSize() int { return aes.BlockSize }
+// clear overwrites the keys.
+func (d *aesDecrypter) clear() { clear(d.keys[:]) }
 
-// SetIV implements cbcMode.
-func (d *aesDecrypter) SetIV(iv []byte) { copy(d.iv[:], iv) }
-
-// CryptBlocks implements cipher.BlockMode, but for the IV of a next call, which
-// SetIV sets for every packet.
-func (d *aesDecrypter) CryptBlocks(dst, src []byte) {
+// decrypt decrypts blocks; dst is src or does not overlap it.
+func (d *aesDecrypter) decrypt(dst, src, iv []byte) {
 	blocks := len(src) / aes.BlockSize
 	if blocks == 0 {
 		return
 	}
-	_ = dst[blocks*aes.BlockSize-1]
-	decryptCBC(d.rounds, &d.keys[0][0], &dst[0], &src[0], blocks, &d.iv[0])
+	_, _ = dst[blocks*aes.BlockSize-1], iv[aes.BlockSize-1]
+	decryptCBC(d.rounds, &d.keys[0][0], &dst[0], &src[0], blocks, &iv[0])
 }
 
-// decryptCBC decrypts blocks; dst is src or does not overlap it.
+// decryptCBC reads the IV first.
 //
 //go:noescape
 func decryptCBC(rounds int, keys, dst, src *byte, blocks int, iv *byte)

@@ -28,7 +28,7 @@ func FuzzOpen(f *testing.F) {
 		sender, receiver := pair(t, p)
 		esp := data
 		if int(which&0x7f) >= len(names) {
-			if len(data) < trailerLen || len(data)%sender.align != 0 {
+			if len(data) < trailerLen || len(data)%int(sender.align) != 0 {
 				return
 			}
 			esp = forge(t, sender, data[:len(data)-trailerLen], data[len(data)-trailerLen:])

@@ -19,22 +19,35 @@ const instanceBuckets = 1024
 type instance struct {
 	template uint32
 	target   target
-	prefixes []netip.Prefix // its remote network
+}
+
+// prefixes are those of its remote network, which it is found by.
+func (x *instance) prefixes() []netip.Prefix {
+	return x.target.traffic.selector().RemoteNet.Prefixes()
 }
 
 // instanceTable finds the instance of a dynamic crypto map entry that covers a
 // flow: the one with the smallest remote network, and the newest of those. It is
-// a table of buckets by remote prefix, each a short slice that is replaced as a
-// whole. Readers take no lock, and a change costs one bucket for each prefix
-// however many instances there are.
+// a table of buckets by remote prefix, each a list. Readers take no lock: a place that
+// was taken out of its list still leads on to those behind it, and is in none again. A
+// change costs one bucket for each prefix however many instances there are.
 type instanceTable struct {
 	lengths [129]atomic.Int32 // how many prefixes have this length
-	buckets [instanceBuckets]atomic.Pointer[[]remotePrefix]
+	buckets [instanceBuckets]atomic.Pointer[place]
 }
 
-type remotePrefix struct {
-	prefix netip.Prefix
-	of     *instance
+// place is an instance in the bucket of one of its prefixes.
+type place struct {
+	of   *instance
+	next atomic.Pointer[place]
+	bits uint8
+	some *netip.Prefix // nil where the instance has but one
+}
+
+// has says whether the place is that of a prefix with an address that the instance
+// covers.
+func (a *place) has(p netip.Prefix) bool {
+	return int(a.bits) == p.Bits() && (a.some == nil || *a.some == p)
 }
 
 func instanceBucket(p netip.Prefix) uint64 {
@@ -43,33 +56,31 @@ func instanceBucket(p netip.Prefix) uint64 {
 	return (h ^ uint64(p.Bits())<<56) * 0xff51afd7ed558ccd >> 54
 }
 
-func (t *instanceTable) load(at uint64) []remotePrefix {
-	if list := t.buckets[at].Load(); list != nil {
-		return *list
-	}
-	return nil
-}
-
 func (t *instanceTable) add(x *instance) {
-	for _, p := range x.prefixes {
-		at := instanceBucket(p)
-		list := append([]remotePrefix{{p, x}}, t.load(at)...)
-		t.buckets[at].Store(&list)
+	list := x.prefixes()
+	for i, p := range list {
+		added := &place{of: x, bits: uint8(p.Bits())}
+		if len(list) > 1 {
+			added.some = &list[i]
+		}
+		first := &t.buckets[instanceBucket(p)]
+		added.next.Store(first.Load())
+		first.Store(added)
 		t.lengths[p.Bits()].Add(1)
 	}
 }
 
 func (t *instanceTable) remove(x *instance) {
-	for _, p := range x.prefixes {
-		at := instanceBucket(p)
-		var list []remotePrefix
-		for _, r := range t.load(at) {
-			if r.of != x || r.prefix != p {
-				list = append(list, r)
+	for _, p := range x.prefixes() {
+		at := &t.buckets[instanceBucket(p)]
+		for a := at.Load(); a != nil; a = at.Load() {
+			if a.of == x && a.has(p) {
+				at.Store(a.next.Load())
+				t.lengths[p.Bits()].Add(-1)
+				break
 			}
+			at = &a.next
 		}
-		t.buckets[at].Store(&list)
-		t.lengths[p.Bits()].Add(-1)
 	}
 }
 
@@ -79,9 +90,9 @@ func (t *instanceTable) covering(f Flow) *target {
 			continue
 		}
 		p, _ := f.Dst.Prefix(bits)
-		for _, r := range t.load(instanceBucket(p)) {
-			if r.prefix == p && r.of.target.entry.Selector.Matches(f) {
-				return &r.of.target
+		for a := t.buckets[instanceBucket(p)].Load(); a != nil; a = a.next.Load() {
+			if a.has(p) && a.of.target.traffic.matches(f) {
+				return &a.of.target
 			}
 		}
 	}
@@ -100,8 +111,8 @@ func (p *Processor) AddInstance(template uint32, entry PolicyEntry) error {
 	case !entry.Selector.Valid():
 		return &ParamError{"Selector", "not two ranges of one family"}
 	}
-	x := &instance{template: template, prefixes: entry.Selector.RemoteNet.Prefixes()}
-	x.target.entry = entry
+	x := &instance{template: template}
+	x.target.set(entry)
 	p.instances[entry.Tag] = x
 	table.add(x)
 	p.generation.Add(1)

@@ -184,7 +184,7 @@ func TestInstanceTable(t *testing.T) {
 			}
 			got := uint32(0)
 			if x := p.lookup(f); x != nil {
-				got = x.entry.Tag
+				got = x.tag
 			}
 			if got != best {
 				t.Fatalf("%v: %d, want %d", f, got, best)

@@ -15,28 +15,29 @@ import (
 // tunnel mode packet in place, pass esp[:sa.HeaderLen()]. The error is a
 // Drop, and dst is then returned as it was.
 func (sa *SA) Open(dst, esp []byte) ([]byte, error) {
-	if sa.params.Direction != Inbound {
+	if sa.direction != Inbound {
 		return dst, sa.drop(DropWrongDirection)
 	}
-	if len(esp) < sa.HeaderLen()+trailerLen+sa.icvLen {
+	body := len(esp) - sa.headerLen() - int(sa.icvLen)
+	if body < trailerLen {
 		return dst, sa.drop(DropTruncated)
 	}
-	if (len(esp)-sa.HeaderLen()-sa.icvLen)%sa.align != 0 {
+	if body%int(sa.align) != 0 {
 		return dst, sa.drop(DropMalformed)
 	}
-	if binary.BigEndian.Uint32(esp) != sa.params.SPI {
+	if binary.BigEndian.Uint32(esp) != sa.spi {
 		return dst, sa.drop(DropUnknownSPI)
 	}
-	if sa.bytes.Load() >= sa.refuseBytes {
+	if sa.bytes.Load() >= sa.limits().refuse {
 		return dst, sa.drop(DropLifetime)
 	}
 	start := len(dst)
 	// In transport mode the payload leaves room for the IP header to come.
 	room := start
-	if sa.params.Mode == Transport {
+	if sa.mode == Transport {
 		room += sa.outerIPLen()
 	}
-	dst = slices.Grow(dst, room-start+len(esp)-sa.HeaderLen()-sa.icvLen)
+	dst = slices.Grow(dst, room-start+body)
 	plain, drop := sa.decrypt(dst[start:room], esp)
 	if drop != DropNone {
 		return dst[:start], sa.drop(drop)
@@ -55,6 +56,9 @@ func (sa *SA) Open(dst, esp []byte) ([]byte, error) {
 func (sa *SA) decrypt(head, esp []byte) ([]byte, Drop) {
 	sa.acquire()
 	defer sa.release()
+	if sa.ended {
+		return nil, DropUnknownSPI
+	}
 	seq := binary.BigEndian.Uint32(esp[4:])
 	if d := sa.replay.check(seq); d != DropNone {
 		return nil, d
@@ -71,25 +75,34 @@ func (sa *SA) decrypt(head, esp []byte) ([]byte, Drop) {
 }
 
 func (sa *SA) unprotect(head, esp []byte) ([]byte, bool) {
-	iv, body := esp[headerLen:sa.HeaderLen()], esp[sa.HeaderLen():len(esp)-sa.icvLen]
-	if sa.aead != nil {
-		copy(sa.nonce[gcmSaltLen:], iv)
-		out, err := sa.aead.Open(head[len(head):], sa.nonce[:], esp[sa.HeaderLen():], esp[:headerLen])
-		return out, err == nil
-	}
-	if sa.mac != nil {
-		covered, icv := esp[:len(esp)-sa.icvLen], esp[len(esp)-sa.icvLen:]
-		if subtle.ConstantTimeCompare(sa.computeICV(covered), icv) != 1 {
+	end := sa.ciphertextEnd(esp)
+	iv, body := esp[headerLen:sa.headerLen()], esp[sa.headerLen():end]
+	if kind := hashKindOf(sa.auth); kind != noHash {
+		s := sa.take()
+		icv := s.hash(kind).mac(s.sum[:0], sa.macStates(), esp[:end])[:sa.icvLen]
+		same := subtle.ConstantTimeCompare(icv, esp[end:])
+		sa.give(s)
+		if same != 1 {
 			return nil, false
 		}
 	}
-	plain := head[len(head) : len(head)+len(body)]
-	if sa.cbc == nil {
-		copy(plain, body)
-		return plain, true
+	if sa.start() != nil {
+		return nil, false
 	}
-	sa.cbc.SetIV(iv)
-	sa.cbc.CryptBlocks(plain, body)
+	plain := head[len(head) : len(head)+len(body)]
+	switch w := sa.work.(type) {
+	case *gcmWork:
+		copy(w.nonce[gcmSaltLen:], iv)
+		out, err := w.Open(plain[:0], w.nonce[:], esp[sa.headerLen():], esp[:headerLen])
+		return out, err == nil
+	case *aesDecrypter:
+		w.decrypt(plain, body, iv)
+	case *cbcWork:
+		w.SetIV(iv)
+		w.CryptBlocks(plain, body)
+	default: // NULL
+		copy(plain, body)
+	}
 	return plain, true
 }
 
@@ -103,7 +116,7 @@ func (sa *SA) unwrap(head, plain []byte) ([]byte, Drop) {
 	if next == protoNoNext {
 		return nil, DropDummy
 	}
-	if sa.params.Mode == Transport {
+	if sa.mode == Transport {
 		return sa.rebuild(head[:len(head)+len(payload)], next)
 	}
 	if next != protoIPv4 && next != protoIPv6 {

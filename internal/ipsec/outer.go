@@ -70,7 +70,7 @@ func (o OuterPolicy) fate(sa *SA, packet []byte, inner bool) fate {
 	if inner && o.df(inner) {
 		return tooBig
 	}
-	whole := inner || o.FragmentAfter || packet[0]>>4 != 4 || sa.params.Mode == Transport || sa.params.Selector.HasPorts()
+	whole := inner || o.FragmentAfter || packet[0]>>4 != 4 || sa.mode == Transport || sa.traffic.hasPorts()
 	if whole {
 		return sealWhole
 	}
@@ -92,7 +92,7 @@ const (
 // returns DropCongested where the network has marked a packet whose ends do not
 // understand the mark.
 func (sa *SA) InheritTOS(packet []byte, outer uint8) Drop {
-	if sa.params.Mode == Transport {
+	if sa.mode == Transport {
 		setTOS(packet, outer)
 		return DropNone
 	}

@@ -25,6 +25,7 @@ var (
 type Processor struct {
 	random   io.Reader
 	serial   uint64 // of the last outbound SA; the writers'
+	common   *common
 	inbound  sad
 	outbound sad
 	policy   atomic.Pointer[policyState]
@@ -50,15 +51,20 @@ type policyState struct {
 // target is what packets go by: a line of the policy, or an instance of a dynamic
 // one. It has its outbound SAs, the newest first.
 type target struct {
-	entry PolicyEntry
-	sas   atomic.Pointer[[]*SA]
+	sas     atomic.Pointer[saList]
+	traffic traffic
+	tag     uint32
+	line    uint32
+
+	permit, dynamic, open bool
 }
 
-func (t *target) load() []*SA {
-	if list := t.sas.Load(); list != nil {
-		return *list
-	}
-	return nil
+func (t *target) set(e PolicyEntry) {
+	t.traffic, t.tag, t.line, t.permit, t.dynamic, t.open = trafficOf(e.Selector), e.Tag, e.Line, e.Permit, e.Dynamic, e.Open
+}
+
+func (t *target) entry() PolicyEntry {
+	return PolicyEntry{Tag: t.tag, Line: t.line, Permit: t.permit, Selector: t.traffic.selector(), Dynamic: t.dynamic, Open: t.open}
 }
 
 // find returns what a flow goes by, nil for nothing.
@@ -81,7 +87,7 @@ func (s *policyState) find(f Flow) *target {
 // NewProcessor makes a Processor without SAs and policies. random is read by
 // the writers only.
 func NewProcessor(random io.Reader) *Processor {
-	p := &Processor{random: random, instances: map[uint32]*instance{}}
+	p := &Processor{random: random, common: newCommon(), instances: map[uint32]*instance{}}
 	p.SetPolicies(nil)
 	return p
 }
@@ -92,7 +98,7 @@ func NewProcessor(random io.Reader) *Processor {
 func (p *Processor) SetPolicies(entries []PolicyEntry) {
 	s := &policyState{spd: NewSPD(entries), lines: make([]target, len(entries)), byTag: map[uint32][]int{}, instances: map[uint32]*instanceTable{}}
 	for i, e := range entries {
-		s.lines[i].entry = e
+		s.lines[i].set(e)
 		if e.Permit {
 			s.byTag[e.Tag] = append(s.byTag[e.Tag], i)
 		}
@@ -105,7 +111,8 @@ func (p *Processor) SetPolicies(entries []PolicyEntry) {
 			table.add(p.instances[tag])
 		}
 	}
-	sas := p.outbound.all(nil)
+	var sas []*SA
+	p.outbound.each(func(sa *SA) { sas = append(sas, sa) })
 	slices.SortFunc(sas, func(a, b *SA) int { return cmp.Compare(a.serial, b.serial) })
 	for _, sa := range sas {
 		s.attach(sa, prepend)
@@ -114,22 +121,19 @@ func (p *Processor) SetPolicies(entries []PolicyEntry) {
 }
 
 // attach changes the list of every line, and of the instance, that sa serves.
-func (p *Processor) attach(sa *SA, change func(*SA, []*SA) []*SA) {
+func (p *Processor) attach(sa *SA, change func(*SA, *saList) *saList) {
 	p.policy.Load().attach(sa, change)
-	if x := p.instances[sa.params.Tag]; x != nil {
-		list := change(sa, x.target.load())
-		x.target.sas.Store(&list)
+	if x := p.instances[sa.tag]; x != nil {
+		x.target.sas.Store(change(sa, x.target.sas.Load()))
 	}
 }
 
 // attach changes the list of every line that sa serves.
-func (s *policyState) attach(sa *SA, change func(*SA, []*SA) []*SA) {
-	for _, i := range s.byTag[sa.params.Tag] {
-		if !s.spd.entries[i].Selector.Overlaps(sa.params.Selector) {
-			continue
+func (s *policyState) attach(sa *SA, change func(*SA, *saList) *saList) {
+	for _, i := range s.byTag[sa.tag] {
+		if s.spd.entries[i].Selector.Overlaps(sa.traffic.selector()) {
+			s.lines[i].sas.Store(change(sa, s.lines[i].sas.Load()))
 		}
-		list := change(sa, s.lines[i].load())
-		s.lines[i].sas.Store(&list)
 	}
 }
 
@@ -157,7 +161,7 @@ func (p *Processor) InstallInbound(params SAParams) (*SA, error) {
 	if p.inbound.bySPI(params.SPI) != nil {
 		return nil, ErrSPIInUse
 	}
-	sa, err := NewSA(params, p.random)
+	sa, err := makeSA(params, p.common, p.random)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +178,7 @@ func (p *Processor) InstallOutbound(params SAParams) (*SA, error) {
 	if p.outbound.byPeer(params.SPI, params.Remote) != nil {
 		return nil, ErrSPIInUse
 	}
-	sa, err := NewSA(params, p.random)
+	sa, err := makeSA(params, p.common, p.random)
 	if err != nil {
 		return nil, err
 	}
@@ -185,21 +189,23 @@ func (p *Processor) InstallOutbound(params SAParams) (*SA, error) {
 	return sa, nil
 }
 
-// RemoveInbound removes the inbound SA and returns it, nil if there is none.
+// RemoveInbound removes and ends the inbound SA and returns it, nil if there is none.
 func (p *Processor) RemoveInbound(spi uint32) *SA {
 	sa := p.inbound.bySPI(spi)
 	if sa != nil {
 		p.inbound.remove(sa)
+		sa.End()
 	}
 	return sa
 }
 
-// RemoveOutbound removes the outbound SA and returns it, nil if there is none.
+// RemoveOutbound removes and ends the outbound SA and returns it, nil if there is none.
 func (p *Processor) RemoveOutbound(spi uint32, remote netip.Addr) *SA {
 	sa := p.outbound.byPeer(spi, remote)
 	if sa != nil {
 		p.attach(sa, without)
 		p.outbound.remove(sa)
+		sa.End()
 	}
 	return sa
 }
@@ -213,7 +219,16 @@ func (p *Processor) FindOutbound(spi uint32, remote netip.Addr) *SA {
 }
 
 // SAs returns every SA, inbound ones first, in no order of time.
-func (p *Processor) SAs() []*SA { return p.outbound.all(p.inbound.all(nil)) }
+func (p *Processor) SAs() (all []*SA) {
+	p.EachSA(func(sa *SA) { all = append(all, sa) })
+	return all
+}
+
+// EachSA calls do for every SA, in the order of SAs.
+func (p *Processor) EachSA(do func(*SA)) {
+	p.inbound.each(do)
+	p.outbound.each(do)
+}
 
 // Stats is a snapshot of the Processor's counters. Drops counts those of all
 // SAs too, removed ones included.
@@ -278,11 +293,24 @@ type OutResult struct {
 	MTU       int  // with DropTooBig, the largest packet that fits
 	SoftLimit bool
 	UsedUp    bool // with Acquire
+	// Unprotected says that Packet must not be sent before SA.Protect has taken it.
+	// It is in clear until then.
+	Unprotected bool
 }
 
 // Outbound decides on an IP packet that leaves this side, and seals it if an
 // SA is there. The sealed packet is appended to dst, as SA.Seal does it.
 func (p *Processor) Outbound(dst, packet []byte) OutResult {
+	return p.leave(dst, packet, false)
+}
+
+// Prepare is Outbound, but may leave the packet Unprotected: an SA encrypts several
+// packets faster than one after the other.
+func (p *Processor) Prepare(dst, packet []byte) OutResult {
+	return p.leave(dst, packet, true)
+}
+
+func (p *Processor) leave(dst, packet []byte, later bool) OutResult {
 	h, drop := parseIP(packet)
 	if drop != DropNone {
 		return p.dropOut(OutResult{Flow: h.flow}, drop)
@@ -292,8 +320,8 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 		p.bypassed.Add(1)
 		return OutResult{Action: Bypass, Flow: h.flow}
 	}
-	r := OutResult{Entry: t.entry, Flow: h.flow}
-	if t.entry.Dynamic {
+	r := OutResult{Entry: t.entry(), Flow: h.flow}
+	if t.dynamic {
 		return p.dropOut(r, DropNoSA)
 	}
 	r.SA = t.serving(h.flow)
@@ -317,13 +345,13 @@ func (p *Processor) Outbound(dst, packet []byte) OutResult {
 			r.Outer.DF = false
 		}
 	}
-	out, err := r.SA.seal(dst, packet, h)
+	out, err := r.SA.seal(dst, packet, h, later)
 	r.SoftLimit = r.SA.SoftLimitReached()
 	if err != nil {
 		return p.dropOut(r, asDrop(err))
 	}
 	p.sealed.Add(1)
-	r.Action, r.Packet = Sealed, out
+	r.Action, r.Packet, r.Unprotected = Sealed, out, later && r.SA.together
 	return r
 }
 
@@ -382,9 +410,9 @@ func (p *Processor) sealFragments(dst []byte, r OutResult, pieces [][]byte) OutR
 
 // serving returns the newest SA that covers the flow.
 func (t *target) serving(f Flow) *SA {
-	for _, sa := range t.load() {
-		if sa.params.Selector.Matches(f) {
-			return sa
+	for at := t.sas.Load(); at != nil; at = at.next {
+		if at.sa.traffic.matches(f) {
+			return at.sa
 		}
 	}
 	return nil
@@ -449,14 +477,13 @@ func (p *Processor) Inbound(dst, esp []byte, from, to netip.AddrPort) InResult {
 	if err != nil {
 		return p.dropIn(r, asDrop(err))
 	}
-	params := &r.SA.params
-	r.PeerMoved = params.UDPEncap && from != r.SA.Endpoint()
+	r.PeerMoved = r.SA.udpEncap && from != r.SA.Endpoint()
 	flow, drop := ParseFlow(out[len(dst):])
 	r.Flow = flow
 	if drop != DropNone {
 		return p.dropInSA(r, drop)
 	}
-	if !params.Selector.Matches(flow.Reverse()) {
+	if !r.SA.traffic.matches(flow.Reverse()) {
 		return p.dropInSA(r, DropSelectorMismatch)
 	}
 	p.opened.Add(1)
@@ -466,10 +493,10 @@ func (p *Processor) Inbound(dst, esp []byte, from, to netip.AddrPort) InResult {
 
 // checkArrival compares how a packet came with what was agreed.
 func (sa *SA) checkArrival(from, to netip.AddrPort) Drop {
-	if sa.params.UDPEncap != (from.Port() != 0) {
+	if sa.udpEncap != (from.Port() != 0) {
 		return DropWrongEncapsulation
 	}
-	if to.Addr().IsValid() && to.Addr() != sa.params.Local {
+	if to.Addr().IsValid() && to.Addr() != sa.addresses.local() {
 		return DropWrongDestination
 	}
 	return DropNone

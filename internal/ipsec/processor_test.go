@@ -320,13 +320,12 @@ func TestLimitsInKilobytes(t *testing.T) {
 		{1, 1, 1}, {2560, 1280, 3840}, {100 << 10, 50 << 10, 150 << 10}, {1 << 20, 1<<20 - (1<<20)/10, 1<<20 + (1<<20)/10},
 		{4608000, 4147200, 5068800}, {math.MaxUint32, 3865470566, 4724464024},
 	} {
-		sa := &SA{params: SAParams{Direction: Inbound}}
-		sa.setLife(uint32(test.kilobytes))
-		if sa.softBytes>>10 != test.soft || sa.hardBytes>>10 != test.kilobytes || sa.refuseBytes>>10 != test.refuse {
-			t.Errorf("%d kilobytes: limits %d, %d, %d, want %+v", test.kilobytes, sa.softBytes>>10, sa.hardBytes>>10, sa.refuseBytes>>10, test)
+		sa := &SA{direction: Inbound, lifeKilobytes: uint32(test.kilobytes)}
+		if soft, hard, refuse := sa.Volumes(); soft>>10 != test.soft || hard>>10 != test.kilobytes || refuse>>10 != test.refuse {
+			t.Errorf("%d kilobytes: limits %d, %d, %d, want %+v", test.kilobytes, soft>>10, hard>>10, refuse>>10, test)
 		}
-		sa = &SA{params: SAParams{Direction: Outbound}}
-		if sa.setLife(uint32(test.kilobytes)); sa.refuseBytes != sa.hardBytes {
+		sa.direction = Outbound
+		if _, hard, refuse := sa.Volumes(); refuse != hard {
 			t.Errorf("%d kilobytes: more is sent than they are", test.kilobytes)
 		}
 	}
@@ -391,9 +390,11 @@ func TestManySAsInTheTable(t *testing.T) {
 	}
 	longest := 0
 	for i := range p.inbound.buckets {
-		if list := p.inbound.buckets[i].Load(); list != nil {
-			longest = max(longest, len(*list))
+		length := 0
+		for sa := p.inbound.buckets[i].Load(); sa != nil; sa = sa.next.Load() {
+			length++
 		}
+		longest = max(longest, length)
 	}
 	if longest > 12 {
 		t.Errorf("%d SAs in one bucket", longest)
@@ -415,31 +416,20 @@ func TestReadersWhileWriting(t *testing.T) {
 	hubEnd, spokeEnd := ends(t)
 	hubEnd.SetPolicies(append(hubEnd.Policies(), dynamicLine(true, "0.0.0.0/0", "0.0.0.0/0")))
 	join(t, hubEnd, spokeEnd, 0x1000, 0x2000, "gcm128", func(p *SAParams) { p.ReplayWindow = ReplayOff })
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				r := hubEnd.Outbound(nil, ipv4Packet(60))
-				if r.Action != Sealed {
-					t.Errorf("%+v", r)
-					return
-				}
-				if in := spokeEnd.Inbound(nil, r.Packet, fromHub, toSpoke); in.Drop != DropNone {
-					t.Errorf("%+v", in)
-					return
-				}
-				hubEnd.Stats()
-				hubEnd.SAs()
-				runtime.Gosched()
-			}
-		})
-	}
+	stop := again(func() bool {
+		r := hubEnd.Outbound(nil, ipv4Packet(60))
+		if r.Action != Sealed {
+			t.Errorf("%+v", r)
+			return false
+		}
+		if in := spokeEnd.Inbound(nil, r.Packet, fromHub, toSpoke); in.Drop != DropNone {
+			t.Errorf("%+v", in)
+			return false
+		}
+		hubEnd.Stats()
+		hubEnd.SAs()
+		return true
+	})
 	for i := range uint32(50) {
 		out := protectionNamed(t, "gcm128").outParams(0x1001 + i)
 		out.Tag, out.ReplayWindow = tag, ReplayOff
@@ -457,8 +447,30 @@ func TestReadersWhileWriting(t *testing.T) {
 		hubEnd.RemoveInstance(1000 + i)
 		hubEnd.RemoveOutbound(0x1000+i, spoke)
 	}
-	close(stop)
-	wg.Wait()
+	stop()
+}
+
+// again does something over and over in two goroutines, until one returns false or
+// stop is called.
+func again(do func() bool) (stop func()) {
+	end := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for do() {
+				select {
+				case <-end:
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	return func() {
+		close(end)
+		wg.Wait()
+	}
 }
 
 func TestProcessorDoesNotAllocate(t *testing.T) {

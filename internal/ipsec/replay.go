@@ -6,31 +6,38 @@ package ipsec
 type replayWindow struct {
 	size uint32 // packets; 0 is off
 	top  uint32 // highest sequence number committed
-	mask uint32 // of the index into words
-	// One word more than the window, as the oldest one is only partly in it.
-	words [2 * MaxReplayWindow / 64]uint64
+	// One word more than the window at least, as the oldest one is only partly in it;
+	// their number is a power of two.
+	near [DefaultReplayWindow/64 + 1]uint64
+	far  *[2 * MaxReplayWindow / 64]uint64 // instead, of a larger window
 }
 
-func newReplayWindow(size int) replayWindow {
-	if size <= 0 {
-		return replayWindow{}
+// begin begins a window of so many packets, none where that is not positive.
+func (w *replayWindow) begin(size int) {
+	w.size = uint32(max(0, size))
+	if size > DefaultReplayWindow {
+		w.far = new([2 * MaxReplayWindow / 64]uint64)
 	}
-	words := uint32(2)
-	for words < uint32(size+63)/64+1 {
-		words *= 2
+}
+
+// words are the ring, and the mask of an index into it.
+func (w *replayWindow) words() (ring []uint64, mask uint32) {
+	if w.far != nil {
+		return w.far[:], uint32(len(w.far)) - 1
 	}
-	return replayWindow{size: uint32(size), mask: words - 1}
+	return w.near[:], uint32(len(w.near)) - 1
 }
 
 // check says whether seq may still be accepted. Sequence number 0 is never
 // sent (RFC 4303 section 3.3.3).
 func (w *replayWindow) check(seq uint32) Drop {
+	words, mask := w.words()
 	switch {
 	case w.size == 0 || seq > w.top:
 		return DropNone
 	case seq == 0 || w.top-seq >= w.size:
 		return DropReplayOld
-	case w.words[seq/64&w.mask]&(1<<(seq%64)) != 0:
+	case words[seq/64&mask]&(1<<(seq%64)) != 0:
 		return DropReplayDuplicate
 	}
 	return DropNone
@@ -41,15 +48,16 @@ func (w *replayWindow) commit(seq uint32) {
 	if w.size == 0 {
 		return
 	}
+	words, mask := w.words()
 	if seq > w.top {
 		first, last := w.top/64+1, seq/64
-		if last-w.top/64 > w.mask {
-			first = last - w.mask
+		if last-w.top/64 > mask {
+			first = last - mask
 		}
 		for word := first; word <= last; word++ {
-			w.words[word&w.mask] = 0
+			words[word&mask] = 0
 		}
 		w.top = seq
 	}
-	w.words[seq/64&w.mask] |= 1 << (seq % 64)
+	words[seq/64&mask] |= 1 << (seq % 64)
 }

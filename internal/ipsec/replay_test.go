@@ -36,7 +36,8 @@ func (m *modelWindow) commit(seq uint32) {
 func TestReplayWindowIsTheModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		size := rapid.SampledFrom([]int{64, 65, 100, 128, 256, 511, 512, 1000, 1024}).Draw(t, "size")
-		window := newReplayWindow(size)
+		var window replayWindow
+		window.begin(size)
 		model := modelWindow{size: uint32(size), seen: map[uint32]bool{}}
 		at := rapid.SampledFrom([]uint32{1, 1000, 1 << 31, math.MaxUint32 - 3000}).Draw(t, "start")
 		steps := rapid.SliceOfN(rapid.Int32Range(-1500, 1500), 1, 300).Draw(t, "steps")
@@ -56,7 +57,8 @@ func TestReplayWindowIsTheModel(t *testing.T) {
 }
 
 func TestReplayWindowEdges(t *testing.T) {
-	w := newReplayWindow(64)
+	var w replayWindow
+	w.begin(64)
 	if d := w.check(0); d != DropReplayOld {
 		t.Errorf("number 0 of a fresh window: %v", d)
 	}
@@ -72,7 +74,8 @@ func TestReplayWindowEdges(t *testing.T) {
 			t.Errorf("sequence %d: %v, want %v", seq, got, want)
 		}
 	}
-	off := newReplayWindow(ReplayOff)
+	var off replayWindow
+	off.begin(ReplayOff)
 	off.commit(5)
 	if off.check(5) != DropNone || off.check(0) != DropNone {
 		t.Error("a window that is off drops")

@@ -7,28 +7,23 @@ import (
 
 const sadBuckets = 4096
 
-// sad is the security association database of one direction: a table of
-// buckets, each a short slice that is replaced as a whole. Readers take no
-// lock, and an installation copies one bucket however many SAs there are.
+// sad is the security association database of one direction: a table of buckets,
+// each a list through the SAs themselves. Readers take no lock: an SA that has been
+// removed still leads on to those behind it, and none is ever added again.
 type sad struct {
-	buckets [sadBuckets]atomic.Pointer[[]*SA]
+	buckets [sadBuckets]atomic.Pointer[SA]
 }
 
 // sadBucket mixes all of the SPI into the bucket's index: some peers count
 // their SPIs up in the high bits.
 func sadBucket(spi uint32) uint32 { return spi * 0x9e3779b1 >> (32 - 12) }
 
-func (t *sad) load(spi uint32) []*SA {
-	if list := t.buckets[sadBucket(spi)].Load(); list != nil {
-		return *list
-	}
-	return nil
-}
+func (t *sad) bucket(spi uint32) *atomic.Pointer[SA] { return &t.buckets[sadBucket(spi)] }
 
 // bySPI finds an inbound SA.
 func (t *sad) bySPI(spi uint32) *SA {
-	for _, sa := range t.load(spi) {
-		if sa.params.SPI == spi {
+	for sa := t.bucket(spi).Load(); sa != nil; sa = sa.next.Load() {
+		if sa.spi == spi {
 			return sa
 		}
 	}
@@ -37,8 +32,8 @@ func (t *sad) bySPI(spi uint32) *SA {
 
 // byPeer finds an outbound SA, whose SPI was chosen by the peer.
 func (t *sad) byPeer(spi uint32, remote netip.Addr) *SA {
-	for _, sa := range t.load(spi) {
-		if sa.params.SPI == spi && sa.params.Remote == remote {
+	for sa := t.bucket(spi).Load(); sa != nil; sa = sa.next.Load() {
+		if sa.spi == spi && sa.addresses.remote() == remote {
 			return sa
 		}
 	}
@@ -46,35 +41,45 @@ func (t *sad) byPeer(spi uint32, remote netip.Addr) *SA {
 }
 
 func (t *sad) add(sa *SA) {
-	list := prepend(sa, t.load(sa.params.SPI))
-	t.buckets[sadBucket(sa.params.SPI)].Store(&list)
+	first := t.bucket(sa.spi)
+	sa.next.Store(first.Load())
+	first.Store(sa)
 }
 
 func (t *sad) remove(sa *SA) {
-	list := without(sa, t.load(sa.params.SPI))
-	t.buckets[sadBucket(sa.params.SPI)].Store(&list)
+	at := t.bucket(sa.spi)
+	for other := at.Load(); other != nil; other = at.Load() {
+		if other == sa {
+			at.Store(sa.next.Load())
+			return
+		}
+		at = &other.next
+	}
 }
 
-// all appends every SA to out.
-func (t *sad) all(out []*SA) []*SA {
+// each calls do for every SA.
+func (t *sad) each(do func(*SA)) {
 	for i := range t.buckets {
-		if list := t.buckets[i].Load(); list != nil {
-			out = append(out, *list...)
+		for sa := t.buckets[i].Load(); sa != nil; sa = sa.next.Load() {
+			do(sa)
 		}
 	}
-	return out
 }
 
-func prepend(sa *SA, list []*SA) []*SA {
-	return append([]*SA{sa}, list...)
+// saList is an immutable list of SAs, the newest first.
+type saList struct {
+	sa   *SA
+	next *saList
 }
 
-func without(sa *SA, list []*SA) []*SA {
-	out := make([]*SA, 0, len(list))
-	for _, other := range list {
-		if other != sa {
-			out = append(out, other)
-		}
+func prepend(sa *SA, list *saList) *saList { return &saList{sa, list} }
+
+func without(sa *SA, list *saList) *saList {
+	switch {
+	case list == nil:
+		return nil
+	case list.sa == sa:
+		return list.next
 	}
-	return out
+	return &saList{list.sa, without(sa, list.next)}
 }

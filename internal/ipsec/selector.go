@@ -139,6 +139,38 @@ func (s Selector) Overlaps(o Selector) bool {
 		s.LocalPort.Overlaps(o.LocalPort) && s.RemotePort.Overlaps(o.RemotePort)
 }
 
+// Intersect is the flows that match both s and o; false says that there are none.
+func (s Selector) Intersect(o Selector) (Selector, bool) {
+	if !s.Overlaps(o) {
+		return Selector{}, false
+	}
+	both := Selector{LocalNet: s.LocalNet.intersect(o.LocalNet), RemoteNet: s.RemoteNet.intersect(o.RemoteNet),
+		Protocol: max(s.Protocol, o.Protocol), LocalPort: s.LocalPort.intersect(o.LocalPort), RemotePort: s.RemotePort.intersect(o.RemotePort)}
+	return both, true
+}
+
+// intersect is for ranges that overlap.
+func (r Range) intersect(o Range) Range {
+	if r.Lo.Less(o.Lo) {
+		r.Lo = o.Lo
+	}
+	if o.Hi.Less(r.Hi) {
+		r.Hi = o.Hi
+	}
+	return r
+}
+
+// intersect is for ranges that overlap.
+func (r PortRange) intersect(o PortRange) PortRange {
+	if r.Any() {
+		return o
+	}
+	if o.Any() {
+		return r
+	}
+	return PortRange{max(r.Lo, o.Lo), min(r.Hi, o.Hi)}
+}
+
 // String shows "local/port === remote/port proto n" with what is not any.
 func (s Selector) String() string {
 	out := s.LocalNet.String() + s.LocalPort.suffix() + " === " + s.RemoteNet.String() + s.RemotePort.suffix()

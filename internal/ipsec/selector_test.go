@@ -74,10 +74,6 @@ func TestPrefixesCoverTheRange(t *testing.T) {
 	})
 }
 
-func addr4(n uint32) netip.Addr {
-	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
-}
-
 func TestPrefixesOfEverything(t *testing.T) {
 	for _, p := range []string{"0.0.0.0/0", "::/0", "255.255.255.255/32", "10.0.0.0/8"} {
 		got := RangeOf(netip.MustParsePrefix(p)).Prefixes()

@@ -2,15 +2,8 @@ package ipsec
 
 import (
 	"crypto/aes"
-	"crypto/cipher"
 	"crypto/des"
-	"crypto/hmac"
-	"crypto/md5"
-	"crypto/sha1"
-	"crypto/sha256"
-	"crypto/sha512"
 	"fmt"
-	"hash"
 
 	"qmidle/internal/isakmp"
 	"qmidle/internal/secret"
@@ -24,57 +17,62 @@ const (
 	gcmICVLen  = 16
 )
 
-// cbcMode is a CBC mode that is told a new IV instead of being made anew,
-// which would allocate for every packet. Those of crypto/cipher are.
-type cbcMode interface {
-	cipher.BlockMode
-	SetIV(iv []byte)
-}
-
-// suite is the working transforms of one SA. Exactly one of aead, cbc and
-// neither (NULL) is set; mac is nil with AES-GCM and without integrity.
+// suite is the transforms of an SA, and how many octets they put around and into a
+// packet. There are as many suites as SAs, which is why they are small.
 type suite struct {
-	aead cipher.AEAD
-	salt [gcmSaltLen]byte
-	cbc  cbcMode
-	mac  hash.Hash
+	transform isakmp.ESPTransform
+	auth      isakmp.AuthAlgorithm
+	keyBits   uint16
 
-	ivLen, icvLen int
-	align         int // what payload, padding and trailer together are a multiple of
+	ivLen, icvLen uint8
+	align         uint8 // what payload, padding and trailer together are a multiple of
+	encLen        uint8 // octets of the cipher's key, with the salt
 }
 
+// newSuite also checks the lengths of the keys.
 func newSuite(p *SAParams) (suite, error) {
-	s := suite{align: 4}
+	s := suite{transform: p.Transform, auth: p.Auth, keyBits: p.KeyBits, align: 4}
 	if err := s.setCipher(p); err != nil {
 		return suite{}, err
 	}
-	if err := s.setAuth(p.Auth, p.AuthKey); err != nil {
+	if err := s.setAuth(p.AuthKey); err != nil {
 		return suite{}, err
 	}
-	if p.Transform == isakmp.ESPNull && s.mac == nil {
+	if p.Transform == isakmp.ESPNull && !s.authenticated() {
 		return suite{}, &ParamError{"Auth", "NULL encryption needs integrity (RFC 4303 section 3.2)"}
 	}
 	return s, nil
 }
 
 func (s *suite) setCipher(p *SAParams) error {
+	length := 0
 	switch p.Transform {
 	case isakmp.ESPNull:
-		return checkKeyLen("EncKey", p.EncKey, 0)
 	case isakmp.ESPDES:
-		return s.setCBC(p, 8, des.NewCipher)
+		length, s.ivLen, s.align = 8, des.BlockSize, des.BlockSize
 	case isakmp.ESP3DES:
-		return s.setCBC(p, 24, des.NewTripleDESCipher)
-	case isakmp.ESPAES:
-		n, err := aesKeyLen(p.KeyBits)
-		if err != nil {
+		length, s.ivLen, s.align = 24, des.BlockSize, des.BlockSize
+	case isakmp.ESPAES, isakmp.ESPAESGCM16:
+		var err error
+		if length, err = aesKeyLen(p.KeyBits); err != nil {
 			return err
 		}
-		return s.setCBC(p, n, aes.NewCipher)
-	case isakmp.ESPAESGCM16:
-		return s.setGCM(p)
+		s.ivLen, s.align = aes.BlockSize, aes.BlockSize
+	default:
+		return &ParamError{"Transform", fmt.Sprintf("%d is not supported", p.Transform)}
 	}
-	return &ParamError{"Transform", fmt.Sprintf("%d is not supported", p.Transform)}
+	if p.Transform == isakmp.ESPAESGCM16 {
+		length += gcmSaltLen
+		s.ivLen, s.icvLen, s.align = gcmIVLen, gcmICVLen, 4
+	}
+	s.encLen = uint8(length)
+	if err := checkKeyLen("EncKey", p.EncKey, length); err != nil {
+		return err
+	}
+	if p.Transform == isakmp.ESPAESGCM16 && p.Auth != isakmp.AuthAlgNone {
+		return &ParamError{"Auth", "AES-GCM has its own integrity (RFC 4106 section 3.3)"}
+	}
+	return nil
 }
 
 func aesKeyLen(bits uint16) (int, error) {
@@ -94,98 +92,43 @@ func checkKeyLen(field string, key secret.Secret, want int) error {
 	return nil
 }
 
-func (s *suite) setCBC(p *SAParams, keyLen int, newCipher func([]byte) (cipher.Block, error)) error {
-	if err := checkKeyLen("EncKey", p.EncKey, keyLen); err != nil {
-		return err
-	}
-	block, err := newCipher(p.EncKey.Reveal())
-	if err != nil {
-		return &ParamError{"EncKey", err.Error()}
-	}
-	s.ivLen, s.align = block.BlockSize(), block.BlockSize()
-	if p.Transform == isakmp.ESPAES && p.Direction == Inbound {
-		if s.cbc = newAESDecrypter(p.EncKey.Reveal()); s.cbc != nil {
-			return nil
-		}
-	}
-	zero := make([]byte, s.ivLen)
-	mode := cipher.NewCBCDecrypter(block, zero)
-	if p.Direction == Outbound {
-		mode = cipher.NewCBCEncrypter(block, zero)
-	}
-	cbc, ok := mode.(cbcMode)
-	if !ok {
-		return &ParamError{"Transform", "this CBC implementation cannot be told an IV"}
-	}
-	s.cbc = cbc
-	return nil
-}
-
-func (s *suite) setGCM(p *SAParams) error {
-	n, err := aesKeyLen(p.KeyBits)
-	if err != nil {
-		return err
-	}
-	if err := checkKeyLen("EncKey", p.EncKey, n+gcmSaltLen); err != nil {
-		return err
-	}
-	if p.Auth != isakmp.AuthAlgNone {
-		return &ParamError{"Auth", "AES-GCM has its own integrity (RFC 4106 section 3.3)"}
-	}
-	key := p.EncKey.Reveal()
-	block, err := aes.NewCipher(key[:n])
-	if err != nil {
-		return &ParamError{"EncKey", err.Error()}
-	}
-	if s.aead, err = cipher.NewGCM(block); err != nil {
-		return &ParamError{"Transform", err.Error()}
-	}
-	copy(s.salt[:], key[n:])
-	s.ivLen, s.icvLen = gcmIVLen, gcmICVLen
-	return nil
-}
-
-// setAuth sets HMAC with the truncation of RFC 2403, RFC 2404 and RFC 4868.
-func (s *suite) setAuth(a isakmp.AuthAlgorithm, key secret.Secret) error {
-	var newHash func() hash.Hash
-	switch a {
-	case isakmp.AuthAlgNone:
+func (s *suite) setAuth(key secret.Secret) error {
+	if s.auth == isakmp.AuthAlgNone {
 		return checkKeyLen("AuthKey", key, 0)
-	case isakmp.AuthAlgHMACMD5:
-		newHash, s.icvLen = md5.New, 12
-	case isakmp.AuthAlgHMACSHA1:
-		newHash, s.icvLen = sha1.New, 12
-	case isakmp.AuthAlgHMACSHA256:
-		newHash, s.icvLen = sha256.New, 16
-	case isakmp.AuthAlgHMACSHA384:
-		newHash, s.icvLen = sha512.New384, 24
-	case isakmp.AuthAlgHMACSHA512:
-		newHash, s.icvLen = sha512.New, 32
-	default:
-		return &ParamError{"Auth", fmt.Sprintf("%d is not supported", a)}
 	}
-	if err := checkKeyLen("AuthKey", key, newHash().Size()); err != nil {
-		return err
+	kind := hashKindOf(s.auth)
+	if kind == noHash {
+		return &ParamError{"Auth", fmt.Sprintf("%d is not supported", s.auth)}
 	}
-	s.mac = hmac.New(newHash, key.Reveal())
-	return nil
+	s.icvLen = uint8(hashes[kind].icvLen)
+	return checkKeyLen("AuthKey", key, hashes[kind].size)
 }
 
 // authenticated says whether packets carry an ICV.
 func (s *suite) authenticated() bool { return s.icvLen > 0 }
 
+// isCBC says whether packets have an IV that cannot be foreseen.
+func (s *suite) isCBC() bool { return s.ivLen > 0 && s.transform != isakmp.ESPAESGCM16 }
+
+// headerLen is the octets before the ciphertext.
+func (s *suite) headerLen() int { return headerLen + int(s.ivLen) }
+
+// ciphertextEnd is where the ICV of an ESP packet begins.
+func (s *suite) ciphertextEnd(esp []byte) int { return len(esp) - int(s.icvLen) }
+
 // padLen is the padding that brings payload and trailer to the alignment.
 func (s *suite) padLen(payload int) int {
-	return (s.align - (payload+trailerLen)%s.align) % s.align
+	align := int(s.align)
+	return (align - (payload+trailerLen)%align) % align
 }
 
 // espLen is the length of the ESP packet that carries payload octets.
 func (s *suite) espLen(payload int) int {
-	return headerLen + s.ivLen + payload + s.padLen(payload) + trailerLen + s.icvLen
+	return s.headerLen() + payload + s.padLen(payload) + trailerLen + int(s.icvLen)
 }
 
 // maxPayload is the largest payload whose ESP packet has at most n octets.
 func (s *suite) maxPayload(n int) int {
-	room := n - headerLen - s.ivLen - s.icvLen
-	return max(0, room-room%s.align-trailerLen)
+	room := n - s.headerLen() - int(s.icvLen)
+	return max(0, room-room%int(s.align)-trailerLen)
 }

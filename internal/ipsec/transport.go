@@ -16,20 +16,20 @@ func (sa *SA) rebuild(packet []byte, next uint8) ([]byte, Drop) {
 	header, payload := packet[:headerLen], packet[headerLen:]
 	clear(header)
 	if headerLen == 20 {
-		src, dst := sa.params.Remote.As4(), sa.params.Local.As4()
+		src, dst := sa.addresses.remote().As4(), sa.addresses.local().As4()
 		header[0], header[8], header[9] = 0x45, defaultTTL, next
 		binary.BigEndian.PutUint16(header[2:], uint16(len(packet)))
 		copy(header[12:], src[:])
 		copy(header[16:], dst[:])
 		binary.BigEndian.PutUint16(header[10:], ^fold(sum(0, header)))
 	} else {
-		src, dst := sa.params.Remote.As16(), sa.params.Local.As16()
+		src, dst := sa.addresses.remote().As16(), sa.addresses.local().As16()
 		header[0], header[6], header[7] = 0x60, next, defaultTTL
 		binary.BigEndian.PutUint16(header[4:], uint16(len(payload)))
 		copy(header[8:], src[:])
 		copy(header[24:], dst[:])
 	}
-	if sa.params.UDPEncap {
+	if sa.udpEncap {
 		sa.fixChecksum(payload, next)
 	}
 	if _, drop := parseIP(packet); drop != DropNone {
@@ -54,7 +54,7 @@ func (sa *SA) fixChecksum(payload []byte, next uint8) {
 		return
 	}
 	payload[at], payload[at+1] = 0, 0
-	acc := sumAddr(sa.params.Remote) + sumAddr(sa.params.Local)
+	acc := sumAddr(sa.addresses.remote()) + sumAddr(sa.addresses.local())
 	check := ^fold(sum(acc+uint32(next)+uint32(len(payload)), payload))
 	if check == 0 && next == protoUDP {
 		check = 0xffff

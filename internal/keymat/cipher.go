@@ -1,6 +1,7 @@
 package keymat
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/des"
@@ -59,18 +60,25 @@ func aesKeyLen(keyBits uint16) (octets int, ok bool) {
 // Cipher is phase 1's cipher with its key. It holds no IV, so one Cipher serves
 // every exchange of an ISAKMP SA, and may be used by several goroutines.
 //
-// The block stands behind a closure, which fmt cannot look into from wherever
-// the Cipher is kept.
-type Cipher struct{ block func() cipher.Block }
+// The key stands behind a closure, which fmt cannot look into from wherever the Cipher
+// is kept. It is expanded for each message, which takes less than the message does:
+// there are few, and ten thousand expanded ones would take five megabytes.
+type Cipher struct {
+	size  int
+	block func() cipher.Block
+}
 
 // NewCipher returns cipher e with key, whose length must be one of e's. DES
 // parity bits are ignored.
 func NewCipher(e isakmp.EncryptionAlgorithm, key []byte) (*Cipher, error) {
-	block, err := newBlock(e, key)
-	if err != nil {
+	if _, err := newBlock(e, key); err != nil {
 		return nil, fmt.Errorf("phase 1 cipher %d: %w", e, err)
 	}
-	return &Cipher{func() cipher.Block { return block }}, nil
+	key = bytes.Clone(key)
+	return &Cipher{CipherBlockSize(e), func() cipher.Block {
+		block, _ := newBlock(e, key) // a key that was good is so again
+		return block
+	}}, nil
 }
 
 func newBlock(e isakmp.EncryptionAlgorithm, key []byte) (cipher.Block, error) {
@@ -86,7 +94,7 @@ func newBlock(e isakmp.EncryptionAlgorithm, key []byte) (cipher.Block, error) {
 }
 
 // BlockSize returns the octets of a block and of an IV.
-func (c *Cipher) BlockSize() int { return c.block().BlockSize() }
+func (c *Cipher) BlockSize() int { return c.size }
 
 // Encrypt encrypts data in place in CBC mode. iv is one block and stays as it
 // is. It panics when data is not whole blocks.

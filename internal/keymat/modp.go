@@ -3,6 +3,7 @@ package keymat
 import (
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"filippo.io/bigmod"
 
@@ -18,6 +19,19 @@ type modpGroup struct {
 	order *bigmod.Modulus
 	// exponentLen is the octets of a private exponent.
 	exponentLen int
+	// powers is made when the first key is.
+	powers atomic.Pointer[fixedBase]
+}
+
+// generatorTable returns the powers of g. Two callers may make them at once; they come
+// out the same.
+func (m *modpGroup) generatorTable() *fixedBase {
+	if t := m.powers.Load(); t != nil {
+		return t
+	}
+	t := newFixedBase(m.g, m.p, m.exponentLen)
+	m.powers.Store(t)
+	return t
 }
 
 func (m *modpGroup) publicLen() int { return m.p.Size() }
@@ -63,7 +77,7 @@ func (m *modpGroup) generate(rand io.Reader) ([]byte, dhPrivate, error) {
 		return nil, nil, err
 	}
 	defer clear(x)
-	public := bigmod.NewNat().Exp(m.g, x, m.p).Bytes(m.p)
+	public := m.generatorTable().exp(x).Bytes(m.p)
 	return public, &modpPrivate{m, secret.New(x)}, nil
 }
 

@@ -33,6 +33,9 @@ func (s Secret) Reveal() []byte {
 	return s.reveal()
 }
 
+// Clear overwrites the bytes, for all copies of s: whoever has one has zeros.
+func (s Secret) Clear() { clear(s.Reveal()) }
+
 // IsZero says whether there is no secret.
 func (s Secret) IsZero() bool { return len(s.Reveal()) == 0 }
 
