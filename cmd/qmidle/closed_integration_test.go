@@ -71,7 +71,7 @@ func TestNothingInClearAfterTheEnd(t *testing.T) {
 	}
 	onWire := clearOnWire(t)
 	hub, spoke := serveIn(t, binary, "hub"), serveIn(t, binary, "spoke")
-	args := []string{binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", hub.socket, "--log", hub.log}
+	args := []string{binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", hub.socket, "--log", hub.log, "--state", hub.state()}
 	restart := func(more ...string) *running {
 		r := begin(t, "hub", append(args, more...)...)
 		eventually(t, "the daemon", func() bool { return strings.Contains(r.out.String(), " is ready: ") })

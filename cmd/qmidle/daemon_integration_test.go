@@ -93,7 +93,7 @@ func TestStartAfterAKill(t *testing.T) {
 	if kernelState(t, "hub") == before {
 		t.Error("the killed daemon left nothing: traffic passes in clear")
 	}
-	again := begin(t, "hub", binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", hub.socket, "--log", hub.log)
+	again := begin(t, "hub", binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", hub.socket, "--log", hub.log, "--state", hub.state())
 	eventually(t, "the daemon on the socket of the killed one", func() bool { return strings.Contains(again.out.String(), " is ready: ") })
 	// The hub's own traffic renews the tunnel; its INITIAL-CONTACT tells the
 	// spoke that the old one is gone.
@@ -119,7 +119,7 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 		hub.socket:                           "qmidle: another qmidle runs with the control socket " + hub.socket + "\n  hint: stop it",
 		filepath.Join(t.TempDir(), "second"): "qmidle: cannot listen on UDP 192.1.1.40:500: address already in use\n  hint: another IKE daemon runs here",
 	} {
-		second := begin(t, "hub", binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", socket)
+		second := begin(t, "hub", binary, "run", "-c", "../../examples/site-to-site/hub.cfg", "-s", socket, "--state", t.TempDir())
 		if err := second.wait(t); err == nil || !strings.Contains(second.out.String(), want) {
 			t.Errorf("second daemon: %v\n%s\nwant %s", err, &second.out, want)
 		}
@@ -176,11 +176,11 @@ func TestInterfacesByName(t *testing.T) {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(t.TempDir(), "s")
-	lost := begin(t, "hub", binary, "run", "-c", file, "-s", socket)
+	lost := begin(t, "hub", binary, "run", "-c", file, "-s", socket, "--state", t.TempDir())
 	if err := lost.wait(t); err == nil || !strings.Contains(lost.out.String(), "hint: name one: --interface Et0/0=") {
 		t.Errorf("%v\n%s", err, &lost.out)
 	}
-	bound := begin(t, "hub", binary, "run", "-c", file, "-s", socket, "--interface", "Et0/0=wan0")
+	bound := begin(t, "hub", binary, "run", "-c", file, "-s", socket, "--state", t.TempDir(), "--interface", "Et0/0=wan0")
 	eventually(t, "the daemon", func() bool { return strings.Contains(bound.out.String(), "on Ethernet0/0 (wan0, 192.1.1.40)") })
 	if routes := sh(t, "ip -n qgw-hub route show proto 171"); routes != "192.168.3.0/24 via 192.1.1.42 dev wan0 \n" {
 		t.Errorf("routes of our own:\n%s", routes)

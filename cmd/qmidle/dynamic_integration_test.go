@@ -133,7 +133,7 @@ func TestDynamicPeerSurvivesTheHub(t *testing.T) {
 		t.Errorf("in clear:\n%s", packets)
 	}
 
-	again := begin(t, "hub", binary, "run", "-c", file, "-s", hub.socket, "--log", hub.log)
+	again := begin(t, "hub", binary, "run", "-c", file, "-s", hub.socket, "--log", hub.log, "--state", hub.state())
 	eventually(t, "the hub", func() bool { return strings.Contains(again.out.String(), " is ready: ") })
 	if got := routesOfOurOwn(t); got != "" {
 		t.Errorf("a route to a peer that is not there: %q", got)

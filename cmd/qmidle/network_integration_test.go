@@ -3,17 +3,17 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"qmidle/test/leak"
+	"qmidle/test/printed"
 )
 
 // namespaces are two gateways, each with a host behind it.
@@ -62,28 +62,10 @@ func sh(t *testing.T, script string) string {
 	return string(out)
 }
 
-// output is what a process has printed so far.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
-}
-
 // running is a process in a namespace.
 type running struct {
 	cmd   *exec.Cmd
-	out   output
+	out   printed.Output
 	ended chan error
 }
 
@@ -98,7 +80,8 @@ func begin(t *testing.T, ns string, args ...string) *running {
 	t.Cleanup(func() {
 		r.cmd.Process.Kill()
 		if t.Failed() {
-			t.Logf("%s in %s printed:\n%s", args[0], ns, &r.out)
+			text := r.out.String()
+			t.Logf("%s in %s printed:\n%s", args[0], ns, text[max(0, len(text)-8000):])
 		}
 	})
 	return r
@@ -113,10 +96,15 @@ func (r *running) end(t *testing.T, s syscall.Signal) error {
 
 func (r *running) wait(t *testing.T) error {
 	t.Helper()
+	return r.waitFor(t, 10*time.Second)
+}
+
+func (r *running) waitFor(t *testing.T, patience time.Duration) error {
+	t.Helper()
 	select {
 	case err := <-r.ended:
 		return err
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the process does not end")
 		return nil
 	}
@@ -126,6 +114,7 @@ func (r *running) wait(t *testing.T) error {
 type gatewayProcess struct {
 	*running
 	binary, ns, socket, log string
+	args                    []string
 }
 
 // serveIn starts the daemon of an example in its namespace.
@@ -134,19 +123,41 @@ func serveIn(t *testing.T, binary, ns string) *gatewayProcess {
 	return serveFile(t, binary, ns, "../../examples/site-to-site/"+ns+".cfg")
 }
 
-func serveFile(t *testing.T, binary, ns, file string) *gatewayProcess {
+// serveFile starts it with a configuration, a state directory of its own, and more
+// flags.
+func serveFile(t *testing.T, binary, ns, file string, more ...string) *gatewayProcess {
 	t.Helper()
 	dir := t.TempDir()
 	g := &gatewayProcess{binary: binary, ns: ns, socket: filepath.Join(dir, "run", "sock"), log: filepath.Join(dir, "log")}
+	g.args = append([]string{binary, "run", "-c", file, "-s", g.socket, "--log", g.log}, more...)
+	if !slices.Contains(more, "--state") {
+		g.args = append(g.args, "--state", filepath.Join(dir, "state"))
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { tellsNoKey(t, g, leak.Keys(string(text))) })
-	g.running = begin(t, ns, binary, "run", "-c", file, "-s", g.socket, "--log", g.log)
-	eventually(t, "the daemon", func() bool { return strings.Contains(g.out.String(), " is ready: ") })
-	return g
+	t.Cleanup(func() {
+		tellsNoKey(t, g, leak.Keys(string(text)))
+		if t.Failed() {
+			t.Logf("the log in %s:\n%s", ns, g.logged(t))
+		}
+	})
+	return g.again(t)
 }
+
+// again starts a daemon that has ended.
+func (g *gatewayProcess) again(t *testing.T, more ...string) *gatewayProcess {
+	t.Helper()
+	next := *g
+	next.running = begin(t, g.ns, append(g.args, more...)...)
+	g.running = next.running // what is printed from now on is searched, too
+	eventually(t, "the daemon", func() bool { return strings.Contains(next.out.String(), " is ready: ") })
+	return &next
+}
+
+// state is its state directory.
+func (g *gatewayProcess) state() string { return g.args[slices.Index(g.args, "--state")+1] }
 
 // tellsNoKey looks for keys in what a daemon has printed and logged.
 func tellsNoKey(t *testing.T, g *gatewayProcess, keys []string) {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"qmidle/internal/config"
 	"qmidle/internal/gateway"
 	"qmidle/internal/secret"
@@ -64,7 +66,7 @@ func runCommand(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		return usageError(stderr, "run", err)
 	}
-	if err := beforeServing(); err != nil {
+	if err := errors.Join(enoughFiles(), beforeServing()); err != nil {
 		fmt.Fprintf(stderr, "qmidle: %v\n", err)
 		return exitFailed
 	}
@@ -73,6 +75,19 @@ func runCommand(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// leastFiles are what a gateway with one address and some commands at once opens. With
+// still less Go's runtime itself gives up, in no operator's words.
+const leastFiles = 64
+
+// enoughFiles says whether the process may open as many files as it needs.
+func enoughFiles() error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil || limit.Max >= leastFiles {
+		return nil
+	}
+	return fmt.Errorf("it may open %d files only, and needs %d at least\n  hint: `ulimit -n`, or LimitNOFILE of the service; 1024 are enough", limit.Max, leastFiles)
 }
 
 func parseRun(args []string) (runOptions, error) {
@@ -167,6 +182,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	context.AfterFunc(ctx, func() { tell(stderr, "STOPPING=1") })
 	tell(stderr, "READY=1")
 	go reload(ctx, g, hangups, stderr)
+	go keepSmall(ctx)
 	err = g.Run(ctx)
 	if blocked := g.Blocked(); blocked != "" {
 		fmt.Fprintf(stderr, "qmidle: %s\n", blocked)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -65,6 +66,14 @@ var globalMode = mode{name: "Global configuration", prompt: "config", nodes: sli
 			{Text: "nat", Foreign: true},
 		}},
 		{Text: "qmidle", Help: "What IOS has no command for", Next: []*node{
+			{Text: "data-plane", Help: "Who encrypts and decrypts packets", No: noDataPlane, Next: []*node{
+				{Text: "kernel", Help: "The Linux kernel", Do: setDataPlane(DataPlaneKernel), Next: []*node{
+					{Text: "if-id", Help: "By an xfrm interface", Next: []*node{
+						{Kind: Number, Lo: 1, Hi: math.MaxUint32, Arg: "if-id", Help: "The ID of the interface", Do: setDataPlane(DataPlaneKernel)},
+					}},
+				}},
+				{Text: "user-space", Help: "This program", Do: setDataPlane(DataPlaneUserSpace)},
+			}},
 			{Text: "radius", Help: "RADIUS", Next: []*node{
 				{Text: "chap", Help: "Send CHAP-Password in the place of User-Password", Do: setCHAP(true), No: setCHAP(false)},
 				{Text: "message-authenticator", Help: "The Message-Authenticator of answers (RFC 3579)", No: setMessageAuthenticator(true), Next: []*node{
@@ -219,6 +228,18 @@ func setTimestamps(e *Editor, a Args) *Problem {
 
 func noTimestamps(e *Editor, _ Args) *Problem {
 	e.cfg.TimestampsDebug = Timestamps{}
+	return nil
+}
+
+func setDataPlane(kind DataPlaneKind) Action[*Editor] {
+	return func(e *Editor, a Args) *Problem {
+		e.cfg.DataPlane = DataPlane{kind, uint32(a.Number("if-id"))}
+		return nil
+	}
+}
+
+func noDataPlane(e *Editor, _ Args) *Problem {
+	e.cfg.DataPlane = DataPlane{}
 	return nil
 }
 

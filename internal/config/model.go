@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -37,8 +38,9 @@ type Config struct {
 	DynamicMaps     []*DynamicMap       // in the order of their first line
 	CryptoMaps      []*CryptoMap        // in the order of their first line
 	Interfaces      []*Interface        // in the order of their first line
-	Routes          []Route             // in the order of their lines
-	AccessLists     []*AccessList       // extended lists only, in the order of their first line
+	DataPlane       DataPlane
+	Routes          []Route       // in the order of their lines
+	AccessLists     []*AccessList // extended lists only, in the order of their first line
 }
 
 // New returns the configuration of an empty file: IOS's defaults.
@@ -172,6 +174,36 @@ type Keepalive struct {
 	Interval time.Duration
 	Retry    time.Duration
 	Periodic bool // false: on demand
+}
+
+// DataPlaneKind is who encrypts and decrypts packets.
+type DataPlaneKind uint8
+
+// Kinds of data planes.
+const (
+	DataPlaneAutomatic DataPlaneKind = iota // the kernel where it can, else this program
+	DataPlaneKernel
+	DataPlaneUserSpace
+)
+
+// DataPlane is `qmidle data-plane`, which IOS has no command for. InterfaceID is of
+// the kernel's xfrm interface; 0 is none.
+type DataPlane struct {
+	Kind        DataPlaneKind
+	InterfaceID uint32
+}
+
+// String is the command's last words.
+func (d DataPlane) String() string {
+	switch {
+	case d.Kind == DataPlaneUserSpace:
+		return "user-space"
+	case d.InterfaceID != 0:
+		return fmt.Sprintf("kernel if-id %d", d.InterfaceID)
+	case d.Kind == DataPlaneKernel:
+		return "kernel"
+	}
+	return "automatic"
 }
 
 // Retransmission is `qmidle retransmission`, which IOS has no command for.

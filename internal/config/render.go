@@ -56,6 +56,10 @@ func (c *Config) writeSystem(w *writer) {
 	w.line("!")
 	c.writeAAA(w)
 	c.writeNames(w)
+	if c.DataPlane != (DataPlane{}) {
+		w.line("qmidle data-plane %s", c.DataPlane)
+		w.line("!")
+	}
 	if r := c.ISAKMP.Retransmission; r != defaultRetransmission {
 		w.line("qmidle retransmission interval %d tries %d", inSeconds(r.Interval), r.Tries)
 		w.line("!")

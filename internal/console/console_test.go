@@ -313,7 +313,15 @@ func TestHistoryOfOnePeerWithIOSText(t *testing.T) {
 
 func TestHistoryJSONIsTheTracesOwn(t *testing.T) {
 	f := policyMismatch(t)
-	events := run(t, f, "show crypto isakmp history").JSON.(History).Events
+	b, err := json.Marshal(run(t, f, "show crypto isakmp history").JSON)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var view struct{ Events []json.RawMessage }
+	if err := json.Unmarshal(b, &view); err != nil || len(view.Events) != len(f.records) {
+		t.Fatalf("%v: %s", err, b)
+	}
+	events := view.Events
 	for i := range f.records {
 		equal(t, string(trace.AppendJSON(nil, &f.records[i])), string(events[i])+"\n")
 	}

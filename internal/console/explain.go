@@ -74,7 +74,7 @@ func Observe(r Router, peer netip.Addr) []diagnose.Observation {
 }
 
 func situationOf(r Router) *diagnose.Situation {
-	s := &diagnose.Situation{Now: r.Now(), Started: r.Started(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops(), Ways: make(map[netip.Addr]string)}
+	s := &diagnose.Situation{Now: r.Now(), Started: r.Started(), Config: r.Config(), Connections: r.Connections(), ISAKMPSAs: r.ISAKMPSAs(), Drops: r.PacketDrops(), Floods: r.Statistics().Floods, Ways: make(map[netip.Addr]string)}
 	survey, _ := r.(Surveyor)
 	for _, sa := range r.IPsecSAs() {
 		s.Tunnels = append(s.Tunnels, tunnelOf(r, survey, sa))

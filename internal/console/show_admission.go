@@ -21,13 +21,23 @@ type Admission struct {
 	OutRejected     uint64 `json:"outgoing_rejected"`
 	Evicted         uint64 `json:"evicted"` // let in, and thrown out for newer ones
 	DroppedAtLimits uint64 `json:"dropped_at_limits"`
+	Stubs           uint64 `json:"answered_without_record"` // in a flood: ike.Floods
+	Returned        uint64 `json:"came_back"`
+	ByRate          uint64 `json:"refused_by_rate"`
+	ByPrefix        uint64 `json:"refused_by_prefix"`
+	Unseen          uint64 `json:"unseen"`
+	Strays          uint64 `json:"of_no_sa"`
+	Fragments       uint64 `json:"fragments"`
+	ESP             uint64 `json:"esp_of_no_sa"`
 }
 
 func admission(r Router) Admission {
 	i, s := r.Config().ISAKMP, r.Statistics()
-	a := s.Admissions
+	a, f := s.Admissions, s.Floods
 	v := Admission{MaxSAs: i.MaxSAs, MaxNegotiating: i.MaxNegotiating, InAccepted: a.In, InRejected: a.InRejected, OutAccepted: a.Out, OutRejected: a.OutRejected,
-		Evicted: s.Evicted, DroppedAtLimits: s.Dropped[trace.DropLimit]}
+		Evicted: s.Evicted, DroppedAtLimits: s.Dropped[trace.DropLimit],
+		Stubs: f.Stubs, Returned: f.Returned, ByRate: f.ByRate, ByPrefix: f.ByPrefix, Unseen: f.Overrun,
+		Strays: f.Strays, Fragments: f.Fragments, ESP: f.ESP}
 	if v.MaxNegotiating == 0 {
 		v.MaxNegotiating = ike.DefaultMaxHalfOpen
 	}
@@ -57,6 +67,13 @@ func (v Admission) Text() string {
 	fmt.Fprintf(&b, "Rejected IKE Requests: %8d rsrc low:    %5d Active SA limit: %d\n", rejected+v.Evicted, 0, rejected)
 	fmt.Fprintf(&b, "%50s In-neg SA limit: %d\n", "", v.Evicted)
 	fmt.Fprintf(&b, "IKE packets dropped at dispatch: %8d\n", v.DroppedAtLimits)
+	if v.Stubs+v.ByRate+v.ByPrefix+v.Unseen > 0 { // IOS has nothing of the kind
+		fmt.Fprintf(&b, "Floods of first messages, answered without a record: %d, of which came back: %d\n", v.Stubs, v.Returned)
+		fmt.Fprintf(&b, "%25s refused by rate: %d by prefix: %d, not looked at: %d\n", "", v.ByRate, v.ByPrefix, v.Unseen)
+	}
+	if v.Strays+v.Fragments+v.ESP > 0 {
+		fmt.Fprintf(&b, "Floods of messages of no SA: %d, of fragments of first messages: %d, of ESP of no SA: %d\n", v.Strays, v.Fragments, v.ESP)
+	}
 	return b.String()
 }
 

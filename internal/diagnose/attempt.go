@@ -126,6 +126,22 @@ func (a *Attempt) take(o *Observation) {
 	}
 }
 
+// PortsUnsaid is the Detail of a message in a log that tells neither ports nor NATs.
+const PortsUnsaid = "the log says nothing of ports"
+
+// wordless says whether the source may be silent of a NAT that was found.
+func (a *Attempt) wordless() bool {
+	return !a.NAT && (a.listed() || len(a.About(PortsUnsaid)) > 0)
+}
+
+// orPort adds a port that is blocked to what looks the same, where that may be so.
+func (a *Attempt) orPort(others ...Cause) []Cause {
+	if a.wordless() {
+		others = append(others, NATT4500Blocked)
+	}
+	return others
+}
+
 // reached reads how far it came from a state of `show crypto isakmp sa`: what
 // was done to come there.
 func (a *Attempt) reached(o *Observation) {
@@ -163,7 +179,7 @@ func (a *Attempt) reached(o *Observation) {
 		if o.Role == Responder {
 			sent, received = 2, 1
 		}
-	case "MM_KEY_EXCH":
+	case "MM_KEY_EXCH", DeletedWithKeys:
 		sent, received = 5, 4
 		if o.Role == Responder {
 			sent, received = 4, 3
@@ -172,6 +188,10 @@ func (a *Attempt) reached(o *Observation) {
 	a.Sent, a.Received = max(a.Sent, sent), max(a.Received, received)
 	a.Over = a.Over || o.Attr == attrDead
 }
+
+// DeletedWithKeys is the state of an SA in a table that was deleted with keys. Whether
+// it was up before, nothing tells.
+const DeletedWithKeys = "deleted with keys"
 
 // Marks of the state of an SA that is deleted: for what the peer did or did not
 // do, and for reasons of this end.

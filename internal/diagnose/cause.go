@@ -46,6 +46,7 @@ const (
 	MalformedOrCorrupt      Cause = "malformed-or-corrupt"
 	PeerQuirk               Cause = "peer-implementation-quirk"
 	HardwareOrMemory        Cause = "hardware-or-memory"
+	Flood                   Cause = "flood"
 	OSSupportMissing        Cause = "os-support-missing"
 	NoFault                 Cause = "no-fault"
 	Other                   Cause = "other"
@@ -85,6 +86,7 @@ var meanings = []struct {
 	{MalformedOrCorrupt, "a message breaks the protocol, or was altered on its way"},
 	{PeerQuirk, "the peer cannot cope with something legal"},
 	{HardwareOrMemory, "a bound on sessions, memory or hardware"},
+	{Flood, "more first messages come than peers can be sending, or more of no SA: an attack, or a peer gone wild"},
 	{OSSupportMissing, "the system lacks what IPsec needs"},
 	{OverlayMisconfig, "IPsec is healthy, and the tunnel above it is not"},
 	{XauthFailed, "the user's authentication fails"},

@@ -23,7 +23,7 @@ var fixes = map[Cause]func(*fixer){
 	StaleSA: fixStale, DPDTimeout: fixDead, FragmentationMTU: fixMTU, ReplayErrors: fixReplay,
 	XauthFailed: fixUser, XauthNotExpected: fixXAUTH, GroupUnknown: fixGroup, PoolExhausted: fixPool,
 	CertExpired: fixExpired, CertNotYetValid: fixEarly, CertRevoked: fixRevoked, CRLUnreachable: fixCRL, CAUnknown: fixCA, Other: fixCertificate,
-	MalformedOrCorrupt: fixCapture, PeerQuirk: fixCapture, HardwareOrMemory: fixLimits,
+	MalformedOrCorrupt: fixCapture, PeerQuirk: fixCapture, HardwareOrMemory: fixLimits, Flood: fixFlood,
 }
 
 func fixesOf(c *Case, f *Finding) []Fix {

@@ -63,6 +63,11 @@ func (x *fixer) passing(what, iosRule, nftRule string) {
 
 func fixESP(x *fixer) { x.passing("ESP (IP protocol 50)", "esp", "meta l4proto esp") }
 
+func fixFlood(x *fixer) {
+	x.say(Between, AnySystem, "Let the network before this end pass UDP 500 and 4500 from the peers' addresses only, or limit their rate by source")
+	x.ios("Where all peers have fixed addresses, refuse aggressive mode, whose answers cost more", "crypto isakmp aggressive-mode disable")
+}
+
 func fixUDP500(x *fixer) {
 	x.say(Here, IOS, "see whether the peer is there, and what it says", "ping "+x.peer, "debug crypto isakmp")
 	x.passing("UDP 500", "udp eq 500", "udp dport 500")

@@ -66,6 +66,7 @@ const (
 	MapNotApplied   // a crypto map names the peer and is on no interface; Place is the map
 	MapIncomplete   // an entry lacks Detail; Place is the entry
 	InterfaceDown   // with a crypto map; Place is the interface
+	Flooded         // messages come as from no peer; Place what they are, Count of them, Detail whether they still do
 	WrongInterface  // the crypto map is on Place, and the peer is reached by Detail
 	OtherIKEVersion // IKEv2 came, or is all that is allowed here
 	AggressiveMode  // aggressive mode came where main mode is wanted, or the reverse

@@ -105,10 +105,11 @@ func (t *tracer) arrives() bool {
 	return t.choose(t.flow.Reverse(), nil) != nil
 }
 
-// chosen is the permit line that selects a flow.
+// chosen is the permit line that selects a flow, or an entry of a dynamic crypto map.
 type chosen struct {
 	conn *ike.Connection
 	line int
+	sa   *Tunnel // of a dynamic one; nil for none
 }
 
 // choose walks the crypto maps in order, as IOS does: the first line that
@@ -116,7 +117,13 @@ type chosen struct {
 // told of every entry, where it is not nil.
 func (t *tracer) choose(f ipsec.Flow, tell func(*ike.Connection, int)) *chosen {
 	for _, c := range t.s.Connections {
-		if c.Dynamic || !t.applies(c, f) {
+		if !t.applies(c, f) {
+			continue
+		}
+		if c.Dynamic {
+			if x := t.dynamic(c, f); x != nil {
+				return x
+			}
 			continue
 		}
 		line := firstMatch(c, f)
@@ -124,7 +131,7 @@ func (t *tracer) choose(f ipsec.Flow, tell func(*ike.Connection, int)) *chosen {
 			tell(c, line)
 		}
 		if line >= 0 && c.ACL[line].Permit {
-			return &chosen{c, line}
+			return &chosen{conn: c, line: line}
 		}
 	}
 	return nil
@@ -263,6 +270,9 @@ func (t *tracer) whyNot(c *ike.Connection) string {
 
 // protect follows a packet that a line selects.
 func (t *tracer) protect(x *chosen) {
+	if x.conn.Dynamic {
+		t.step("crypto map", "dynamic", "%s, dynamic map %s: %s", placeOf(x.conn), x.conn.DynamicMap, t.dynamicText(x))
+	}
 	sa := t.serving(x, t.flow)
 	if sa == nil {
 		t.noSA(x)
@@ -288,10 +298,18 @@ func (t *tracer) protect(x *chosen) {
 
 // serving is the newest pair of SAs of the connection that covers a flow.
 func (t *tracer) serving(x *chosen, f ipsec.Flow) *Tunnel {
+	if x.conn.Dynamic {
+		return x.sa
+	}
+	return t.newest(f, func(sa *ike.IPsecSA) bool { return sa.Connection == x.conn.Tag })
+}
+
+// newest is the newest pair of SAs that covers a flow, of those that are asked for.
+func (t *tracer) newest(f ipsec.Flow, of func(*ike.IPsecSA) bool) *Tunnel {
 	var newest *Tunnel
 	for i := range t.s.Tunnels {
 		sa := &t.s.Tunnels[i]
-		if sa.SA.Connection == x.conn.Tag && selectorOf(sa.SA.LocalProxy, sa.SA.RemoteProxy).Matches(f) &&
+		if of(&sa.SA) && selectorOf(sa.SA.LocalProxy, sa.SA.RemoteProxy).Matches(f) &&
 			(newest == nil || !sa.SA.Created.Before(newest.SA.Created)) {
 			newest = sa
 		}
@@ -304,6 +322,11 @@ func (t *tracer) noSA(x *chosen) {
 	if !t.s.Config.ISAKMP.Enabled {
 		t.step("SA", "none", "there is none, and ISAKMP is off")
 		t.end(EndDropped, "nothing can negotiate for it")
+		return
+	}
+	if x.conn.Dynamic {
+		t.step("SA", "none", "no peer is there for it, and a dynamic crypto map asks nobody")
+		t.end(EndDropped, "in clear it must not leave; the peer has to call")
 		return
 	}
 	if len(x.conn.Peers) == 0 {
@@ -332,7 +355,11 @@ func (t *tracer) noSA(x *chosen) {
 func (t *tracer) inbound() {
 	back := t.flow.Reverse()
 	x := t.choose(back, nil)
-	t.step("access list", "mirror", "%s: line %d protects the way back: %s", placeOf(x.conn), x.line+1, t.lineText(x.conn, x.line))
+	if x.conn.Dynamic {
+		t.step("crypto map", "dynamic", "%s, dynamic map %s, protects the way back", placeOf(x.conn), x.conn.DynamicMap)
+	} else {
+		t.step("access list", "mirror", "%s: line %d protects the way back: %s", placeOf(x.conn), x.line+1, t.lineText(x.conn, x.line))
+	}
 	sa := t.serving(x, back)
 	if sa == nil {
 		t.step("SA", "none", "there is none by which it could come")

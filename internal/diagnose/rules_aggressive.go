@@ -121,7 +121,7 @@ func aggressiveNoMessage3(c *Case) *Finding {
 	f := find(PSKMismatch, Possible, a.Part, "the peer repeats its first message of aggressive mode: it does not accept this end's proof, for the pre-shared keys differ, or does not get it").in(Phase1, 2)
 	if f.about = a.Of(MessageReceived, StateSeen).Last(); a.Repeated[1] == 0 {
 		f.Summary = "the peer does not go on after this end's proof in aggressive mode: as a rule the pre-shared keys differ"
-		return f.or("See the peer's log: it says that a hash differs. A scan, or a first message from a forged address, looks the same here and is no fault.", PeerUnreachable, NoFault, LocalFirewall, FragmentationMTU)
+		return f.or("See the peer's log: it says that a hash differs. A scan, or a first message from a forged address, looks the same here and is no fault.", PeerUnreachable, NATT4500Blocked, NoFault, LocalFirewall, FragmentationMTU)
 	}
-	return f.or("See whether the peer's log has message 2. If it has, it says that a hash differs; if it has not, something drops UDP 500 on the way to it.", PeerUnreachable, LocalFirewall, RoutingMissing, FragmentationMTU)
+	return f.or("See whether the peer's log has message 2. If it has, it says that a hash differs; if it has not, something drops UDP 500 on the way to it.", PeerUnreachable, NATT4500Blocked, LocalFirewall, RoutingMissing, FragmentationMTU)
 }

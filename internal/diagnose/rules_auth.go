@@ -122,7 +122,7 @@ func hashDiffers(c *Case) *Finding {
 	}
 	session := on.Last().Session
 	identity := c.Phase1.Of(IdentitySeen).where(func(o *Observation) bool { return o.Session == session }).Last()
-	if identity == nil {
+	if identity == nil || on.Last().Attr == AttrProtocol { // IKEv2's keys are not made of it
 		f := find(PSKMismatch, Likely, on, "the peer's hash differs: the pre-shared keys of the two ends differ").in(Phase1, message).
 			or(damagedValue, MalformedOrCorrupt, IdentityMismatch)
 		if on.Last().Attr == AttrGroupName {
@@ -160,8 +160,12 @@ func identityRefused(c *Case) *Finding {
 	if o.Phase == Phase2 {
 		message = 1
 	}
-	return find(IdentityMismatch, certainty, on, summary).in(o.Phase, message).
+	f := find(IdentityMismatch, certainty, on, summary).in(o.Phase, message).
 		or("Only an identity under a hash that holds is the peer's own.", PSKMismatch)
+	if o.Aggressive { // a client calls its group so
+		f.Alternatives = append(f.Alternatives, GroupUnknown)
+	}
+	return f
 }
 
 func toldIdentity(c *Case) *Finding {
@@ -192,15 +196,23 @@ func toldAuthentication(c *Case) *Finding {
 	a := c.Attempt
 	if c.signed() && a != nil && a.Sent >= 5 {
 		return find(IdentityMismatch, Possible, on, "the peer refuses this end's proof ("+name+"): its identity, its certificate or its signature").in(Phase1, 5).
-			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertRevoked, CRLUnreachable, MalformedOrCorrupt)
+			or("Ask for the peer's log: it says what it does not accept.", CAUnknown, CertExpired, CertNotYetValid, CertRevoked, CRLUnreachable, MalformedOrCorrupt)
 	}
-	if name == "INVALID-KEY-INFORMATION" && a != nil && !a.Aggressive && (a.Sent == 3 || a.Sent == 4) {
-		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, a.Sent).
+	if name == "INVALID-KEY-INFORMATION" && (a == nil && on.read() || a != nil && !a.Aggressive && a.Sent < 5) {
+		message := 3
+		if a != nil {
+			message = max(message, a.Sent)
+		}
+		return find(NoPSKForPeer, Likely, on, "the peer cannot make the keys of phase 1 ("+name+"): it has no pre-shared key for this end, or cannot use the public value").in(Phase1, message).
 			or(forged+"The peer's log says whether it has found a key. strongSwan says so when no secret fits the two identities.", Phase1PolicyMismatch, MalformedOrCorrupt, PeerQuirk)
+	}
+	if name == "AUTHENTICATION-FAILED" && on.Last().Attr == AttrProtocol {
+		return find(PSKMismatch, Possible, on, "the peer refuses this end's proof of IKEv2 ("+name+"): the pre-shared keys differ, or the identity does not fit").in(Phase1, 5).
+			or("Ask for the peer's log: it says whether it knows the identity.", IdentityMismatch, ConnectionNotMatched, XauthNotExpected)
 	}
 	if name == "AUTHENTICATION-FAILED" && on.Last().Authentic && !c.signed() {
 		return find(IdentityMismatch, Likely, on, "the peer refuses this end under keys that agree ("+name+"): the identity does not fit").in(Phase1, 5).
-			or("Ask for the peer's log: it names the identity that it has for this connection.", ConnectionNotMatched, PSKMismatch, XauthNotExpected)
+			or("Ask for the peer's log: it names the identity that it has for this connection, or the mode or method that it wants.", ConnectionNotMatched, PSKMismatch, XauthNotExpected, AggressiveVsMain)
 	}
 	if a == nil || a.Sent < 5 {
 		if a == nil && on.read() && name != "AUTHENTICATION-FAILED" && name != "INVALID-KEY-INFORMATION" {
@@ -298,6 +310,10 @@ func deletedAtOnce(c *Case) *Finding {
 		return find(PoolExhausted, Possible, append(asked[len(asked)-1:], on...), "the peer deletes phase 1 when this end asks for an address: it has none to give").in(PhaseConfig, 0).
 			or("The peer's log says why it deletes.", XauthFailed, XauthNotExpected, IdentityMismatch)
 	}
+	others := []Cause{ConnectionNotMatched, PeerQuirk, XauthNotExpected}
+	if slices.ContainsFunc(c.All.Of(OfferAccepted), func(o *Observation) bool { return o.Attr == AttrAuth && o.Offered == Signatures }) {
+		others = append(others, CAUnknown, CertExpired, CertNotYetValid, CertRevoked, CRLUnreachable)
+	}
 	return find(IdentityMismatch, Possible, on, "the peer deletes phase 1 as soon as it is up").in(Phase1, 6).
-		or("The peer's log says why it deletes.", ConnectionNotMatched, PeerQuirk, XauthNotExpected)
+		or("The peer's log says why it deletes.", others...)
 }

@@ -1,5 +1,10 @@
 package diagnose
 
+import (
+	"fmt"
+	"strings"
+)
+
 // localRules are about what is, or is not, configured at this end. They need no
 // conclusion: who has the configuration knows.
 var localRules = []rule{
@@ -8,6 +13,7 @@ var localRules = []rule{
 	{"interface-down", CryptoMapNotApplied, []Kind{InterfaceDown}, Certain, seen, interfaceDown},
 	{"map-on-wrong-interface", CryptoMapNotApplied, []Kind{WrongInterface}, Likely, seen, wrongInterface},
 	{"not-enabled", CryptoMapNotApplied, []Kind{NotEnabled}, Certain, seen, notEnabled},
+	{"flood", Flood, []Kind{Flooded}, Likely, seen, flooded},
 	{"wrong-local-address", ConnectionNotMatched, []Kind{NotEnabled}, Likely, seen, wrongLocalAddress},
 }
 
@@ -25,6 +31,20 @@ func mapNotApplied(c *Case) *Finding {
 	}
 	return find(CryptoMapNotApplied, certainty, append(on, c.Phase1.Of(NotEnabled)...), on.Last().Place+" is on no interface: it protects nothing, and this end does not negotiate").in(PhaseNone, 0).
 		or("See whether the configuration was shown whole.", NoInterestingTraffic)
+}
+
+// flooded is that first messages, or others, come as from no peer.
+func flooded(c *Case) *Finding {
+	on := c.All.Of(Flooded)
+	if len(on) == 0 {
+		return nil
+	}
+	var floods []string
+	for _, o := range on {
+		floods = append(floods, fmt.Sprintf("of %s, %d beyond what peers send; %s", o.Place, o.Count, o.Detail))
+	}
+	return find(Flood, Likely, on, "a flood "+strings.Join(floods, "; a flood ")+". Tunnels that are up stay, and new peers get in when they come back").in(PhaseNone, 0).
+		or("Many peers that begin at once, after a failure of the network, look the same for a moment; then most of the first messages come back. A gateway that has lost its SAs gets messages and ESP of them until its peers know.", NoFault)
 }
 
 func mapIncomplete(c *Case) *Finding {

@@ -157,6 +157,13 @@ func overlayDown(c *Case) *Finding {
 	if d := on.Last().Detail; d != "" {
 		text += ": " + d
 	}
+	if on.Last().Attr == AttrUnknown {
+		if c.All.Has(MessageSent, MessageReceived, KeyMissing, AllOffersRefused) && !c.All.Has(Phase2Up) {
+			return nil // it waits for IPsec
+		}
+		return find(OverlayMisconfig, Possible, on, text).in(PhaseData, 0).
+			or("See whether the other end's log has the first message. If not, see whether ESP comes there.", ESPBlocked, LocalFirewall, PeerQuirk)
+	}
 	return find(OverlayMisconfig, Likely, on, text).in(PhaseData, 0).or("Compare tunnel keys, network IDs and modes of both ends.", RoutingMissing)
 }
 

@@ -68,6 +68,9 @@ func offersRefused(c *Case) *Finding {
 		return nil
 	}
 	best := closest(refusals)
+	if best == nil && c.Phase1.Has(KeyMissing) {
+		return nil // without a key, no offer with pre-shared keys can be accepted
+	}
 	on := append(Part{}, verdicts...)
 	summary := "no policy here accepts what the peer offers for phase 1"
 	if best != nil {
@@ -191,7 +194,7 @@ func toldNoProposal(c *Case) *Finding {
 		return find(Phase1PolicyMismatch, Possible, on, "the peer refuses the first message with an error that the log does not name").in(Phase1, 1).
 			or("A log with the packets names it. A gateway may know no such group, want other algorithms, or take no aggressive mode.", GroupUnknown, PSKMismatch, AggressiveVsMain, IdentityMismatch)
 	}
-	if on.Last().Attr == AttrProtocol {
+	if len(on) == len(on.where(func(o *Observation) bool { return o.Attr == AttrProtocol })) { // IKEv1's is not refused too
 		return find(IKEVersionMismatch, Possible, on, "the peer refuses the first message of IKEv2 ("+on.Last().Detail+"), as one does that has this connection for IKEv1").in(Phase1, 1).
 			or(forged+"The peer's log says whether it has a connection for IKEv2 at all, or in what the offer differs.", Phase1PolicyMismatch, ConnectionNotMatched)
 	}
@@ -231,8 +234,11 @@ func otherVersion(c *Case) *Finding {
 		certainty = Certain
 	}
 	summary := "the peer speaks IKEv2, and this end IKEv1 only"
-	if o := on.Last(); o.Attr == AttrProtocol {
+	switch o := on.Last(); o.Attr {
+	case AttrProtocol:
 		certainty, summary = Likely, o.Detail
+	case AttrUnknown: // it may be the addresses that no connection is for
+		certainty, summary = Possible, o.Detail
 	}
 	return find(IKEVersionMismatch, certainty, on, summary).in(Phase1, 1).
 		or("A message of another version may be a scan of a third party, or a peer that tries both. The peer's configuration says which version its connection has.", MalformedOrCorrupt, ConnectionNotMatched)
@@ -253,6 +259,9 @@ func aggressiveMode(c *Case) *Finding {
 	}
 	f := find(AggressiveVsMain, certainty, on, summary).in(Phase1, 1).
 		or("A single message may be a scan of a third party.", MalformedOrCorrupt)
+	if on.Last().Attr == AttrMode { // what is said of the exchange may be meant of the method
+		f.Alternatives = append(f.Alternatives, XauthNotExpected, ConnectionNotMatched)
+	}
 	f.about = on.Last()
 	return f
 }

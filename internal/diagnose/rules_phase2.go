@@ -109,7 +109,7 @@ func noConnection(c *Case) *Finding {
 			summary += ": " + d
 		}
 		return find(ConnectionNotMatched, Likely, on, summary).in(Phase1, 1).
-			or("A connection that is there and of another IKE version or method looks the same in some logs.", IKEVersionMismatch, Phase1PolicyMismatch, NoPSKForPeer)
+			or("A connection that is there and of another IKE version, mode or method looks the same in some logs.", IKEVersionMismatch, Phase1PolicyMismatch, NoPSKForPeer, AggressiveVsMain, XauthNotExpected)
 	}
 	on = c.Phase2.Of(ProxyRefused)
 	if len(on) == 0 || !c.stranger() {
@@ -225,7 +225,7 @@ func toldProxies(c *Case) *Finding {
 // transform or the group, and have another notify for the networks; a Cisco router
 // says no more, whatever it does not like.
 func toldNoProposal2(c *Case) *Finding {
-	on := refused2(c, "NO-PROPOSAL-CHOSEN", "ATTRIBUTES-NOT-SUPPORTED", "BAD-PROPOSAL-SYNTAX", "INVALID-TRANSFORM-ID")
+	on := refused2(c, "NO-PROPOSAL-CHOSEN", "ATTRIBUTES-NOT-SUPPORTED", "BAD-PROPOSAL-SYNTAX", "INVALID-TRANSFORM-ID", "INVALID-SYNTAX")
 	if len(on) == 0 {
 		return nil
 	}
@@ -233,6 +233,18 @@ func toldNoProposal2(c *Case) *Finding {
 	others := []Cause{PFSMismatch, ProxyIdentityMismatch, ConnectionNotMatched}
 	if on.Last().Detail == "NO-PROPOSAL-CHOSEN" {
 		others = append(others, IdentityMismatch)
+	}
+	if on.Last().Detail == "INVALID-SYNTAX" {
+		others[0] = Phase2TransformMismatch
+		return find(PFSMismatch, Possible, withFailure(c, on),
+			"the peer misses something in the offer of phase 2 (INVALID-SYNTAX): a public value, as a rule, where it wants perfect forward secrecy").
+			in(Phase2, 1).or(tell, others...)
+	}
+	if on.Last().Attr == AttrGroup {
+		others[0] = Phase2TransformMismatch
+		return find(PFSMismatch, Possible, withFailure(c, on),
+			"the peer refuses an offer of phase 2 with a group for perfect forward secrecy ("+on.Last().Detail+") and does not say why: the group, the transform or the networks do not fit"+forPair(c, on)+c.offeredInQuick()).
+			in(Phase2, 1).or(tell, others...)
 	}
 	return find(Phase2TransformMismatch, Possible, withFailure(c, on),
 		"the peer refuses the offer of phase 2 ("+on.Last().Detail+") and does not say why: the transform, the group for perfect forward secrecy or the networks do not fit"+forPair(c, on)+c.offeredInQuick()).

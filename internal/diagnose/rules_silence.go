@@ -10,6 +10,7 @@ import (
 var silenceRules = []rule{
 	{"too-late", PeerUnreachable, []Kind{Late}, Likely, seen, tooLate},
 	{"no-answer-at-all", PeerUnreachable, []Kind{MessageSent, Retransmitted, GaveUp, StateSeen}, Likely, inferred, noAnswerAtAll},
+	{"given-up", PeerUnreachable, []Kind{GaveUp}, Possible, inferred, givenUp},
 	{"no-message-4", FragmentationMTU, []Kind{MessageSent, Retransmitted, StateSeen}, Possible, inferred, noMessage4},
 	{"no-message-6", PSKMismatch, []Kind{MessageSent, Retransmitted, StateSeen}, Likely, inferred, noMessage6},
 	{"no-message-6-behind-nat", NATT4500Blocked, []Kind{NATFound, PortsFloated}, Possible, inferred, noMessage6NAT},
@@ -65,6 +66,16 @@ func noAnswerAtAll(c *Case) *Finding {
 	return find(PeerUnreachable, certainty, a.Part, summary).in(Phase1, 1).or(tell, others...)
 }
 
+// givenUp is a log that says no more than that phase 1 was given up.
+func givenUp(c *Case) *Finding {
+	on := c.Phase1.Of(GaveUp).In(Phase1)
+	if len(on) == 0 || !on.read() || c.Attempt != nil || c.Up || c.TunnelUp || c.Phase1.Has(ExchangeFailed) {
+		return nil
+	}
+	return find(PeerUnreachable, Possible, on, "phase 1 is given up for want of an answer, and the log does not show which message went unanswered").in(Phase1, 0).
+		or("See whether the peer's log has the messages. If it has, it says what it does not accept; if it has not, something drops UDP 500 or 4500.", PSKMismatch, NoPSKForPeer, NATT4500Blocked, ConnectionNotMatched)
+}
+
 // noMessage4 is MM_SA_SETUP of an initiator: the offer was accepted, the key
 // exchange is not answered.
 func noMessage4(c *Case) *Finding {
@@ -106,13 +117,13 @@ func noMessage6(c *Case) *Finding {
 	if a.Repeated[4] > 0 {
 		summary += ", and repeats the message before it: it is there, and takes no notice of the proof. The pre-shared keys differ"
 		certainty = Likely
-	} else if a.NAT == false && !c.Succeeded {
+	} else if !a.NAT && !c.Succeeded && len(a.About(DeletedWithKeys)) == 0 {
 		certainty = Likely
 		summary += ". The pre-shared keys differ, as a rule"
 	}
 	return find(PSKMismatch, certainty, a.Part, summary).in(Phase1, 5).
 		or("Ask for the peer's log: a router says `%CRYPTO-4-IKMP_BAD_MESSAGE` when it cannot decrypt message 5. If it has not got the message, the way between is at fault. "+damagedValue,
-			IdentityMismatch, MalformedOrCorrupt, FragmentationMTU, PeerUnreachable)
+			a.orPort(IdentityMismatch, MalformedOrCorrupt, FragmentationMTU, PeerUnreachable)...)
 }
 
 // signed says whether the ends prove themselves by signatures.
@@ -175,7 +186,7 @@ func noMessage5(c *Case) *Finding {
 			or("A debug of this end says whether message 5 comes. If it does not, and there is a NAT, something drops UDP 4500.", NATT4500Blocked, PeerUnreachable, IdentityMismatch)
 	}
 	return find(PeerUnreachable, Possible, a.Part, "the peer does not go on after the key exchange").in(Phase1, 4).
-		or("See whether the peer's log has message 5 sent. If it has, the message is lost on the way.", FragmentationMTU, NoPSKForPeer, HardwareOrMemory)
+		or("See whether the peer's log has message 5 sent. If it has, the message is lost on the way.", a.orPort(FragmentationMTU, NoPSKForPeer, HardwareOrMemory)...)
 }
 
 // answer6Lost is a responder that is up, and whose last message does not reach
@@ -188,6 +199,11 @@ func answer6Lost(c *Case) *Finding {
 	if unread := c.All.After(Phase1Up).Of(RefusedUnread); len(unread) > 0 {
 		return find(IdentityMismatch, Likely, append(again, unread...), "phase 1 is up here, and the peer answers this end's proof with a notify that comes before it can be read: it refuses this end").in(Phase1, 6).
 			or("Ask for the peer's log: it names the identity that it wants.", ConnectionNotMatched, PeerQuirk)
+	}
+	if c.All.Has(PortsFloated) {
+		return find(NATT4500Blocked, Possible, again, "phase 1 is up here, and the peer repeats its proof on UDP 4500: it does not get this end's, or refuses it").in(Phase1, 6).
+			or("See whether the peer's log has message 6. If it has, it refuses the identity or the hash in it; if it has not, something drops UDP 4500 on the way to it.",
+				IdentityMismatch, PeerUnreachable, LocalFirewall)
 	}
 	return find(PeerUnreachable, Possible, again, "phase 1 is up here, and the peer repeats its proof: it lacks this end's, or refuses it").in(Phase1, 6).
 		or("See whether the peer's log has message 6. If it has, it refuses the identity or the hash in it; if it has not, the message is lost on the way.",

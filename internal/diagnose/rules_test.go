@@ -148,6 +148,7 @@ func TestJudge(t *testing.T) {
 		"a certificate that has expired":         {log(p1(CertificateExpired, 5)), CertExpired, Likely, []Cause{CertNotYetValid}},
 		"no list of revoked certificates":        {log(p1(CRLMissing, 5)), CRLUnreachable, Likely, nil},
 		"a limit of the hardware":                {log(Observation{Kind: PlatformLimit}), HardwareOrMemory, Likely, nil},
+		"a flood of first messages":              {log(Observation{Kind: Flooded, Place: "first messages", Count: 30000, Detail: "it goes on"}), Flood, Likely, []Cause{NoFault}},
 		"an overlay that is down":                {log(Observation{Kind: OverlayDown}), OverlayMisconfig, Likely, nil},
 		"a harmless message":                     {log(Observation{Kind: Harmless, Detail: "a message of no account"}), "", 0, nil},
 		"nothing at all":                         {nil, "", 0, nil},

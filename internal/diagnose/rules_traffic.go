@@ -119,6 +119,11 @@ func nothingAsked(c *Case) *Finding {
 	if len(on) == 0 || c.Up || c.TunnelUp || c.All.Has(Asked, MessageSent, MessageReceived, SADeleted, ClearTextSeen) {
 		return nil
 	}
+	if on.read() {
+		return find(NoInterestingTraffic, Possible, on, "there is no ISAKMP SA, not even a negotiation: no packet has asked for a tunnel").in(PhaseNone, 0).
+			or("Send a packet from the protected network, as by `ping A source B`, and look again. If there is still nothing, the crypto map is on no interface, its access list does not name the packet, or the route leads elsewhere.",
+				CryptoMapNotApplied, ACLOrNATExemption, RoutingMissing)
+	}
 	return find(NoInterestingTraffic, Likely, on, "the tunnel is configured, and nothing has asked for it: no packet matched the access list, and the peer has not called").in(PhaseNone, 0).
 		or("Send a packet from the protected network, as by `ping A source B`. If it asks for nothing, its route does not lead by the crypto map or the access list does not name it.",
 			ACLOrNATExemption, RoutingMissing, PeerUnreachable)

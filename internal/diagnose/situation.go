@@ -24,6 +24,8 @@ type Situation struct {
 	Lines       []Line
 	// LinksDown are interfaces of the configuration without a carrier.
 	LinksDown []string
+	// Floods are those since the start.
+	Floods ike.Floods
 	// Drops are those of all packets, also of ones that no SA has seen.
 	Drops ipsec.DropCounts
 	// Ways are the interfaces by which packets to peers leave, where routes
@@ -76,10 +78,36 @@ func FromSituation(s *Situation) []Observation {
 	if n := s.Drops[ipsec.DropNoPolicy]; n > 0 {
 		r.add(Observation{Kind: NoMatch, Detail: natBefore, Count: n, Evidence: quoteShow("show crypto isakmp statistics: %d packets dropped: %s", n, ipsec.DropNoPolicy.String())})
 	}
+	r.flood()
 	for _, t := range joined(s.Tunnels) {
 		r.tunnel(&t)
 	}
 	return r.out
+}
+
+// floodFresh is how long ago a flood may have ended that explains anything now.
+const floodFresh = 10 * time.Minute
+
+func (r *situationReader) flood() {
+	f := r.s.Floods
+	r.floodOf("first messages", f.LastPressed, f.Stubs+f.ByPrefix+f.ByRate+f.Overrun,
+		fmt.Sprintf("%d first messages were answered without a record, of which %d came back; %d refused by rate, %d by prefix, %d not looked at", f.Stubs, f.Returned, f.ByRate, f.ByPrefix, f.Overrun))
+	r.floodOf("messages of no SA", f.LastStray, f.Strays, fmt.Sprintf("%d messages of no SA", f.Strays))
+	r.floodOf("fragments of first messages", f.LastFragment, f.Fragments, fmt.Sprintf("%d first messages that lacked fragments left for others", f.Fragments))
+	r.floodOf("ESP of no SA", f.LastESP, f.ESP, fmt.Sprintf("%d ESP packets of no SA", f.ESP))
+}
+
+// floodOf notes one that was last seen at a time.
+func (r *situationReader) floodOf(what string, last time.Time, n uint64, counted string) {
+	ago := r.s.Now.Sub(last)
+	if last.IsZero() || ago > floodFresh {
+		return
+	}
+	when := "it goes on"
+	if ago > 2*time.Second {
+		when = fmt.Sprintf("it ended %d s ago", int(ago.Seconds()))
+	}
+	r.add(Observation{Kind: Flooded, Place: what, Detail: when, Count: n, Evidence: quoteShow("show crypto call admission statistics: %s", counted)})
 }
 
 // joined adds up the tunnels for the same traffic with one peer: packets may go

@@ -13,66 +13,58 @@ import (
 
 // adapter is the router's view of the data plane. Its owner is the loop.
 //
-// Counters are read for all SAs at once and kept until the input in hand has
-// been dealt with: one command may ask for those of every SA.
+// The counters of SAs that an input removes are kept until it has been dealt with:
+// what ends many SAs asks for them all.
 type adapter struct {
-	plane    plane
-	now      func() time.Time
-	pairs    map[uint32]*pair // by our inbound SPI
-	snapshot map[saKey]dataplane.SAStatus
-	last     bool // the gateway ends: what is protected stays blocked
-}
-
-// saKey names an SA; remote is set for outbound ones only, whose SPI the peer
-// chose.
-type saKey struct {
-	direction ipsec.Direction
-	spi       uint32
-	remote    netip.Addr
-}
-
-func keyOf(d ipsec.Direction, spi uint32, remote netip.Addr) saKey {
-	if d == ipsec.Inbound {
-		remote = netip.Addr{}
-	}
-	return saKey{d, spi, remote}
+	plane plane
+	now   func() time.Time
+	began time.Time
+	pairs map[uint32]*pair // by our inbound SPI
+	gone  map[dataplane.SAKey]dataplane.SAStatus
+	last  bool // the gateway ends: what is protected stays blocked
 }
 
 // pair notes when a pair of SAs was last seen to have carried packets.
 type pair struct {
-	remote   netip.Addr
-	out      uint32
-	in, sent activity
+	local, remote [4]byte
+	id            uint32 // of the inbound SA
+	out           uint32 // SPI of the outbound one; 0 until it is known
+	in, sent      activity
 }
 
-// activity is a packet counter, and when it was first seen at its value.
+// activity is a packet counter, and how long after the adapter began it was first seen
+// at its value.
 type activity struct {
 	packets uint64
-	since   time.Time
+	since   time.Duration
 }
 
-func (a *activity) seen(packets uint64, now time.Time) {
+func (a *activity) seen(packets uint64, now time.Duration) {
 	if packets != a.packets {
 		a.packets, a.since = packets, now
 	}
 }
 
-func newAdapter(p plane) *adapter {
-	return &adapter{plane: p, now: time.Now, pairs: make(map[uint32]*pair)}
+// time is when the last packet was seen; zero for none.
+func (a *activity) time(began time.Time) (t time.Time) {
+	if a.packets > 0 {
+		t = began.Add(a.since)
+	}
+	return t
 }
 
-// forget drops the counters that were read for the input that is over.
-func (a *adapter) forget() { a.snapshot = nil }
+func newAdapter(p plane) *adapter {
+	return &adapter{plane: p, now: time.Now, began: time.Now(), pairs: make(map[uint32]*pair), gone: make(map[dataplane.SAKey]dataplane.SAStatus)}
+}
 
-func (a *adapter) status(k saKey) (dataplane.SAStatus, bool) {
-	if a.snapshot == nil {
-		a.snapshot = make(map[saKey]dataplane.SAStatus)
-		for _, s := range a.plane.SAs() {
-			a.snapshot[keyOf(s.Params.Direction, s.Params.SPI, s.Params.Remote)] = s
-		}
+// forget drops what was kept for the input that is over.
+func (a *adapter) forget() { clear(a.gone) }
+
+func (a *adapter) status(k dataplane.SAKey) (dataplane.SAStatus, bool) {
+	if s, ok := a.gone[k]; ok {
+		return s, true
 	}
-	s, ok := a.snapshot[k]
-	return s, ok
+	return a.plane.SA(k.Direction, k.SPI, k.Remote)
 }
 
 // Install implements router.DataPlane.
@@ -81,16 +73,16 @@ func (a *adapter) Install(p ipsec.SAParams) error {
 		return err
 	}
 	if p.Direction == ipsec.Inbound {
-		a.pairs[p.SPI] = &pair{remote: p.Remote}
+		a.pairs[p.SPI] = &pair{local: p.Local.As4(), remote: p.Remote.As4(), id: p.ID}
 	}
-	a.snapshot = nil
 	return nil
 }
 
-// Remove implements router.DataPlane. The counters of the other SAs, and those
-// of this one, stay readable until forget: what ends many SAs asks for them
-// all.
+// Remove implements router.DataPlane. The counters stay readable until forget.
 func (a *adapter) Remove(x ike.RemovedSA) {
+	if s, ok := a.plane.SA(x.Direction, x.SPI, x.Remote); ok {
+		a.gone[dataplane.SAKeyOf(x.Direction, x.SPI, x.Remote)] = s
+	}
 	if x.Direction == ipsec.Inbound {
 		delete(a.pairs, x.SPI)
 	}
@@ -158,12 +150,12 @@ func (a *adapter) AcquireFailed(tag uint32, line int) { a.plane.Discard(tag, uin
 
 // Counters implements router.DataPlane.
 func (a *adapter) Counters(inSPI, outSPI uint32) console.Counters {
-	in, ok := a.status(keyOf(ipsec.Inbound, inSPI, netip.Addr{}))
+	in, ok := a.status(dataplane.SAKeyOf(ipsec.Inbound, inSPI, netip.Addr{}))
 	if !ok {
 		return console.Counters{}
 	}
 	c := console.Counters{DecapsPackets: in.Counters.Packets, DecapsBytes: in.Counters.Bytes, RecvDrops: in.Counters.Drops}
-	out, ok := a.status(keyOf(ipsec.Outbound, outSPI, in.Params.Remote))
+	out, ok := a.status(dataplane.SAKeyOf(ipsec.Outbound, outSPI, in.Params.Remote))
 	if ok {
 		c.EncapsPackets, c.EncapsBytes, c.SendDrops = out.Counters.Packets, out.Counters.Bytes, out.Counters.Drops
 		c.PathMTU = out.PathMTU
@@ -182,27 +174,30 @@ func (a *adapter) LastPackets(inSPI uint32) (in, out time.Time) {
 		return in, out
 	}
 	a.look(inSPI, p)
-	return p.in.since, p.sent.since
+	return p.in.time(a.began), p.sent.time(a.began)
 }
 
 func (a *adapter) look(inSPI uint32, p *pair) {
-	now := a.now()
-	if s, ok := a.status(keyOf(ipsec.Inbound, inSPI, netip.Addr{})); ok {
-		p.in.seen(s.Counters.Packets, now)
+	now := a.now().Sub(a.began)
+	if n, ok := a.plane.Packets(ipsec.Inbound, inSPI, netip.Addr{}); ok {
+		p.in.seen(n, now)
 	}
-	if s, ok := a.status(keyOf(ipsec.Outbound, p.out, p.remote)); ok && p.out != 0 {
-		p.sent.seen(s.Counters.Packets, now)
+	if p.out == 0 {
+		return
+	}
+	if n, ok := a.plane.Packets(ipsec.Outbound, p.out, netip.AddrFrom4(p.remote)); ok {
+		p.sent.seen(n, now)
 	}
 }
 
-// sample looks at every pair, for dead peer detection and renewal.
-func (a *adapter) sample(pairs []ike.IPsecSA) {
-	a.snapshot = nil
-	for _, x := range pairs {
-		if p := a.pairs[x.InSPI]; p != nil {
+// sample looks at every pair, for dead peer detection and renewal. pairOf finds the
+// pair of an SA by its ends and ID.
+func (a *adapter) sample(pairOf func(local, remote netip.Addr, id uint32) (ike.IPsecSA, bool)) {
+	for spi, p := range a.pairs {
+		if p.out == 0 {
+			x, _ := pairOf(netip.AddrFrom4(p.local), netip.AddrFrom4(p.remote), p.id)
 			p.out = x.OutSPI
-			a.look(x.InSPI, p)
 		}
+		a.look(spi, p)
 	}
-	a.snapshot = nil
 }

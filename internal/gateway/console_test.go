@@ -11,12 +11,13 @@ import (
 	"testing"
 
 	"qmidle/internal/ipsec"
+	"qmidle/test/printed"
 )
 
 // seat is an operator at a console of a site.
 type seat struct {
 	*Console
-	screen *record
+	screen *printed.Output
 	left   chan error
 }
 
@@ -26,7 +27,7 @@ func sit(t *testing.T, s *site) *seat {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &seat{Console: c, screen: &record{}, left: make(chan error, 1)}
+	x := &seat{Console: c, screen: &printed.Output{}, left: make(chan error, 1)}
 	go func() {
 		_, err := io.Copy(x.screen, c)
 		x.left <- err

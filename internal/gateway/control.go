@@ -105,7 +105,7 @@ func makeSocketDir(dir string) error {
 }
 
 func socketPathError(path string, err error) error {
-	e := &OperatorError{Message: fmt.Sprintf("control socket %s: %s", path, plainly(err))}
+	e := &OperatorError{fmt.Sprintf("control socket %s: %s", path, plainly(err)), filesHint(err)}
 	if errors.Is(err, fs.ErrPermission) {
 		e.Hint = "`qmidle run` needs root, or a path that it may write: -s PATH"
 	}

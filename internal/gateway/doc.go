@@ -1,7 +1,9 @@
 // Package gateway is the daemon: it opens the sockets and the data plane, owns
 // the goroutines and the real time, and drives one router.Router with them.
 //
-// One goroutine, the loop, owns the router. Everything reaches it as an input
+// One goroutine, the loop, owns the router; while messages and answers wait, the
+// router's engines handle them at the same time, each on a goroutine of the crew, and
+// the loop goes on when all are done. Everything reaches it as an input
 // over a bounded queue: datagrams, what the data plane tells, commands from the
 // control socket, and the results of Diffie-Hellman computations, which run on
 // a pool of workers. What does not fit into a queue is dropped and counted;

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 )
 
@@ -29,6 +30,23 @@ func plainly(err error) string {
 	return err.Error()
 }
 
+// firstLine is an error's, of which several joined say the same.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// filesHint is a hint for what needs more open files than may be; "" for what does not.
+func filesHint(err error) string {
+	if errors.Is(err, syscall.EMFILE) {
+		return "the limit of open files is too low: `ulimit -n`, or LimitNOFILE of the service; 1024 are enough"
+	}
+	if errors.Is(err, syscall.ENFILE) {
+		return "the host has as many files open as it can: `sysctl fs.file-nr` shows it"
+	}
+	return ""
+}
+
 // deviceError explains why the sockets or the TUN device could not be had.
 func deviceError(err error) error {
 	switch {
@@ -41,5 +59,5 @@ func deviceError(err error) error {
 		return &OperatorError{fmt.Sprintf("the data plane lacks something: %v", err),
 			"the TUN device needs /dev/net/tun; `modprobe tun` makes it, and a container must be given it"}
 	}
-	return &OperatorError{Message: fmt.Sprintf("the data plane does not start: %v", err)}
+	return &OperatorError{fmt.Sprintf("the data plane does not start: %s", firstLine(err)), filesHint(err)}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,12 +23,15 @@ import (
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ipsec"
 	"qmidle/test/leak"
+	"qmidle/test/printed"
 )
 
 // fakePlane is a data plane that notes what it is told.
 type fakePlane struct {
 	send   dataplane.SendUDP
 	events dataplane.Events
+
+	unknown atomic.Uint64 // ESP packets of no SA
 
 	mu       sync.Mutex
 	sas      []dataplane.SAStatus
@@ -151,7 +156,10 @@ func (p *fakePlane) Packets(d ipsec.Direction, spi uint32, remote netip.Addr) (u
 	return s.Counters.Packets, ok
 }
 
-func (p *fakePlane) Stats() dataplane.Stats { return dataplane.Stats{} }
+func (p *fakePlane) Stats() (s dataplane.Stats) {
+	s.Drops[ipsec.DropUnknownSPI] = p.unknown.Load()
+	return s
+}
 
 func (p *fakePlane) Close() error {
 	p.mu.Lock()
@@ -223,24 +231,6 @@ func (s plainSocket) Receive(handle func(netip.AddrPort, uint8, [][]byte)) error
 	}
 }
 
-// record collects a log.
-type record struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (r *record) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.Write(b)
-}
-
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.buf.String()
-}
-
 var (
 	addrOne = netip.MustParseAddr("127.0.0.1")
 	addrTwo = netip.MustParseAddr("127.0.0.2")
@@ -277,7 +267,7 @@ func loadText(t testing.TB, text string) *config.Config {
 type site struct {
 	*Gateway
 	plane  *fakePlane
-	log    *record
+	log    *printed.Output
 	keys   []string
 	socket string
 	cancel context.CancelFunc
@@ -340,7 +330,7 @@ func newSite(t *testing.T, text string, listen func(netip.AddrPort) (udpSocket, 
 // openSite has options of its own, and keys that the log must not have.
 func openSite(t *testing.T, o Options, listen func(netip.AddrPort) (udpSocket, error), p ports, keys ...string) *site {
 	t.Helper()
-	s := &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1)}
+	s := &site{plane: &fakePlane{}, log: &printed.Output{}, ended: make(chan error, 1)}
 	s.socket, s.keys = filepath.Join(t.TempDir(), "s"), keys
 	t.Cleanup(func() {
 		for _, found := range leak.Find(s.log.String(), s.keys) {
@@ -358,15 +348,16 @@ func openSite(t *testing.T, o Options, listen func(netip.AddrPort) (udpSocket, e
 
 func testWorld(fake *fakePlane, listen func(netip.AddrPort) (udpSocket, error), p ports) world {
 	return world{ports: p, workers: 2, rand: rand.Reader, listen: listen,
-		forwards: func() bool { return true },
-		linkUp:   func(name string) bool { return name == "lo" },
+		forwards:  func() bool { return true },
+		kernelESP: func() error { return syscall.EPROTONOSUPPORT },
+		linkUp:    func(name string) bool { return name == "lo" },
 		lookup: func(context.Context, string, []netip.Addr) ([]netip.Addr, error) {
 			return nil, &net.DNSError{Err: "no such host", IsNotFound: true}
 		},
 		interfaces: func() ([]hostInterface, error) {
 			return []hostInterface{{"lo", []netip.Addr{addrOne, addrTwo}}}, nil
 		},
-		openPlane: func(send dataplane.SendUDP, events dataplane.Events) (plane, error) {
+		openPlane: func(_ planeKind, send dataplane.SendUDP, events dataplane.Events) (plane, error) {
 			fake.send, fake.events = send, events
 			return fake, nil
 		},

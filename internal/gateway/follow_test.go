@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"qmidle/test/printed"
 )
 
 // movable is a host whose one interface has what addresses the test says.
@@ -57,7 +59,7 @@ func TestAddressesAreFollowed(t *testing.T) {
 	p := freePorts(t)
 	text := fmt.Sprintf(siteConfig, "one", addrOne, addrTwo, "10.1.0.0", "10.2.0.0", "")
 	text = strings.Replace(text, "interface Ethernet0/0\n ip address 127.0.0.1 255.0.0.0", "interface wan0", 1)
-	one := &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1), socket: t.TempDir() + "/s"}
+	one := &site{plane: &fakePlane{}, log: &printed.Output{}, ended: make(chan error, 1), socket: t.TempDir() + "/s"}
 	w := testWorld(one.plane, listenPlain, p)
 	w.interfaces = host.interfaces
 	var err error

@@ -62,6 +62,8 @@ type Options struct {
 // Lengths of the queues to the loop.
 const (
 	datagramQueue = 1024
+	firstQueue    = 1024
+	strayQueue    = 256
 	eventQueue    = 1024
 )
 
@@ -69,6 +71,7 @@ const (
 type Gateway struct {
 	opts     Options
 	world    world
+	kind     planeKind
 	bindings bindings
 	warnings []string
 
@@ -84,16 +87,21 @@ type Gateway struct {
 	// routeWarnings were told last.
 	routeWarnings []string
 	marked        []byte // an IKE message behind its marker
+	engines       int    // of the router
+	crew          *crew
+	batch         []ike.Input
 	panics        int
 	authorities   *authorities
 	sampler       *time.Ticker
+	flood         flood
 
 	log       *textLog
 	plane     plane
 	pool      *pool
 	hashes    *hashPool
 	radius    *radiusClient
-	leases    *leaseStore // nil: none are kept
+	leases    *leaseStore   // nil: none are kept
+	counters  *counterStore // nil: they are not kept
 	names     *nameServers
 	clients   []console.EasyVPNClient // that Options.EasyVPN was told
 	resolver  *resolver
@@ -101,9 +109,14 @@ type Gateway struct {
 	control   *control
 	monitors  monitors
 	datagrams chan datagram
+	firsts    chan datagram // messages without our cookie, which anybody can send: they fill no other's queue
+	strays    chan datagram // messages with a cookie that is not ours, likewise
+	cookies   cookies
 	events    chan input
 	commands  chan input
 	lost      atomic.Uint64 // inputs that found their queue full
+	overrun   atomic.Uint64 // likewise of firsts
+	strayed   atomic.Uint64 // likewise of strays
 	stopped   chan struct{} // closed when the loop has ended
 	readers   sync.WaitGroup
 }
@@ -114,7 +127,7 @@ type Gateway struct {
 func Open(o Options) (*Gateway, error) { return open(o, thisHost()) }
 
 func open(o Options, w world) (*Gateway, error) {
-	g := &Gateway{opts: o, world: w, datagrams: make(chan datagram, datagramQueue), events: make(chan input, eventQueue), commands: make(chan input),
+	g := &Gateway{opts: o, world: w, datagrams: make(chan datagram, datagramQueue), firsts: make(chan datagram, firstQueue), strays: make(chan datagram, strayQueue), events: make(chan input, eventQueue), commands: make(chan input),
 		stopped: make(chan struct{})}
 	g.log = newTextLog(o.Log)
 	g.notices = newNotices(g.log)
@@ -133,7 +146,7 @@ func (g *Gateway) openAll() error {
 	}
 	host, err := g.world.interfaces()
 	if err != nil {
-		return fmt.Errorf("list the host's interfaces: %w", err)
+		return &OperatorError{"cannot list the host's interfaces: " + plainly(err), filesHint(err)}
 	}
 	if g.bindings, err = bind(g.opts.Config, g.opts.Interfaces, host); err != nil {
 		return err
@@ -144,6 +157,9 @@ func (g *Gateway) openAll() error {
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
+	if g.kind, err = g.choosePlane(g.opts.Config); err != nil {
+		return err
+	}
 	if g.control, err = listenControl(g.opts.Socket); err != nil {
 		return err
 	}
@@ -151,12 +167,14 @@ func (g *Gateway) openAll() error {
 	if _, err := g.openSockets(g.opts.Config, conns); err != nil {
 		return err
 	}
-	if g.plane, err = g.world.openPlane(g.sendESP, g.planeEvents()); err != nil {
+	if g.plane, err = g.world.openPlane(g.kind, g.sendESP, g.planeEvents()); err != nil {
 		return deviceError(err)
 	}
 	if err := g.openNameServers(); err != nil {
 		g.warnings = append(g.warnings, fmt.Sprintf("the name servers that an earlier run has set are still there: %s", plainly(err)))
 	}
+	g.engines = min(max(1, g.world.workers), maxCrew)
+	g.crew = newCrew(g.engines)
 	g.pool = newPool(g.world.workers)
 	g.hashes = newHashPool(g.world.workers)
 	return g.openRouter()
@@ -169,10 +187,11 @@ func (g *Gateway) openRouter() error {
 		return err
 	}
 	g.router, err = router.New(router.Options{Config: g.opts.Config, DataPlane: g.adapter, Rand: g.world.rand, Now: time.Now(),
-		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Leases: leases, Keys: router.KeysOf(g.authorities.keys.Key)})
+		Local: g.bindings.local, Text: g.text, DeferDH: true, Limits: trace.DefaultLimits, Cookies: &g.cookies, Leases: leases, Counted: g.openCounters(), Keys: router.KeysOf(g.authorities.keys.Key), Engines: g.engines})
 	if err != nil {
 		return &OperatorError{Message: err.Error()}
 	}
+	g.flood.told = g.router.Statistics().Floods // of an earlier run
 	g.authorities.agent = trustpoint.New(trustpoint.Options{Config: g.opts.Config, Keys: g.authorities.keys, Events: g.router, Rand: g.world.rand, Serial: serialNumber()})
 	if err := errors.Join(g.shapePackets(g.opts.Config), g.plane.SetPolicies(g.router.Policies())); err != nil {
 		return deviceError(err)
@@ -220,7 +239,7 @@ func socketError(local netip.AddrPort, err error) error {
 	case errors.Is(err, os.ErrPermission):
 		return &OperatorError{message, "`qmidle run` needs root, or CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE"}
 	}
-	return &OperatorError{Message: message}
+	return &OperatorError{message, filesHint(err)}
 }
 
 // Warnings are what does not keep the gateway from running.
@@ -247,6 +266,9 @@ func (g *Gateway) Summary() string {
 			}
 		}
 		entries += " on " + strings.Join(on, ", ")
+	}
+	if g.kind.kernel {
+		entries += "; ESP by the kernel"
 	}
 	return fmt.Sprintf("%s is ready: %s; commands at %s", g.opts.Config.Hostname, entries, g.opts.Socket)
 }
@@ -285,6 +307,7 @@ func (g *Gateway) closeAll() error {
 	if g.names != nil {
 		errs = append(errs, g.names.close())
 	}
+	errs = append(errs, g.closeCounters())
 	if g.plane != nil {
 		errs = append(errs, g.plane.Close())
 	}
@@ -292,6 +315,9 @@ func (g *Gateway) closeAll() error {
 	g.radius.close()
 	if g.leases != nil {
 		errs = append(errs, g.leases.close())
+	}
+	if g.crew != nil {
+		g.crew.close()
 	}
 	if g.pool != nil {
 		g.pool.close()

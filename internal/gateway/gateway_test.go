@@ -13,6 +13,7 @@ import (
 
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ipsec"
+	"qmidle/test/printed"
 )
 
 func up(s *site) func() bool { return func() bool { return len(s.plane.SAs()) == 2 } }
@@ -152,7 +153,7 @@ func TestAFaultInOneInputDoesNotEndTheDaemon(t *testing.T) {
 	one.plane.mu.Unlock()
 	one.acquire()
 	waitFor(t, "the notice", func() bool { return strings.Contains(one.log.String(), "internal error 1 while handling") })
-	if n := strings.Count(one.log.String(), "internal error"); n != 1 || !strings.Contains(one.log.String(), "broken on purpose at ") {
+	if n := strings.Count(one.log.String(), "internal error"); n != 1 || !strings.Contains(one.log.String(), "broken on purpose at qmidle/internal/gateway.TestAFaultInOneInputDoesNotEndTheDaemon.") {
 		t.Errorf("%d notices of the fault:\n%s", n, one.log)
 	}
 	two.do(t, "clear crypto isakmp")
@@ -216,6 +217,19 @@ func TestTheOperatorIsToldOfDroppedESP(t *testing.T) {
 	}
 }
 
+// Few ESP packets of no SA are a peer that does not know; many are a flood.
+func TestAFloodOfESPIsTold(t *testing.T) {
+	one, two := twoSites(t, "")
+	one.plane.unknown.Store(espFlood)
+	two.plane.unknown.Store(5000)
+	waitFor(t, "the notice", func() bool {
+		return strings.Contains(two.log.String(), "qmidle: a flood: 5000 ESP packets of no SA, since it was told last; `explain crypto` says more\n")
+	})
+	if strings.Contains(one.log.String(), "a flood") {
+		t.Errorf("a peer is taken for a flood:\n%s", one.log)
+	}
+}
+
 func TestRubbishOnThePortsIsCounted(t *testing.T) {
 	one, two := twoSites(t, "")
 	large := make([]byte, 40000)
@@ -262,7 +276,7 @@ func TestStartFailsInWordsForTheOperator(t *testing.T) {
 		w := testWorld(&fakePlane{}, listen, p)
 		x.world(&w)
 		socket := t.TempDir() + "/s"
-		_, err := open(Options{Config: loadText(t, x.text), Socket: socket, Log: &record{}}, w)
+		_, err := open(Options{Config: loadText(t, x.text), Socket: socket, Log: &printed.Output{}}, w)
 		if err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: %v, want %q", name, err, x.want)
 		}
@@ -277,8 +291,10 @@ func failing(n syscall.Errno) func(netip.AddrPort) (udpSocket, error) {
 	return func(netip.AddrPort) (udpSocket, error) { return nil, os.NewSyscallError("bind", n) }
 }
 
-func noPlane(n syscall.Errno) func(dataplane.SendUDP, dataplane.Events) (plane, error) {
-	return func(dataplane.SendUDP, dataplane.Events) (plane, error) { return nil, os.NewSyscallError("open", n) }
+func noPlane(n syscall.Errno) func(planeKind, dataplane.SendUDP, dataplane.Events) (plane, error) {
+	return func(planeKind, dataplane.SendUDP, dataplane.Events) (plane, error) {
+		return nil, os.NewSyscallError("open", n)
+	}
 }
 
 func TestRoutesThatTheHostRefusesAreWarnings(t *testing.T) {
@@ -289,7 +305,7 @@ func TestRoutesThatTheHostRefusesAreWarnings(t *testing.T) {
 	w.forwards = func() bool { return false }
 	text := fmt.Sprintf(siteConfig, "one", addrOne, addrTwo, "10.1.0.0", "10.2.0.0",
 		"ip route 0.0.0.0 0.0.0.0 127.0.0.9\nip route 10.0.0.0 255.0.0.0 127.0.0.9 5\nip route 10.4.0.0 255.255.0.0 Serial0/0\n")
-	g, err := open(Options{Config: loadText(t, text), Socket: t.TempDir() + "/s", Log: &record{}}, w)
+	g, err := open(Options{Config: loadText(t, text), Socket: t.TempDir() + "/s", Log: &printed.Output{}}, w)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"qmidle/internal/aaa"
 	"qmidle/internal/router"
@@ -21,15 +23,19 @@ const leaseFile = "leases.db"
 
 // leaseStore keeps the addresses of clients over a restart, so that a client
 // that comes again has its own. It writes beside the loop: what a crash loses is
-// who had an address in the last moments.
+// who had an address in the last moments. What cannot be written waits until it can.
 type leaseStore struct {
-	db      *bolt.DB
+	dir     string
+	db      *bolt.DB // nil until it can be opened; the writer's, once that runs
 	mu      sync.Mutex
 	changed map[leaseKey]aaa.Lease
 	wake    chan struct{}
 	done    chan struct{}
 	failed  func(error)
 }
+
+// leaseRetry is the time between two tries to write what could not be.
+const leaseRetry = 5 * time.Second
 
 type leaseKey struct {
 	pool string
@@ -43,34 +49,75 @@ type keptLease struct {
 	InUse bool      `json:"in_use"`
 }
 
-// openLeases opens the store of a directory, which is made if need be. An error
-// is for the operator. failed is told, on another goroutine, what could not be
-// written.
-func openLeases(dir string, failed func(error)) (*leaseStore, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, stateError(dir, err)
-	}
-	db, err := bolt.Open(filepath.Join(dir, leaseFile), 0o600, &bolt.Options{Timeout: time.Second})
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, &OperatorError{"another gateway has the state in " + dir, "stop it first, or name another directory by --state"}
-	}
-	if err != nil {
-		return nil, stateError(dir, err)
-	}
-	s := &leaseStore{db: db, changed: map[leaseKey]aaa.Lease{}, wake: make(chan struct{}, 1), done: make(chan struct{}), failed: failed}
-	go s.write()
-	return s, nil
+// newLeaseStore makes the store of a directory. failed is told, on another goroutine,
+// what could not be written.
+func newLeaseStore(dir string, failed func(error)) *leaseStore {
+	return &leaseStore{dir: dir, changed: map[leaseKey]aaa.Lease{}, wake: make(chan struct{}, 1), done: make(chan struct{}), failed: failed}
 }
 
-func stateError(dir string, err error) error {
-	return &OperatorError{fmt.Sprintf("the state in %s cannot be kept: %s", dir, plainly(err)), "name a directory that can be written by --state"}
+var errOtherGateway = errors.New("another gateway has the state")
+
+// open opens the database; the directory is made if need be. One that is damaged,
+// as a full disk may have left it, is put aside.
+func (s *leaseStore) open() (err error) {
+	if s.db != nil {
+		return nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	file := filepath.Join(s.dir, leaseFile)
+	_, missing := os.Stat(file)
+	s.db, err = openBolt(file, bolt.Options{})
+	if damaged(err) {
+		if err = os.Rename(file, file+".damaged"); err == nil {
+			s.db, err = openBolt(file, bolt.Options{})
+		}
+	}
+	if err != nil && missing != nil {
+		_ = os.Remove(file) // a part of it may be there
+	}
+	return err
+}
+
+// openBolt opens a database; bolt panics for some that are damaged.
+func openBolt(file string, o bolt.Options) (db *bolt.DB, err error) {
+	defer func() {
+		if recover() != nil {
+			db, err = nil, bolterrors.ErrInvalid
+		}
+	}()
+	o.Timeout = time.Second
+	db, err = bolt.Open(file, 0o600, &o)
+	if errors.Is(err, bolterrors.ErrTimeout) {
+		return nil, errOtherGateway
+	}
+	return db, err
+}
+
+// damaged says whether an error is of what is in the file, not of the host.
+func damaged(err error) bool {
+	var number syscall.Errno
+	return err != nil && !errors.As(err, &number) && !errors.Is(err, errOtherGateway)
 }
 
 // load returns the leases by pool. What cannot be read is left out: it is a
-// convenience that is lost.
+// convenience that is lost. A disk that cannot be written can still be read.
 func (s *leaseStore) load() (map[string][]aaa.Lease, error) {
+	db := s.db
+	if db == nil {
+		file := filepath.Join(s.dir, leaseFile)
+		if _, err := os.Stat(file); err != nil {
+			return nil, nil
+		}
+		var err error
+		if db, err = openBolt(file, bolt.Options{ReadOnly: true}); err != nil {
+			return nil, err
+		}
+		defer db.Close()
+	}
 	all := map[string][]aaa.Lease{}
-	err := s.db.View(func(tx *bolt.Tx) error {
+	err := db.View(func(tx *bolt.Tx) error {
 		return tx.ForEach(func(pool []byte, b *bolt.Bucket) error {
 			return b.ForEach(func(key, value []byte) error {
 				addr, ok := netip.AddrFromSlice(key)
@@ -102,39 +149,47 @@ func (s *leaseStore) put(changes []aaa.LeaseChange) {
 }
 
 // openLeases opens the store of the state directory, if there is one, and returns
-// what is in it. A gateway without address pools needs none.
+// what is in it. A gateway without address pools needs none. A disk that is full or
+// cannot be written keeps no tunnel down: the leases are kept when it can be.
 func (g *Gateway) openLeases() (map[string][]aaa.Lease, error) {
 	if g.opts.State == "" || len(g.opts.Config.Pools) == 0 {
 		return nil, nil
 	}
-	if err := g.openStore(); err != nil {
-		return nil, err
+	s := g.newLeases()
+	err := s.open()
+	if errors.Is(err, errOtherGateway) {
+		return nil, &OperatorError{"another gateway has the state in " + g.opts.State, "stop it first, or name another directory by --state"}
 	}
-	return g.leases.load()
+	if err != nil {
+		g.warnings = append(g.warnings, fmt.Sprintf("the addresses of clients are not kept over a restart until %s can be written: %s", g.opts.State, plainly(err)))
+	}
+	leases, err := s.load()
+	if err != nil {
+		g.warnings = append(g.warnings, fmt.Sprintf("the addresses that clients had are not known: %s", plainly(err)))
+	}
+	g.leases = s
+	go s.write()
+	return leases, nil
 }
 
-func (g *Gateway) openStore() (err error) {
-	g.leases, err = openLeases(g.opts.State, func(err error) {
+func (g *Gateway) newLeases() *leaseStore {
+	return newLeaseStore(g.opts.State, func(err error) {
 		g.tell(func(now time.Time) (out router.Output) {
-			g.notices.tell(now, "leases", "the addresses of clients are not kept: %s", plainly(err))
+			g.notices.tell(now, "leases", "the addresses of clients are not kept until they can be written: %s", plainly(err))
 			return out
 		})
 	})
-	return err
 }
 
 // keepLeases keeps changes. The first one of a pool that was configured meanwhile
-// opens the store; where that fails, none are kept.
+// makes the store.
 func (g *Gateway) keepLeases(changes []aaa.LeaseChange) {
 	if len(changes) == 0 || g.opts.State == "" {
 		return
 	}
 	if g.leases == nil {
-		if err := g.openStore(); err != nil {
-			g.say("the addresses of clients are not kept: %v", err)
-			g.opts.State = ""
-			return
-		}
+		g.leases = g.newLeases()
+		go g.leases.write()
 	}
 	g.leases.put(changes)
 }
@@ -142,44 +197,76 @@ func (g *Gateway) keepLeases(changes []aaa.LeaseChange) {
 // write writes what has changed, all that has come together at once.
 func (s *leaseStore) write() {
 	defer close(s.done)
-	for range s.wake {
-		s.flush()
+	var again <-chan time.Time
+	for {
+		select {
+		case _, ok := <-s.wake:
+			if !ok {
+				return
+			}
+		case <-again:
+		}
+		again = nil
+		if err := s.flush(); err != nil {
+			s.failed(err)
+			again = time.After(leaseRetry)
+		}
 	}
-	s.flush()
 }
 
-func (s *leaseStore) flush() {
+// flush writes what has changed. After an error that is still to be written, but for
+// what has changed again.
+func (s *leaseStore) flush() error {
 	s.mu.Lock()
 	changed := s.changed
 	s.changed = map[leaseKey]aaa.Lease{}
 	s.mu.Unlock()
 	if len(changed) == 0 {
-		return
+		return nil
 	}
-	err := s.db.Update(func(tx *bolt.Tx) error {
+	err := s.open()
+	if err == nil {
+		err = s.db.Update(func(tx *bolt.Tx) error { return putLeases(tx, changed) })
+	}
+	if err != nil {
+		s.mu.Lock()
 		for at, l := range changed {
-			b, err := tx.CreateBucketIfNotExists([]byte(at.pool))
-			if err != nil {
-				return err
-			}
-			value, err := json.Marshal(keptLease{l.Owner, l.Since, l.InUse})
-			if err == nil {
-				err = b.Put(at.addr.AsSlice(), value)
-			}
-			if err != nil {
-				return err
+			if _, newer := s.changed[at]; !newer {
+				s.changed[at] = l
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		s.failed(err)
+		s.mu.Unlock()
 	}
+	return err
+}
+
+func putLeases(tx *bolt.Tx, changed map[leaseKey]aaa.Lease) error {
+	for at, l := range changed {
+		b, err := tx.CreateBucketIfNotExists([]byte(at.pool))
+		if err != nil {
+			return err
+		}
+		value, err := json.Marshal(keptLease{l.Owner, l.Since, l.InUse})
+		if err == nil {
+			err = b.Put(at.addr.AsSlice(), value)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close writes what is left.
 func (s *leaseStore) close() error {
 	close(s.wake)
 	<-s.done
-	return s.db.Close()
+	err := s.flush()
+	if s.db != nil {
+		err = errors.Join(err, s.db.Close())
+	}
+	if err != nil {
+		return &OperatorError{Message: "the addresses of clients are not kept: " + plainly(err)}
+	}
+	return nil
 }

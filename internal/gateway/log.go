@@ -18,6 +18,11 @@ type textLog struct {
 	queue chan []byte
 	lost  atomic.Uint64
 	done  chan struct{}
+
+	// The writing goroutine's own.
+	refused int // pieces that the writer did not take
+	why     error
+	cut     bool // one of them was written in part
 }
 
 func newTextLog(w io.Writer) *textLog {
@@ -39,15 +44,37 @@ func (l *textLog) run(w io.Writer) {
 	defer close(l.done)
 	for text := range l.queue {
 		l.tellLost(w)
-		// There is nowhere to complain about a log that cannot be written.
-		_, _ = w.Write(text)
+		l.put(w, text)
 	}
 	l.tellLost(w)
 }
 
+// put writes a piece of text. There is nowhere to complain about a log that cannot be
+// written: what was lost stands in it once it can be.
+func (l *textLog) put(w io.Writer, text []byte) {
+	n, err := w.Write(text)
+	if err == nil {
+		return
+	}
+	l.refused++
+	l.why, l.cut = err, l.cut || n > 0
+}
+
 func (l *textLog) tellLost(w io.Writer) {
+	if l.refused > 0 {
+		text := fmt.Sprintf("qmidle: %d pieces of output were lost here: %s\n", l.refused, plainly(l.why))
+		if l.cut {
+			text = "\n" + text
+		}
+		n, err := io.WriteString(w, text)
+		if err != nil {
+			l.cut = l.cut || n > 0
+			return
+		}
+		l.refused, l.cut = 0, false
+	}
 	if n := l.lost.Swap(0); n > 0 {
-		fmt.Fprintf(w, "qmidle: %d lines of output were lost here: they came faster than they could be written\n", n)
+		l.put(w, fmt.Appendf(nil, "qmidle: %d lines of output were lost here: they came faster than they could be written\n", n))
 	}
 }
 

@@ -43,11 +43,13 @@ func (g *Gateway) loop(ctx context.Context) {
 			g.handle("the shutdown", g.router.Shutdown)
 			return
 		case d := <-g.datagrams:
-			g.handle("a message from "+d.remote.String(), func(now time.Time) router.Output {
-				return g.router.Datagram(now, d.local, d.remote, d.data)
-			})
+			g.handleInputs(d.input(), g.datagrams)
+		case d := <-g.firsts:
+			g.handleInputs(d.input(), g.firsts)
+		case d := <-g.strays:
+			g.handleInputs(d.input(), g.strays)
 		case a := <-g.pool.answers:
-			g.handle("a key exchange", func(now time.Time) router.Output { return g.router.Answer(now, a.id, a.result) })
+			g.handleInputs(a.input(), g.datagrams)
 		case h := <-g.hashes.done:
 			g.handle("a user's password", func(now time.Time) router.Output { return g.router.Worked(now, h.id, h.ok) })
 		case r := <-g.radius.replies:
@@ -59,7 +61,10 @@ func (g *Gateway) loop(ctx context.Context) {
 		case <-timer.C:
 			g.handle("a timer", g.timeout)
 		case <-g.sampler.C:
-			g.adapter.sample(g.router.IPsecSAs())
+			g.adapter.sample(g.router.PairOf)
+			g.keepCounters(time.Now())
+			g.countESP(time.Now())
+			g.tellFlood(time.Now())
 		}
 	}
 }
@@ -99,12 +104,23 @@ func (g *Gateway) handle(what string, in input) {
 	g.carry(g.contain(what, in))
 	for g.settle() {
 	}
+	g.conclude()
+}
+
+// conclude does what inputs have as a consequence.
+func (g *Gateway) conclude() {
 	if !g.adapter.last {
 		g.names.follow(g.router.ClientConfigs())
 		g.tellClients()
 	}
 	for _, err := range g.router.Errors() {
 		g.notices.tell(time.Now(), err.Error(), "%s", refusal(err))
+	}
+	if n := g.overrun.Swap(0); n > 0 {
+		g.router.Overrun(time.Now(), n)
+	}
+	if n := g.strayed.Swap(0); n > 0 {
+		g.router.OverrunStrays(time.Now(), n)
 	}
 	if n := g.lost.Swap(0); n > 0 {
 		g.notices.tell(time.Now(), "lost", "%d inputs were dropped: they came faster than they could be handled", n)
@@ -163,15 +179,19 @@ func refusal(err error) string {
 // contain is the last net below a fault in the router: the input is lost, the
 // others are not.
 func (g *Gateway) contain(what string, in input) (out router.Output) {
-	defer func() {
-		fault := recover()
-		if fault == nil {
-			return
-		}
-		out = router.Output{}
-		g.tellFault(what, fault, faultLine())
-	}()
+	defer g.rescue(func() string { return what }, &out)
 	return in(time.Now())
+}
+
+// rescue, to be deferred, tells of a panic, if there is one, and leaves nothing of the
+// output.
+func (g *Gateway) rescue(what func() string, out *router.Output) {
+	fault := recover()
+	if fault == nil {
+		return
+	}
+	*out = router.Output{}
+	g.tellFault(what(), fault, faultLine())
 }
 
 func (g *Gateway) tellFault(what string, fault any, where string) {
@@ -268,18 +288,16 @@ func (g *Gateway) peerMoved(sa ipsec.SAParams, from netip.AddrPort) {
 }
 
 func (g *Gateway) pairOf(sa ipsec.SAParams) (ike.IPsecSA, bool) {
-	for _, x := range g.router.IPsecSAs() {
-		if x.InID == sa.ID || x.OutID == sa.ID {
-			return x, true
-		}
-	}
-	return ike.IPsecSA{}, false
+	return g.router.PairOf(sa.Local, sa.Remote, sa.ID)
 }
 
 func (g *Gateway) unknownSPI(spi uint32, from, to netip.AddrPort) {
 	g.tell(func(now time.Time) router.Output {
-		g.notices.tell(now, "spi "+from.Addr().String(), "ESP from %s to %s has SPI 0x%08X, which no SA here has; the peer may not know that it was deleted",
-			from.Addr(), to.Addr(), spi)
+		if now.Sub(g.flood.spi) >= time.Second { // anybody can send it, from any address
+			g.flood.spi = now
+			g.notices.tell(now, "spi "+from.Addr().String(), "ESP from %s to %s has SPI 0x%08X, which no SA here has; the peer may not know that it was deleted",
+				from.Addr(), to.Addr(), spi)
+		}
 		return g.router.UnknownSPI(now, spi, to, from)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/test/printed"
 )
 
 func TestPoolIsBoundedAndSurvivesAFault(t *testing.T) {
@@ -48,12 +50,12 @@ func TestPoolIsBoundedAndSurvivesAFault(t *testing.T) {
 // gate is a writer that waits until it is opened.
 type gate struct {
 	open chan struct{}
-	record
+	printed.Output
 }
 
 func (g *gate) Write(b []byte) (int, error) {
 	<-g.open
-	return g.record.Write(b)
+	return g.Output.Write(b)
 }
 
 func TestLogNeverWaitsAndCountsWhatIsLost(t *testing.T) {
@@ -76,7 +78,7 @@ func TestLogNeverWaitsAndCountsWhatIsLost(t *testing.T) {
 }
 
 func TestNoticesOfAKindAreRare(t *testing.T) {
-	r := &record{}
+	r := &printed.Output{}
 	l := newTextLog(r)
 	n := newNotices(l)
 	start := time.Now()
@@ -155,16 +157,18 @@ func TestCountersAndTimesOfAPair(t *testing.T) {
 	a := newAdapter(fake)
 	now := time.Unix(1000, 0)
 	a.now = func() time.Time { return now }
-	remote := netip.MustParseAddr("192.0.2.9")
-	in := ipsec.SAParams{Direction: ipsec.Inbound, SPI: 0x1000, Remote: remote}
-	out := ipsec.SAParams{Direction: ipsec.Outbound, SPI: 0x2000, Remote: remote}
+	local, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.9")
+	in := ipsec.SAParams{Direction: ipsec.Inbound, SPI: 0x1000, Local: local, Remote: remote}
+	out := ipsec.SAParams{Direction: ipsec.Outbound, SPI: 0x2000, Local: local, Remote: remote}
 	for _, p := range []ipsec.SAParams{in, out} {
 		if err := a.Install(p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	pairs := []ike.IPsecSA{{InSPI: 0x1000, OutSPI: 0x2000}}
-	a.sample(pairs)
+	pairOf := func(_, _ netip.Addr, _ uint32) (ike.IPsecSA, bool) {
+		return ike.IPsecSA{InSPI: 0x1000, OutSPI: 0x2000}, true
+	}
+	a.sample(pairOf)
 	if i, o := a.LastPackets(0x1000); !i.IsZero() || !o.IsZero() {
 		t.Errorf("times before any packet: %v, %v", i, o)
 	}
@@ -179,7 +183,7 @@ func TestCountersAndTimesOfAPair(t *testing.T) {
 	heard := now
 	now = now.Add(time.Second)
 	fake.sas[1].Counters, fake.sas[1].PathMTU = ipsec.Counters{Packets: 4, Bytes: 400}, 1400
-	a.sample(pairs)
+	a.sample(pairOf)
 	if i, o := a.LastPackets(0x1000); !i.Equal(heard) || !o.Equal(now) {
 		t.Errorf("times after packets went out: %v, %v", i, o)
 	}
@@ -304,6 +308,31 @@ func TestInterfacesAreBoundAgain(t *testing.T) {
 		b, err := bindings{i: x.before}.again(x.old, x.cfg, nil, x.host)
 		if (err != nil) != x.refused || b[i] != x.want {
 			t.Errorf("%s: %+v, %v, want %+v", name, b[i], err, x.want)
+		}
+	}
+}
+
+func TestTheKernelDoesESPWhereItCan(t *testing.T) {
+	can, cannot := func() error { return nil }, func() error { return syscall.EPROTONOSUPPORT }
+	forced := config.DataPlane{Kind: config.DataPlaneKernel, InterfaceID: 7}
+	for name, x := range map[string]struct {
+		w     world
+		plane config.DataPlane
+		want  planeKind
+		fails bool
+	}{
+		"it can":         {w: world{kernelESP: can}, want: planeKind{kernel: true}},
+		"it cannot":      {w: world{kernelESP: cannot}},
+		"by environment": {w: world{kernelESP: can, userSpace: true}},
+		"user space":     {w: world{kernelESP: can}, plane: config.DataPlane{Kind: config.DataPlaneUserSpace}},
+		"forced":         {w: world{kernelESP: can, userSpace: true}, plane: forced, want: planeKind{true, 7}},
+		"forced, cannot": {w: world{kernelESP: cannot}, plane: forced, fails: true},
+	} {
+		g := &Gateway{world: x.w}
+		got, err := g.choosePlane(&config.Config{DataPlane: x.plane})
+		var operator *OperatorError
+		if (err != nil) != x.fails || x.fails && !errors.As(err, &operator) || !x.fails && got != x.want {
+			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
 }

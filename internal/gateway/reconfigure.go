@@ -30,10 +30,14 @@ func (g *Gateway) reconfigure(now time.Time, cfg *config.Config) (notices []stri
 	if err != nil {
 		return nil, &OperatorError{Message: err.Error()}
 	}
+	other := cfg.DataPlane != g.opts.Config.DataPlane
 	if err := g.adopt(now, cfg, bound, change); err != nil {
 		return nil, err
 	}
 	warnings := g.warnMissing(nil)
+	if other {
+		warnings = append(warnings, "qmidle data-plane: the other data plane is used from the next start on")
+	}
 	warnings = append(warnings, g.setRoutes()...)
 	if err := g.shapePackets(cfg); err != nil {
 		warnings = append(warnings, deviceError(err).Error())

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 
 	"qmidle/internal/router"
+	"qmidle/test/printed"
 )
 
 // directory is a DNS of which the test says what it knows. While it is held, no
@@ -47,7 +48,7 @@ func namedSites(t *testing.T, d *directory) (one, two *site) {
 	text := fmt.Sprintf(siteConfig, "one", addrOne, addrTwo, "10.1.0.0", "10.2.0.0", "ip domain name example.com\nip name-server 127.0.0.53\n")
 	text = strings.Replace(text, " set peer 127.0.0.2", " set peer two dynamic", 1)
 	text = strings.Replace(text, "example-key address 127.0.0.2", "example-key hostname TWO.example.com", 1)
-	one = &site{plane: &fakePlane{}, log: &record{}, ended: make(chan error, 1), socket: t.TempDir() + "/s"}
+	one = &site{plane: &fakePlane{}, log: &printed.Output{}, ended: make(chan error, 1), socket: t.TempDir() + "/s"}
 	w := testWorld(one.plane, listen, p)
 	w.lookup = d.lookup
 	var err error

@@ -68,6 +68,10 @@ func (g *Gateway) openSockets(c *config.Config, conns []*ike.Connection) (map[ne
 			return nil, socketError(local, err)
 		}
 		opened[local] = s
+		if err := g.prepareSocket(local, s); err != nil {
+			g.closeSockets(opened)
+			return nil, socketError(local, err)
+		}
 	}
 	g.sockets.change(func(m map[netip.AddrPort]udpSocket) { maps.Copy(m, opened) })
 	return opened, nil

@@ -76,14 +76,31 @@ func (g *Gateway) containESP(from netip.AddrPort, handle func()) {
 	handle()
 }
 
-// enqueue copies a message to the loop's queue.
+// enqueue copies a message to one of the loop's queues.
 func (g *Gateway) enqueue(d datagram) {
+	queue, lost := g.datagrams, &g.lost
+	switch {
+	case begins(d.data):
+		queue, lost = g.firsts, &g.overrun
+	case !g.cookies.mayKnow(d.data):
+		queue, lost = g.strays, &g.strayed
+	}
+	if len(queue) == cap(queue) {
+		lost.Add(1)
+		return
+	}
 	d.data = append([]byte(nil), d.data[:min(len(d.data), maxMessage)]...)
 	select {
-	case g.datagrams <- d:
+	case queue <- d:
 	default:
-		g.lost.Add(1)
+		lost.Add(1)
 	}
+}
+
+// begins says whether a message has no cookie of ours, or no header at all.
+func begins(data []byte) bool {
+	const ours = 8 // the responder's cookie's offset (RFC 2408 section 3.1)
+	return len(data) < isakmp.HeaderLen || isakmp.Cookie(data[ours:ours+8]).IsZero()
 }
 
 // send sends what the router wants sent.

@@ -9,6 +9,7 @@ import (
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
+	"qmidle/test/printed"
 )
 
 // noteSocket keeps what is sent, and receives what it is given.
@@ -21,6 +22,8 @@ type noteSocket struct {
 }
 
 func (s *noteSocket) Outlast() error { return nil }
+
+func (s *noteSocket) LeaveToKernel(bool) error { return nil }
 
 func (s *noteSocket) Close() error { return nil }
 
@@ -46,7 +49,7 @@ func bare(t *testing.T) (g *Gateway, ike, natt *noteSocket, fake *fakePlane) {
 	t.Helper()
 	ike, natt, fake = &noteSocket{}, &noteSocket{}, &fakePlane{}
 	g = &Gateway{world: world{ports: ports{isakmp.PortIKE, isakmp.PortNATT}}, plane: fake,
-		datagrams: make(chan datagram, 4), events: make(chan input, 4), log: newTextLog(&record{})}
+		datagrams: make(chan datagram, 4), firsts: make(chan datagram, 4), strays: make(chan datagram, 4), events: make(chan input, 4), log: newTextLog(&printed.Output{})}
 	g.sockets.change(func(m map[netip.AddrPort]udpSocket) { m[localIKE], m[localNATT] = ike, natt })
 	g.notices = newNotices(g.log)
 	t.Cleanup(g.log.close)
@@ -62,12 +65,13 @@ func TestMarkerTellsIKEFromESP(t *testing.T) {
 	g, _, natt, fake := bare(t)
 	message := append(make([]byte, 4), "message of IKE, which is long enough"...)
 	esp := append([]byte{0, 0, 1, 0}, make([]byte, 40)...)
+	g.cookies.Keep(isakmp.Cookie(message[4+8:]))
 	natt.in = [][]byte{esp, message, {0xff}, slices.Clone(esp), {0, 0, 0, 0}}
 	g.receive(localNATT, natt)
-	if len(g.datagrams) != 2 {
-		t.Fatalf("%d IKE messages", len(g.datagrams))
+	if len(g.datagrams) != 1 || len(g.firsts) != 1 {
+		t.Fatalf("%d IKE messages, %d that begin", len(g.datagrams), len(g.firsts))
 	}
-	first, empty := <-g.datagrams, <-g.datagrams
+	first, empty := <-g.datagrams, <-g.firsts
 	if string(first.data) != "message of IKE, which is long enough" || first.local != localNATT || len(empty.data) != 0 {
 		t.Errorf("messages %+v, %+v", first, empty)
 	}
@@ -83,7 +87,7 @@ func TestPort500HasNoMarker(t *testing.T) {
 	g, plain, _, fake := bare(t)
 	plain.in = [][]byte{make([]byte, 40), {0xff}}
 	g.receive(localIKE, plain)
-	if len(g.datagrams) != 2 || len((<-g.datagrams).data) != 40 || len(fake.received) != 0 {
+	if len(g.firsts) != 2 || len((<-g.firsts).data) != 40 || len(fake.received) != 0 {
 		t.Error("a datagram on port 500 is IKE as it is")
 	}
 }
@@ -123,12 +127,28 @@ func TestMarkerStandsBeforeIKEOnly(t *testing.T) {
 
 func TestFullQueueDropsAndCounts(t *testing.T) {
 	g, _, _, _ := bare(t)
-	large := make([]byte, 60000)
+	first, large := make([]byte, 60000), make([]byte, 60000)
+	large[8] = 1 // of the responder's cookie
+	strange := []byte{15: 1, 27: 0}
+	strange[8] = 2
+	g.cookies.Keep(isakmp.Cookie(large[8:]))
+	for range cap(g.firsts) + 2 {
+		g.enqueue(datagram{data: first})
+	}
+	if g.overrun.Load() != 2 || g.lost.Load() != 0 {
+		t.Errorf("%d first messages lost, want 2, and %d others", g.overrun.Load(), g.lost.Load())
+	}
 	for range cap(g.datagrams) + 3 {
 		g.enqueue(datagram{data: large})
 	}
-	if g.lost.Load() != 3 {
-		t.Errorf("%d lost, want 3", g.lost.Load())
+	if g.lost.Load() != 3 || g.overrun.Load() != 2 {
+		t.Errorf("%d lost, want 3, and %d first messages", g.lost.Load(), g.overrun.Load())
+	}
+	for range cap(g.strays) + 4 {
+		g.enqueue(datagram{data: strange})
+	}
+	if g.strayed.Load() != 4 || g.lost.Load() != 3 {
+		t.Errorf("%d of no SA lost, want 4, and %d others", g.strayed.Load(), g.lost.Load())
 	}
 	if n := len((<-g.datagrams).data); n != maxMessage {
 		t.Errorf("%d octets of an oversized datagram are kept", n)

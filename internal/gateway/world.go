@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -11,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 
+	"qmidle/internal/config"
 	"qmidle/internal/dataplane"
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
@@ -36,6 +36,7 @@ type udpSocket interface {
 	SendESP(to netip.AddrPort, outer ipsec.OuterHeader, packets ...[]byte) error
 	Receive(handle func(from netip.AddrPort, tos uint8, datagrams [][]byte)) error
 	Outlast() error
+	LeaveToKernel(esp bool) error
 	Close() error
 }
 
@@ -49,7 +50,9 @@ type world struct {
 	linkUp     func(name string) bool
 	lookup     func(ctx context.Context, name string, servers []netip.Addr) ([]netip.Addr, error)
 	listen     func(netip.AddrPort) (udpSocket, error)
-	openPlane  func(dataplane.SendUDP, dataplane.Events) (plane, error)
+	userSpace  bool         // by environment, where the configuration leaves the choice
+	kernelESP  func() error // says why the kernel does no ESP; nil where it does
+	openPlane  func(planeKind, dataplane.SendUDP, dataplane.Events) (plane, error)
 	release    func() error // lets pass what the data plane has left blocked
 }
 
@@ -63,42 +66,12 @@ func thisHost() world {
 		linkUp:     hostLinkUp,
 		lookup:     hostLookup,
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
-		openPlane:  openKernelPlane,
+		userSpace:  os.Getenv(dataPlaneVariable) == config.DataPlane{Kind: config.DataPlaneUserSpace}.String(),
+		kernelESP:  dataplane.HasKernelESP,
+		openPlane:  openPlane,
 		release:    func() error { return Release(DefaultState) },
 	}
 }
-
-// kernelPlane is the user-space data plane together with the kernel's tables.
-type kernelPlane struct {
-	*dataplane.Userspace
-	host *dataplane.Host
-}
-
-func openKernelPlane(send dataplane.SendUDP, events dataplane.Events) (plane, error) {
-	host, err := dataplane.OpenHost()
-	if err != nil {
-		return nil, err
-	}
-	u, err := dataplane.OpenUserspace(host, dataplane.UserspaceConfig{SendUDP: send, Events: events})
-	if err != nil {
-		return nil, errors.Join(err, host.Close())
-	}
-	return &kernelPlane{u, host}, nil
-}
-
-func (k *kernelPlane) SetStaticRoutes(routes []dataplane.StaticRoute) error {
-	return k.host.SetStaticRoutes(routes)
-}
-
-func (k *kernelPlane) AddRoute(r dataplane.ReverseRoute) error { return k.host.AddRoute(r) }
-
-func (k *kernelPlane) RemoveRoute(r dataplane.ReverseRoute) error { return k.host.RemoveRoute(r) }
-
-// RouteTo is the host's own route to an address.
-func (k *kernelPlane) RouteTo(to netip.Addr) (dataplane.StaticRoute, bool) { return k.host.RouteTo(to) }
-
-// Close removes all from the kernel but what blocks protected traffic.
-func (k *kernelPlane) Close() error { return errors.Join(k.Userspace.Close(), k.host.Close()) }
 
 // hostForwards says no only where the kernel does.
 func hostForwards() bool {

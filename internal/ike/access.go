@@ -27,6 +27,7 @@ type access struct {
 
 	wanted        []isakmp.AttributeType // of the request that waits for AAA
 	configID      uint16                 // its identifier
+	asked         bool                   // a client has asked for its address under this SA
 	withoutDemand bool                   // nobody has asked: the server sets
 	forgetful     bool                   // login.forgetful
 }

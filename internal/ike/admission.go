@@ -12,10 +12,17 @@ type Admissions struct {
 	InRejected, OutRejected uint64 // for there were as many SAs as may be
 }
 
+func (a *Admissions) add(o Admissions) {
+	a.In += o.In
+	a.Out += o.Out
+	a.InRejected += o.InRejected
+	a.OutRejected += o.OutRejected
+}
+
 // admits says whether another ISAKMP SA may be negotiated. One with a peer that has
 // one may always be: a renewal adds none for long.
 func (e *Engine) admits(local, remote netip.AddrPort) bool {
-	if e.cfg.MaxSAs == 0 || e.established < e.cfg.MaxSAs {
+	if e.cfg.MaxSAs == 0 || e.serials.up.Load() < int64(e.cfg.MaxSAs) {
 		return true
 	}
 	for _, s := range e.byAddrs[addrPair{local.Addr(), remote.Addr()}] {
@@ -41,15 +48,21 @@ func (e *Engine) admitsOut(local, remote netip.AddrPort, waiting []request) bool
 	return false
 }
 
+// countUp counts an ISAKMP SA that came up, or is up no more.
+func (e *Engine) countUp(n int) {
+	e.established += n
+	e.serials.up.Add(int64(n))
+}
+
 // shrink throws out what is more than new bounds allow.
 func (e *Engine) shrink() {
-	for e.halfOpen.count > e.cfg.maxHalfOpen() {
+	for e.halfOpen.count > e.maxHalfOpen() {
 		e.halfOpen.evictOldest()
 	}
-	for e.unproven.count > e.cfg.maxUnproven() {
+	for e.unproven.count > e.maxUnproven() {
 		e.unproven.evictOldest()
 	}
 }
 
-// ResetAdmissions begins the counters anew.
-func (e *Engine) ResetAdmissions() { e.stats.Admissions = Admissions{} }
+// ResetAdmissions begins the counters anew, those of floods too.
+func (e *Engine) ResetAdmissions() { e.stats.Admissions, e.stats.Floods = Admissions{}, Floods{} }

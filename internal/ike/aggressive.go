@@ -134,7 +134,9 @@ func (s *sa) expandKeys(base, shared []byte) bool {
 	if !ok {
 		return false
 	}
-	c, err := keymat.NewCipher(s.suite.Encryption, keymat.EncryptionKey(s.suite.Hash, s.suite.Encryption, n, s.skeyid.E))
+	key := keymat.EncryptionKey(s.suite.Hash, s.suite.Encryption, n, s.skeyid.E)
+	c, err := keymat.NewCipher(s.suite.Encryption, key)
+	clear(key)
 	if err != nil {
 		return false
 	}

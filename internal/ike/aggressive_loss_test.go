@@ -84,39 +84,5 @@ func TestMessage2IsNoAmplifier(t *testing.T) {
 }
 
 func TestRandomTroubleInAggressiveMode(t *testing.T) {
-	for seed := range uint64(60) {
-		p := newPair(t, withAggressive)
-		r := rand.New(rand.NewPCG(seed, 2))
-		var held []Datagram
-		p.lose = func(_ int, d Datagram) bool {
-			switch x := r.IntN(10); {
-			case x < 3:
-				return true
-			case x == 3:
-				p.wire = append(p.wire, copied(d))
-			case x == 4:
-				held = append(held, copied(d))
-				return true
-			case x == 5 && len(held) > 0:
-				p.wire = append(p.wire, held...)
-				held = nil
-			}
-			return false
-		}
-		for round := range 10 {
-			if r.IntN(5) == 0 {
-				p.restartSpoke(uint16(seed)<<4 + uint16(round) + 100)
-			}
-			p.do(p.spoke, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
-			p.advance(time.Duration(r.IntN(30)) * time.Second)
-		}
-		p.lose = nil
-		p.advance(3 * time.Minute)
-		p.connect()
-		p.advance(3 * time.Minute)
-		p.checkAgree(seed)
-		if t.Failed() {
-			return
-		}
-	}
+	randomTrouble(t, 2, withAggressive, func(p *pair, _ *rand.Rand) *side { return p.spoke })
 }

@@ -80,11 +80,16 @@ func (p *pair) begin(first []byte, number int, public []byte) (h isakmp.Header) 
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.from(stranger(number), keyExchange(h, public))
+	return h
+}
+
+// keyExchange is message 3 of a main mode.
+func keyExchange(h isakmp.Header, public []byte) []byte {
 	b := isakmp.NewBuilder(nil, isakmp.Header{Initiator: h.Initiator, Responder: h.Responder, Version: isakmp.Version1, Exchange: isakmp.ExchangeIdentity})
 	b.Add(isakmp.PayloadKE, public)
 	b.Add(isakmp.PayloadNonce, make([]byte, 20))
-	p.from(stranger(number), b.Bytes(1))
-	return h
+	return b.Bytes(1)
 }
 
 func somePublic(t testing.TB) []byte {
@@ -540,7 +545,7 @@ func TestHostileDatagramsLeaveBoundedState(t *testing.T) {
 		for _, x := range p.hub.engine.Statistics().Dropped {
 			n += x
 		}
-		return n + uint64(p.hub.engine.lastSA)
+		return n + uint64(p.hub.engine.serials.sa.Load())
 	}
 	for i := range 15000 {
 		counts, kind := counted(), r.IntN(6)

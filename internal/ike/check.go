@@ -3,6 +3,7 @@ package ike
 import (
 	"errors"
 	"fmt"
+	"reflect"
 
 	"qmidle/internal/trace"
 )
@@ -23,13 +24,14 @@ type Holdings struct {
 	KeyPairs    int // Diffie-Hellman, of what is negotiated
 	Instances   int // of dynamic crypto maps
 	Logins      int // of clients
+	Stubs       int // first messages that were answered under pressure
 	Timers      int
 }
 
 // Holdings returns what the engine keeps.
 func (e *Engine) Holdings() Holdings {
 	h := Holdings{HalfOpen: e.halfOpen.count, Unproven: e.unproven.count, Peers: len(e.peers), Children: len(e.children), Questions: len(e.questions),
-		Assemblies: len(e.assembling) + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Logins: len(e.logins), Timers: len(e.timers)}
+		Assemblies: len(e.assembling) + len(e.firstParts), KeyPairs: e.dhNumbers.count(), Instances: len(e.instances.byTag), Logins: len(e.logins), Stubs: e.pressure.stubs.count, Timers: e.timers.count}
 	for _, list := range e.byAddrs {
 		for _, s := range list {
 			h.SAs++
@@ -41,6 +43,24 @@ func (e *Engine) Holdings() Holdings {
 		}
 	}
 	return h
+}
+
+func (h *Holdings) add(o Holdings) {
+	h.SAs += o.SAs
+	h.Negotiating += o.Negotiating
+	h.HalfOpen += o.HalfOpen
+	h.Unproven += o.Unproven
+	h.Peers += o.Peers
+	h.Waiting += o.Waiting
+	h.Nodes += o.Nodes
+	h.Children += o.Children
+	h.Questions += o.Questions
+	h.Assemblies += o.Assemblies
+	h.KeyPairs += o.KeyPairs
+	h.Instances += o.Instances
+	h.Logins += o.Logins
+	h.Stubs += o.Stubs
+	h.Timers += o.Timers
 }
 
 // Check holds the engine's tables against each other: whatever one of them
@@ -82,7 +102,7 @@ func (a *audit) must(ok bool, format string, args ...any) {
 // set notes a timer and says whether it is set.
 func (a *audit) set(t *timer) bool {
 	a.timers[t] = true
-	return t.index != 0
+	return t.isSet()
 }
 
 func (a *audit) sas() {
@@ -104,7 +124,7 @@ func (a *audit) sa(s *sa) {
 	a.must(e.byCookies[cookiePair{s.cookieI, s.cookieR}] == s, "SA %d is not found by its cookies", s.id)
 	if s.role == trace.RoleResponder {
 		a.responders++
-		a.must(e.byInitial[initialKey{s.cookieI, s.opened}] == s, "SA %d is not found by its first message", s.id)
+		a.must(e.byInitial[initialKey{s.cookieI, s.opened()}] == s, "SA %d is not found by its first message", s.id)
 	}
 	a.stages[s.stage]++
 	if s.assembly != nil {
@@ -199,7 +219,8 @@ func (a *audit) nodes(s *sa) {
 		a.must(n.key() == id && n.s == s, "quick mode %#x is listed as %#x", n.id, id)
 		a.must(retry || n.busy && !n.done, "quick mode %#x waits forever in %v", n.id, n.state)
 		a.must(n.done || !s.dead, "quick mode %#x goes on under dead SA %d", n.id, s.id)
-		a.must(n.done || n.conn == nil || a.e.connection(n.conn.Tag) == n.conn, "quick mode %#x is of a connection that is gone", n.id)
+		a.must(n.done || n.conn == nil || a.negotiates(n.conn), "quick mode %#x is of a connection that is gone", n.id)
+		a.must(n.done == (n.negotiation == &concluded), "quick mode %#x: done %v, and what it negotiates is kept", n.id, n.done)
 		if n.busy {
 			a.busy++
 		}
@@ -266,36 +287,50 @@ func (a *audit) child(c *child) {
 
 func (a *audit) instances() {
 	x := &a.e.instances
-	ends, proxies, numbers := 0, 0, 0
+	ends, proxies := 0, 0
 	for pair, list := range x.byEnds {
 		ends += len(list)
 		for _, c := range list {
-			a.must(c.ends() == pair && x.byTag[c.Tag] == c, "instance %d with %s is listed under %s", c.Seq, c.Remote, pair.remote)
+			a.must(c.ends() == pair && x.byTag[c.tag] == c, "instance %d with %s is listed under %s", c.seq, c.remote, pair.remote)
 		}
 	}
-	for key, list := range x.byProxies {
-		proxies += len(list)
-		for _, c := range list {
-			a.must(proxiesOf(c) == key, "instance %d is listed under other proxies", c.Seq)
+	for key, c := range x.byProxies {
+		for ; c != nil; c = c.next {
+			proxies++
+			a.must(x.hash(c.proxyPair) == key, "instance %d is listed under other proxies", c.seq)
 		}
-	}
-	for _, used := range x.numbers {
-		numbers += len(used)
 	}
 	n := len(x.byTag)
-	a.must(n <= maxInstances && ends == n && proxies == n && numbers == n, "%d instances, %d by their ends, %d by their proxies, %d numbers", n, ends, proxies, numbers)
-	for _, c := range x.byTag {
-		a.must(a.e.connection(c.Tag) == c, "instance %d has lost its template", c.Seq)
-		a.must(a.e.needs(c), "nothing needs instance %d", c.Seq)
+	a.must(ends == n && proxies == n, "%d instances, %d by their ends, %d by their proxies", n, ends, proxies)
+	if a.e.place.n == 1 {
+		numbers := a.e.serials.countEntries()
+		a.must(numbers == n, "%d instances, %d numbers of theirs", n, numbers)
 	}
+	for _, c := range x.byTag {
+		a.must(a.e.conns.byTag[c.made.Tag] == c.template, "instance %d has lost its template", c.seq)
+		a.must(a.e.needs(c), "nothing needs instance %d", c.seq)
+	}
+}
+
+// negotiates says whether a connection that a quick mode is for is there as it is.
+func (a *audit) negotiates(c *Connection) bool {
+	x := a.e.instances.byTag[c.Tag]
+	if x == nil {
+		return a.e.connection(c.Tag) == c
+	}
+	return x.remote == c.Remote && x.protects(c.ACL[0].Local, c.ACL[0].Remote) && a.e.connection(c.Tag) != nil
 }
 
 // counts compares tables and counters whose entries were met on the way.
 func (a *audit) counts() {
 	e := a.e
+	a.must(reflect.ValueOf(concluded).IsZero(), "what is concluded was written to")
 	a.must(len(e.byCookies) == a.numSAs, "%d cookies of %d SAs", len(e.byCookies), a.numSAs)
 	a.must(len(e.byInitial) == a.responders, "%d first messages of %d responders", len(e.byInitial), a.responders)
 	a.must(len(e.assembling) == a.assemblies && a.assemblies <= maxAssemblies, "%d assemblies counted, %d there", len(e.assembling), a.assemblies)
+	p := &e.pressure.stubs
+	a.must(a.set(&p.end) == (p.first != nil), "%d stubs wait without an end", p.count)
+	a.must(len(p.byCookies) <= p.count && p.count <= maxStubs && p.octets <= maxStubOctets, "%d stubs of %d octets", p.count, p.octets)
 	a.must(len(e.firstParts) <= maxFirst, "%d first messages lack fragments", len(e.firstParts))
 	for _, x := range e.firstParts {
 		a.must(a.set(&x.end), "a first message waits for fragments without an end")
@@ -317,8 +352,8 @@ func (a *audit) counts() {
 	a.must(a.sharing >= 0, "key pairs are shared by %d more than there are", -a.sharing)
 	a.must(len(e.questions)+awaited >= a.busy, "%d questions open, %d waited for", len(e.questions), a.busy)
 	a.must(e.established == a.established, "%d SAs are counted as up, %d are", e.established, a.established)
-	a.backlog(&e.halfOpen, e.cfg.maxHalfOpen(), "half-open")
-	a.backlog(&e.unproven, e.cfg.maxUnproven(), "unproven")
+	a.backlog(&e.halfOpen, e.maxHalfOpen(), "half-open")
+	a.backlog(&e.unproven, e.maxUnproven(), "unproven")
 	for tag := range e.preferred {
 		a.must(e.conns.byTag[tag] != nil, "a preferred peer of connection %d, which is gone", tag)
 	}
@@ -339,15 +374,34 @@ func (a *audit) backlog(b *backlog, limit int, what string) {
 	a.must(queued == there, "%d %s SAs are queued, %d there", queued, what, there)
 }
 
-// queue checks the deadlines: their order, and that each is of something that
+// queue checks the deadlines: that each is where its time has it, and of something that
 // is there.
 func (a *audit) queue() {
-	for i, t := range a.e.timers {
-		a.must(t.index == i+1, "timer %d says that it is at %d", i+1, t.index)
-		a.must(i == 0 || !t.at.Before(a.e.timers[(i-1)/2].at), "timer %d is out of order", i+1)
-		a.must(a.timers[t], "timer %d is of something that is gone", i+1)
+	there := 0
+	q := &a.e.timers
+	for level := range q.wheels {
+		for slot, ring := range q.wheels[level].rings {
+			a.must((ring != nil) == (q.wheels[level].taken>>slot&1 == 1), "slot %d of wheel %d is not marked as it is", slot, level)
+			for t := range ring.all() {
+				there++
+				key, ok := q.key(t.at)
+				l, s := q.place(key)
+				a.must(ok && l == level && s == slot, "a timer is in the slot of another time")
+				a.must(a.timers[t], "a timer is of something that is gone")
+			}
+		}
 	}
+	for t := range q.overdue.all() {
+		there++
+		_, ok := q.key(t.at)
+		a.must(!ok && (t == q.overdue || t.at >= t.prev.at), "an overdue timer is out of order")
+		a.must(a.timers[t], "a timer is of something that is gone")
+	}
+	set := 0
 	for t := range a.timers {
-		a.must(t.index == 0 || t.index <= len(a.e.timers) && a.e.timers[t.index-1] == t, "a timer is set and not queued")
+		if t.isSet() {
+			set++
+		}
 	}
+	a.must(there == q.count && there == set, "%d timers counted, %d there, %d set", q.count, there, set)
 }

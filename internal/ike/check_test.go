@@ -76,6 +76,13 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"cookies of no SA", "cookies of", func(e *Engine) { e.byCookies[cookiePair{isakmp.Cookie{1}, isakmp.Cookie{2}}] = e.someSA(up) }},
 		{"first message of no SA", "first messages of", func(e *Engine) { e.byInitial[initialKey{cookie: isakmp.Cookie{1}}] = e.someSA(up) }},
 		{"SA under another peer", "is listed under", func(e *Engine) { s := e.someSA(up); s.remote = netip.AddrPortFrom(insideAddr, 500) }},
+		{"a quick mode that is over and is written to", "what is concluded was written to", func(e *Engine) {
+			for _, n := range e.someSA(up).nodes {
+				if n.done {
+					n.wanted = true
+				}
+			}
+		}},
 		{"empty list", "an empty list of SAs", func(e *Engine) { e.byAddrs[addrPair{}] = nil }},
 		{"dead SA without a purge", "never purged", func(e *Engine) { e.timers.clear(&e.someSA(dead).retry) }},
 		{"dead SA with its keys", "keeps something", func(e *Engine) { e.someSA(dead).cipher = e.someSA(up).cipher }},
@@ -104,13 +111,21 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"half-open SA out of the queue", "are queued", func(e *Engine) { e.halfOpen.queue = nil }},
 		{"counter of assemblies", "assemblies counted", func(e *Engine) { e.assembling = append(e.assembling, e.someSA(up)) }},
 		{"preferred peer of no connection", "preferred peer", func(e *Engine) { e.preferred[99] = spokeAddr }},
-		{"limit for no peer", "is no connection's peer", func(e *Engine) { e.invalidSPI[addrPair{}] = &time.Time{} }},
+		{"limit for no peer", "is no connection's peer", func(e *Engine) { e.invalidSPI[addrPair{}] = new(instant) }},
 		{"timer of what is gone", "of something that is gone", func(e *Engine) { e.timers.set(&timer{}, e.now.Add(time.Hour)) }},
-		{"timer out of order", "out of order", func(e *Engine) { e.timers[0].at = e.now.Add(999 * time.Hour) }},
-		{"timer with a wrong index", "says that it is at", func(e *Engine) { e.timers[0].index = 2 }},
+		{"timer in another's slot", "slot of another time", func(e *Engine) { e.someSA(up).life.at = e.timers.instant(e.now.Add(999 * time.Hour)) }},
+		{"slot that is not marked", "not marked", func(e *Engine) { e.timers.wheels[wheels-1].taken = 1 }},
+		{"overdue timers out of order", "out of order", func(e *Engine) {
+			for _, d := range []time.Duration{time.Hour, time.Minute} {
+				e.timers.overdue = push(e.timers.overdue, &timer{at: e.timers.instant(e.timers.origin.Add(-time.Hour - d))})
+			}
+			e.timers.overdue = e.timers.overdue.next
+		}},
+		{"counter of timers", "timers counted", func(e *Engine) { e.timers.count++ }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			p := fullPair(t)
+			defer func() { concluded = negotiation{} }() // all engines have it
 			test.fault(p.hub.engine)
 			if err := p.hub.engine.Check(); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("found %v, want %q", err, test.want)

@@ -19,25 +19,24 @@ type child struct {
 	local, remote netip.AddrPort // ports matter with NAT traversal only
 	conn          uint32         // Connection.Tag
 	line          int
-	localProxy    policy.Proxy
-	remoteProxy   policy.Proxy
-	suite         trace.IPsecSuite
-	pfs           isakmp.Group
-	lives         policy.Lives
-	in, out       half
-	inConn        uint32
-	outConn       uint32
-	created       time.Time
-	carries       time.Time // since when the outbound SA is there
-	order         uint64    // place in Engine.order
-	life          timer     // its end; not set without a lifetime in seconds
-	renewal       timer     // of what comes next: the outbound SA's settling, the successor, the end behind that
-	idle          timer
-	idleSince     time.Time // where no packet is later
-	window        int32     // of replay
-	session       uint32    // of the client; 0 for none
-	superseder    *child    // the newer pair that carries the traffic; nil for none
-	party         party
+	*proxyPair
+	suite      trace.IPsecSuite
+	pfs        isakmp.Group
+	lives      policy.Lives
+	in, out    half
+	inConn     uint32
+	outConn    uint32
+	created    instant
+	carries    instant // since when the outbound SA is there
+	order      uint64  // place in Engine.order
+	life       timer   // its end; not set without a lifetime in seconds
+	renewal    timer   // of what comes next: the outbound SA's settling, the successor, the end behind that
+	idle       timer
+	idleSince  instant // where no packet is later
+	window     int32   // of replay
+	session    uint32  // of the client; 0 for none
+	superseder *child  // the newer pair that carries the traffic; nil for none
+	party      party
 
 	initiator bool
 	installed bool // inbound
@@ -55,10 +54,31 @@ type half struct {
 
 func newHalf(p ipsec.SAParams) half { return half{p.SPI, p.ID, &p} }
 
-// install hands the SA to the data plane.
+// forget overwrites the keys of an SA that is not installed.
+func (h *half) forget() {
+	if h.params == nil {
+		return
+	}
+	h.params.EncKey.Clear()
+	h.params.AuthKey.Clear()
+	h.params = nil
+}
+
+// install hands the SA to the data plane, whose driver overwrites the keys.
 func (e *Engine) install(h *half) {
 	e.fx.Install = append(e.fx.Install, *h.params)
 	h.params = nil
+}
+
+func (c *child) due(t *timer, now time.Time) {
+	switch t {
+	case &c.life:
+		c.lifeDue(now)
+	case &c.renewal:
+		c.renewalDue(now)
+	default:
+		c.idleDue(now)
+	}
 }
 
 func (c *child) pair() addrPair { return addrPair{c.local.Addr(), c.remote.Addr()} }
@@ -69,13 +89,13 @@ const firstIPsecConn = 2001
 // makeChild derives the keys of both SAs (RFC 2409 section 5.5) and tells them.
 func (n *node) makeChild(shared []byte) {
 	s, e := n.s, n.s.e
+	conn := firstIPsecConn + e.serials.ipsecConn.Add(2) - 2
 	c := &child{e: e, local: s.local, remote: s.remote, party: s.party(), session: uint32(s.session()), conn: n.conn.Tag, line: n.line,
-		localProxy: n.localProxy, remoteProxy: n.remoteProxy, suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
-		inConn: firstIPsecConn + e.lastIPsecConn, outConn: firstIPsecConn + e.lastIPsecConn + 1,
-		created: e.now, order: e.next(), initiator: n.role == trace.RoleInitiator}
-	e.lastIPsecConn += 2
-	c.life.fire, c.renewal.fire, c.idle.fire = c.lifeDue, c.renewalDue, c.idleDue
-	c.idleSince, c.window = e.now, int32(n.conn.ReplayWindow)
+		proxyPair: n.proxies(), suite: n.eventSuite(), pfs: n.pfs, lives: n.lives,
+		inConn: conn, outConn: conn + 1,
+		created: e.timers.instant(e.now), order: e.next(), initiator: n.role == trace.RoleInitiator}
+	c.life.owner, c.renewal.owner, c.idle.owner = c, c, c
+	c.idleSince, c.window = c.created, int32(n.conn.ReplayWindow)
 	c.in = newHalf(n.saParams(ipsec.Inbound, n.inSPI, shared))
 	c.out = newHalf(n.saParams(ipsec.Outbound, n.outSPI, shared))
 	clear(shared)
@@ -89,20 +109,31 @@ func (n *node) makeChild(shared []byte) {
 	s.emit(&trace.KeyEngineEvent{Messages: 2})
 }
 
+// proxies are a quick mode's. Its instance, or the pair that it renews, has the same.
+func (n *node) proxies() *proxyPair {
+	p := proxyPair{n.localProxy, n.remoteProxy}
+	if x := n.s.e.instances.byTag[n.conn.Tag]; x != nil && *x.proxyPair == p {
+		return x.proxyPair
+	}
+	if n.rekeys != nil && *n.rekeys.proxyPair == p {
+		return n.rekeys.proxyPair
+	}
+	return &p
+}
+
 // saParams makes one direction's SA. Each direction's keys come from the SPI
 // that its receiver chose.
 func (n *node) saParams(d ipsec.Direction, spi uint32, shared []byte) ipsec.SAParams {
 	s := n.s
 	enc, auth, _ := keymat.ESPKeyLens(n.suite.Cipher, n.suite.KeyBits, n.suite.Auth)
 	keys := keymat.KEYMAT(s.suite.Hash, s.skeyid.D, shared, isakmp.ProtocolESP, [4]byte(spiOctets(spi)), n.nonceI, n.nonceR, enc+auth)
-	s.e.lastIPsecID++
 	p := ipsec.SAParams{
 		SPI: spi, Direction: d, Local: s.local.Addr(), Remote: s.remote.Addr(),
 		UDPEncap: policy.IsUDP(n.encap), LocalPort: s.local.Port(), RemotePort: s.remote.Port(),
 		Transform: n.suite.Cipher, KeyBits: n.suite.KeyBits, Auth: n.suite.Auth,
 		EncKey: secret.New(keys[:enc]), AuthKey: secret.New(keys[enc:]),
 		Selector: policy.Selector(n.localProxy, n.remoteProxy), ReplayWindow: n.conn.ReplayWindow,
-		LifeSeconds: n.lives.Seconds, LifeKilobytes: n.lives.Kilobytes, Tag: n.conn.Tag, ID: s.e.lastIPsecID,
+		LifeSeconds: n.lives.Seconds, LifeKilobytes: n.lives.Kilobytes, Tag: n.conn.Tag, ID: s.e.serials.ipsecID.Add(1),
 	}
 	if n.suite.Transport {
 		p.Mode = ipsec.Transport
@@ -148,6 +179,9 @@ func (e *Engine) installOutbound(c *child, settle time.Duration) {
 		LifeSeconds: c.lives.Seconds, LifeKB: c.lives.Kilobytes, Local: c.localProxy, Remote: c.remoteProxy})
 	if !wasUp {
 		c.tellSession(true)
+	}
+	if s := c.owner(); s != nil {
+		s.nowGuards()
 	}
 }
 
@@ -196,6 +230,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	c.emit(&trace.IPsecSADeleted{Inbound: true, Destination: c.local.Addr(), SPI: c.in.spi, Suite: c.suite, Conn: c.inConn, Reason: reason})
 	defer e.reapInstance(c.conn)
 	if !c.ready {
+		c.out.forget()
 		return
 	}
 	if c.out.params == nil {
@@ -203,6 +238,7 @@ func (e *Engine) removeChild(c *child, reason trace.Reason) {
 	} else {
 		e.unmet(request{Acquire: Acquire{c.conn, c.line}, localProxy: c.localProxy, remoteProxy: c.remoteProxy})
 	}
+	c.out.forget()
 	c.emit(&trace.IPsecSADeleted{Destination: c.remote.Addr(), SPI: c.out.spi, Suite: c.suite, Conn: c.outConn, Reason: reason})
 	if !e.inSession(c) {
 		c.tellSession(false)
@@ -252,7 +288,7 @@ func (c *child) settles() bool { return c.ready && c.out.params != nil }
 // installOut hands the outbound SA to the data plane, which sends by the newest.
 func (e *Engine) installOut(c *child) {
 	e.install(&c.out)
-	c.carries = e.now
+	c.carries = e.timers.instant(e.now)
 	c.supersede()
 	c.startRenewal()
 	c.startIdle()

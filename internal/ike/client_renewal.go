@@ -18,8 +18,8 @@ func (s *sa) goOn() {
 		return
 	}
 	for _, o := range s.predecessors() {
-		if o.remote == s.opened && o.remote != s.remote {
-			s.e.movePeer(s.pair(), s, s.party(), o.remote, s.remote)
+		if o.remote == s.opened() && o.remote != s.remote {
+			s.e.movePeer(s.local, s, s.party(), o.remote, s.remote)
 			break
 		}
 	}
@@ -71,7 +71,7 @@ func (s *sa) awaitsRenewal() bool {
 	if l == nil || !l.forgetful {
 		return false
 	}
-	due := s.established.Add(s.expires.Sub(s.established) * 4 / 5)
+	due := s.e.timers.time(s.established + (s.expires-s.established)*4/5)
 	return !s.e.now.Before(due.Add(-clockSlack)) && s.e.now.Before(due.Add(wakeUp))
 }
 
@@ -79,6 +79,6 @@ func (s *sa) awaitsRenewal() bool {
 // of its own wakes vpnc too.
 func (s *sa) answerLater() {
 	x := s.access
-	x.answer.fire = func(time.Time) { s.sendDPD(isakmp.NotifyRUThereAck, s.dpd.peerSeq) }
+	x.answer.owner = then(func(time.Time) { s.sendDPD(isakmp.NotifyRUThereAck, s.dpd.peerSeq) })
 	s.e.timers.set(&x.answer, s.e.now.Add(answerDelay))
 }

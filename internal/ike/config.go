@@ -85,6 +85,8 @@ type Config struct {
 	Events trace.Sink
 	// Traffic tells DPD when an SA last carried packets; nil for never.
 	Traffic Traffic
+	// Cookies is told which cookies of ours there are; nil for nobody.
+	Cookies Cookies
 	// SettleTime lies between an initiator's message 3 of quick mode and its
 	// outbound SA at least; 0 for none. It is more with the greatest groups of PFS,
 	// and where message 2 took longer. A responder may install its SAs only when it has message
@@ -137,6 +139,14 @@ type Key struct {
 // Traffic tells when an SA, by our inbound SPI, last carried a packet.
 type Traffic interface {
 	LastPackets(inboundSPI uint32) (in, out time.Time)
+}
+
+// Cookies keeps the cookies of ours that an SA has, or a first message which was
+// answered without one, each from Keep to Forget, so that a driver can tell what
+// messages are of none.
+type Cookies interface {
+	Keep(isakmp.Cookie)
+	Forget(isakmp.Cookie)
 }
 
 // Connection is a crypto map entry bound to an interface, or an instance that
@@ -246,18 +256,4 @@ func (c *Config) xauthTimeout() time.Duration {
 		return c.XAuthTimeout
 	}
 	return DefaultXAuthTimeout
-}
-
-func (c *Config) maxHalfOpen() int {
-	if c.MaxHalfOpen > 0 {
-		return c.MaxHalfOpen
-	}
-	return DefaultMaxHalfOpen
-}
-
-func (c *Config) maxUnproven() int {
-	if c.MaxUnproven > 0 {
-		return c.MaxUnproven
-	}
-	return DefaultMaxUnproven
 }

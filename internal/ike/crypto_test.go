@@ -47,7 +47,7 @@ func TestInitiatorPrintsThePublishedEngine(t *testing.T) {
 	}
 	_, want, _ := strings.Cut(string(b), "\n")
 	p := newPair(t, nil)
-	p.spoke.engine.lastConn = 13
+	p.spoke.engine.serials.conn.Store(13)
 	p.connect()
 	p.checkUp()
 	if diff := cmp.Diff(want, engineText(p.spoke.events)); diff != "" {

@@ -9,6 +9,9 @@
 // or logger; its only randomness is the reader that it is given. It must not
 // know what a configuration file looks like.
 //
+// Engines are several of them side by side, each with peers of its own, which a driver
+// may run on several cores (engines.go, engines_share.go).
+//
 // It implements RFC 2408 and RFC 2409 for pre-shared keys, signatures and encrypted nonces, RFC 2407's phase 2
 // identities and RESPONDER-LIFETIME, RFC 3947 with its drafts 02, 03 and 07, RFC
 // 3706, and Cisco's fragments. The exchanges are rows of one table (table.go); a

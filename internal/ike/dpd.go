@@ -14,7 +14,7 @@ type dpdState struct {
 	timer    timer
 	sequence uint32
 	asked    bool // sequence is not answered yet
-	askedAt  time.Time
+	askedAt  instant
 	missed   int
 	peerSeq  uint32
 	peerSeen bool
@@ -42,7 +42,7 @@ func (s *sa) dpdDue(now time.Time) {
 	if k == nil || s.dead {
 		return
 	}
-	if heard, _ := s.lastPackets(); s.dpd.asked && !heard.After(s.dpd.askedAt) {
+	if heard, _ := s.lastPackets(); s.dpd.asked && !heard.After(s.e.timers.time(s.dpd.askedAt)) {
 		s.dpdMissed(now, k)
 		return
 	}
@@ -75,7 +75,7 @@ func (s *sa) quiet(now time.Time, k *Keepalive) time.Duration {
 // lastPackets returns when the peer was last heard, and when we last sent in a
 // tunnel with it.
 func (s *sa) lastPackets() (heard, sent time.Time) {
-	heard = s.heard
+	heard = s.e.timers.time(s.heard)
 	if s.e.cfg.Traffic == nil {
 		return heard, sent
 	}
@@ -95,7 +95,7 @@ func later(a, b time.Time) time.Time {
 
 func (s *sa) dpdAsk(now time.Time, k *Keepalive) {
 	s.dpd.sequence++
-	s.dpd.asked, s.dpd.askedAt = true, now
+	s.dpd.asked, s.dpd.askedAt = true, s.e.timers.instant(now)
 	s.e.stats.DPDSent++
 	s.sendDPD(isakmp.NotifyRUThere, s.dpd.sequence)
 	s.same(trace.FromTimer, trace.InputTimerIMAlive)
@@ -128,7 +128,7 @@ func (s *sa) dpdMissed(now time.Time, k *Keepalive) {
 // since it was last heard under s: then it lives, and has only forgotten s.
 func (s *sa) heardElsewhere() bool {
 	for _, o := range s.rivals() {
-		if o.heard.After(s.heard) {
+		if o.heard > s.heard {
 			return true
 		}
 	}

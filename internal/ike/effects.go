@@ -30,12 +30,14 @@ type Effects struct {
 	Configured []ClientConfig    // by servers of ours
 	Sessions   []SessionRecord   // of clients of remote access
 	Released   []ReleasedAddress // behind the records
+
+	taken []takenProxies // for the other engines
 }
 
 // Reset empties fx and keeps its memory.
 func (fx *Effects) Reset() {
 	*fx = Effects{fx.Added[:0], fx.Send[:0], fx.Install[:0], fx.Remove[:0], fx.Moved[:0], fx.Failed[:0], fx.Gone[:0], fx.Questions[:0],
-		fx.Configured[:0], fx.Sessions[:0], fx.Released[:0]}
+		fx.Configured[:0], fx.Sessions[:0], fx.Released[:0], fx.taken[:0]}
 }
 
 // RemovedSA names one IPsec SA that ends. An inbound SA is known by our

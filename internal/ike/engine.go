@@ -31,6 +31,8 @@ type Engine struct {
 	byAddrs   map[addrPair][]*sa // oldest first
 	halfOpen  backlog
 	unproven  backlog
+	pressure  pressure
+	strays    strays
 	peers     map[peerKey]*peer
 	children  map[uint32]*child // by our inbound SPI
 	byEnds    map[addrPair][]*child
@@ -53,13 +55,12 @@ type Engine struct {
 	assembling []*sa                  // with a message that lacks fragments, the oldest first
 	firstParts map[firstKey]*assembly // first messages that lack some
 
-	invalidSPI  map[addrPair]*time.Time // when ESP of a connection's peer for no SA was last told
-	strangerSPI time.Time               // likewise, of all others
+	invalidSPI  map[addrPair]*instant // when ESP of a connection's peer for no SA was last told
+	strangerSPI instant               // likewise, of all others
 
-	lastPeer, lastSA, lastConn, lastIPsecConn uint32
-	lastQuestion, lastSession                 uint64
-	lastIPsecID                               uint32
-	order                                     uint64 // counts SAs as they begin and as they come up
+	serials *serials
+	place   place
+	order   uint64 // counts SAs as they begin and as they come up
 }
 
 type cookiePair struct{ i, r isakmp.Cookie }
@@ -75,9 +76,15 @@ type initialKey struct {
 
 // New returns an engine without any SA.
 func New(cfg Config) *Engine {
+	return newEngine(cfg, indexOf(cfg.Connections), &serials{}, place{0, 1})
+}
+
+func newEngine(cfg Config, conns index, shared *serials, at place) *Engine {
 	return &Engine{
 		cfg:        cfg,
-		conns:      indexOf(cfg.Connections),
+		conns:      conns,
+		serials:    shared,
+		place:      at,
 		instances:  newInstances(),
 		byCookies:  make(map[cookiePair]*sa),
 		byInitial:  make(map[initialKey]*sa),
@@ -86,7 +93,7 @@ func New(cfg Config) *Engine {
 		peers:      make(map[peerKey]*peer),
 		children:   make(map[uint32]*child),
 		preferred:  make(map[uint32]netip.Addr),
-		invalidSPI: make(map[addrPair]*time.Time),
+		invalidSPI: make(map[addrPair]*instant),
 		questions:  make(map[uint64]*question),
 
 		groupQuestions: make(map[groupName]*groupQuestion),
@@ -110,27 +117,30 @@ func (e *Engine) next() uint64 {
 // begin notes the time and where effects go, for the length of one input.
 func (e *Engine) begin(now time.Time, fx *Effects) {
 	e.now, e.fx = now, fx
+	if e.timers.origin.IsZero() {
+		e.timers.origin = now
+	}
 }
 
-// NextDeadline returns when Timeout must be called; ok is false when nothing
-// waits.
+// NextDeadline returns when Timeout must be called, which may do nothing yet; ok is
+// false when nothing waits.
 func (e *Engine) NextDeadline() (at time.Time, ok bool) {
-	if len(e.timers) == 0 {
-		return time.Time{}, false
-	}
-	return e.timers[0].at, true
+	return e.timers.nextDeadline()
 }
 
 // Timeout does what is due at now.
 func (e *Engine) Timeout(now time.Time, fx *Effects) {
 	e.begin(now, fx)
 	for t := e.timers.expired(now); t != nil; t = e.timers.expired(now) {
-		t.fire(now)
+		t.owner.due(t, now)
 	}
 }
 
 // Statistics returns the counters.
 func (e *Engine) Statistics() Statistics { return e.stats }
+
+// CountOn goes on with the counters of an earlier engine.
+func (e *Engine) CountOn(s Statistics) { e.stats = s }
 
 // emit tells an event in a context.
 func (e *Engine) emit(ctx *trace.Context, ev trace.Event) {
@@ -146,6 +156,18 @@ func (e *Engine) emit(ctx *trace.Context, ev trace.Event) {
 func (e *Engine) drop(ctx *trace.Context, ev *trace.PacketDropped) {
 	e.stats.Dropped[ev.Reason]++
 	e.emit(ctx, ev)
+}
+
+func (e *Engine) keepCookie(c isakmp.Cookie) {
+	if e.cfg.Cookies != nil {
+		e.cfg.Cookies.Keep(c)
+	}
+}
+
+func (e *Engine) forgetCookie(c isakmp.Cookie) {
+	if e.cfg.Cookies != nil {
+		e.cfg.Cookies.Forget(c)
+	}
 }
 
 // sendRaw gives a datagram to the network.

@@ -49,7 +49,7 @@ func TestEasyVPNExamplePhase1(t *testing.T) {
 	spoke.Aggressive = map[netip.Addr]*Aggressive{hubAddr: {Identity: policy.Identity{Type: isakmp.IDKeyID, Data: "admin"}, Secret: hub.Groups["admin"], XAUTH: true}}
 	spoke.DeferDH = true
 	p := &pair{t: t, now: epoch, hubAddr: hubAddr, hub: newSide("hub", hub, 1), spoke: newSide("spoke", spoke, 2)}
-	p.hub.engine.lastConn = 1 // the guide's is the second connection
+	p.hub.engine.serials.conn.Store(1) // the guide's is the second connection
 	p.hold = func(s *side, q Question) bool { return false }
 	p.do(p.spoke, func(e *Engine, fx *Effects) {
 		e.Acquire(p.now, Acquire{Connection: 1}, fx)

@@ -92,7 +92,7 @@ func (e *Engine) fingerprint() string {
 	for _, c := range e.sortedChildren() {
 		fmt.Fprintf(&b, "IPsec %08x %08x ready=%v\n", c.in.spi, c.out.spi, c.ready)
 	}
-	fmt.Fprintf(&b, "%d timers, %d half-open, %d peers, %d questions", len(e.timers), e.halfOpen.count, len(e.peers), len(e.questions))
+	fmt.Fprintf(&b, "%d timers, %d half-open, %d peers, %d questions", e.timers.count, e.halfOpen.count, len(e.peers), len(e.questions))
 	return b.String()
 }
 

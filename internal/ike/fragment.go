@@ -139,7 +139,7 @@ func (e *Engine) giveUpAssemblyFor(s *sa) bool {
 // newAssembly begins a message, which its owner gives up after a while.
 func (e *Engine) newAssembly(id uint16, owner assembler) *assembly {
 	a := &assembly{id: id, began: e.next()}
-	a.end.fire = func(time.Time) { owner.giveUpAssembly() }
+	a.end.owner = then(func(time.Time) { owner.giveUpAssembly() })
 	e.timers.set(&a.end, e.now.Add(assemblyAge))
 	return a
 }

@@ -28,6 +28,8 @@ func (f firstAssembler) assembling() *assembly { return f.e.firstParts[f.key] }
 func (f firstAssembler) startAssembly(id uint16) *assembly {
 	if len(f.e.firstParts) >= maxFirst {
 		f.e.oldestFirst().dropAssembly()
+		f.e.stats.Floods.Fragments++
+		f.e.stats.Floods.LastFragment = f.e.now
 	}
 	if f.e.firstParts == nil {
 		f.e.firstParts = make(map[firstKey]*assembly)

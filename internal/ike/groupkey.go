@@ -60,8 +60,7 @@ func (m *message) askGroupKey() {
 	}
 	e.groupQuestions[name] = q
 	q.join(s)
-	e.lastSession++
-	client := Client{Session: e.lastSession, Local: s.local, Remote: s.remote, Group: name.group}
+	client := Client{Session: e.serials.session.Add(1), Local: s.local, Remote: s.remote, Group: name.group}
 	e.ask(FindGroupKey{Client: client, List: name.list}, e.cfg.aaaTimeout(), func(a Answer) { e.groupKeyFound(name, a) })
 }
 

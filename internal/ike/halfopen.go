@@ -1,6 +1,10 @@
 package ike
 
-import "qmidle/internal/trace"
+import (
+	"cmp"
+
+	"qmidle/internal/trace"
+)
 
 // stage says how far the peer of a responder's SA has proven itself.
 type stage uint8
@@ -18,6 +22,14 @@ type backlog struct {
 	stage stage
 	queue []*sa // oldest first; may hold some that have left
 	count int
+}
+
+func (e *Engine) maxHalfOpen() int {
+	return e.place.part(cmp.Or(e.cfg.MaxHalfOpen, DefaultMaxHalfOpen))
+}
+
+func (e *Engine) maxUnproven() int {
+	return e.place.part(cmp.Or(e.cfg.MaxUnproven, DefaultMaxUnproven))
 }
 
 func (s *sa) halfOpen() bool { return s.stage == halfOpen }

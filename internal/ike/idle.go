@@ -27,7 +27,7 @@ func (c *child) startIdle() {
 // in either direction, and when the first of them was made where none did.
 func (c *child) lastUsed() time.Time {
 	in, out := c.e.cfg.Traffic.LastPackets(c.in.spi)
-	return later(later(in, out), c.idleSince)
+	return later(later(in, out), c.e.timers.time(c.idleSince))
 }
 
 // succeed takes over the idle time of an older pair; the first of several
@@ -37,9 +37,9 @@ func (c *child) succeed(o *child, first bool) {
 		return
 	}
 	if first {
-		c.idleSince = time.Time{}
+		c.idleSince = 0
 	}
-	c.idleSince = later(c.idleSince, o.lastUsed())
+	c.idleSince = max(c.idleSince, c.e.timers.instant(o.lastUsed()))
 }
 
 func (c *child) idleDue(now time.Time) {

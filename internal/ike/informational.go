@@ -42,7 +42,7 @@ func (m *message) unprotectedInfo() {
 		if p.Type != isakmp.PayloadNotify {
 			continue
 		}
-		if n, err := isakmp.ParseNotify(p); err == nil {
+		if n, err := isakmp.ParseNotify(p); err == nil && (m.s != nil || !m.e.strays.many(m.e)) {
 			c := m.context()
 			m.e.emit(&c, &trace.NotifyReceived{Type: n.Type, Protocol: n.Protocol, SPI: shortSPI(n.SPI), MessageID: m.header.MessageID})
 		}
@@ -74,7 +74,7 @@ func (m *message) informational() {
 		return
 	}
 	m.authentic()
-	s.heard = m.e.now
+	s.heard = m.e.timers.instant(m.e.now)
 	for _, p := range m.payloads {
 		switch p.Type {
 		case isakmp.PayloadNotify:
@@ -185,7 +185,9 @@ func (s *sa) quickRefused(x isakmp.Notify) {
 
 func (s *sa) endRefused(n *node) {
 	s.emit(&trace.ModeFailure{Exchange: isakmp.ExchangeQuick})
+	conn := n.conn
 	s.endNode(n, true, trace.NodeDeleteLarval)
+	s.doubtAddress(conn)
 }
 
 // delete handles one authenticated DELETE. It can name only SAs with the peer

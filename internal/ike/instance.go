@@ -1,8 +1,10 @@
 package ike
 
 import (
+	"hash/maphash"
 	"net/netip"
 	"slices"
+	"time"
 
 	"qmidle/internal/ipsec"
 	"qmidle/internal/policy"
@@ -20,8 +22,8 @@ const (
 	firstInstanceTag = 1 << 31
 	// firstInstanceSeq is where IOS begins to number such entries of a crypto map.
 	firstInstanceSeq = 65536
-	// maxInstances bounds all instances, maxInstancesPerPeer those of one peer.
-	maxInstances        = 16384
+	// maxInstances bounds the instances of one crypto map, maxInstancesPerPeer those of one peer.
+	maxInstances        = 65536
 	maxInstancesPerPeer = 64
 )
 
@@ -31,62 +33,108 @@ type AddedInstance struct {
 	Selector      ipsec.Selector
 }
 
-// proxyPair is what an instance protects, whatever the types of its proxies.
-type proxyPair struct{ local, remote policy.Proxy }
+// proxyPair is what a pair of IPsec SAs or an instance protects. It is not changed:
+// an instance shares it with its pairs.
+type proxyPair struct{ localProxy, remoteProxy policy.Proxy }
 
-func proxiesOf(c *Connection) proxyPair {
-	p := proxyPair{c.ACL[0].Local, c.ACL[0].Remote}
-	p.local.Type, p.remote.Type = 0, 0
-	return p
+// instance is one, in few octets: what its connection says beside is the template's.
+type instance struct {
+	*proxyPair
+	tag       uint32
+	seq       int32
+	local     netip.Addr
+	remote    netip.AddrPort
+	localPort uint16
+	made      *Connection // the template of which it was made
+	template  *Connection // the same as it was configured last
+	next      *instance   // with the same hash of proxies; nil for none
+}
+
+// connection is what an instance is to a negotiation, until its peer moves or its
+// template changes.
+func (x *instance) connection() *Connection {
+	parts := &struct {
+		Connection
+		peers [1]netip.Addr
+		acl   [1]policy.ACLEntry
+	}{Connection: Connection{Tag: x.tag, Map: x.made.Map, Seq: int(x.seq), Interface: x.made.Interface, LocalInterface: x.made.LocalInterface, Local: x.local,
+		Template: x.made.Tag, Remote: x.remote, LocalPort: x.localPort}}
+	c := &parts.Connection
+	parts.peers[0], parts.acl[0] = x.remote.Addr(), x.line()
+	c.Peers, c.ACL = parts.peers[:], parts.acl[:]
+	c.follow(x.template)
+	return c
+}
+
+// line is the access list that an instance has.
+func (x *instance) line() policy.ACLEntry {
+	return policy.ACLEntry{Permit: true, Local: x.localProxy, Remote: x.remoteProxy}
+}
+
+func (x *instance) ends() addrPair { return addrPair{x.local, x.remote.Addr()} }
+
+// protects says whether an instance is for these proxies, whatever their types.
+func (x *instance) protects(local, remote policy.Proxy) bool {
+	return policy.SameProxy(x.localProxy, local) && policy.SameProxy(x.remoteProxy, remote)
 }
 
 // instances are those that live.
 type instances struct {
-	byTag     map[uint32]*Connection
-	byEnds    map[addrPair][]*Connection
-	byProxies map[proxyPair][]*Connection
-	numbers   map[string]map[int]bool // in use, by crypto map
-	last      uint32                  // tag
+	byTag     map[uint32]*instance
+	byEnds    map[addrPair][]*instance
+	byProxies map[uint64]*instance // the first of those with a hash
+	seed      maphash.Seed
 }
 
 func newInstances() instances {
-	return instances{make(map[uint32]*Connection), make(map[addrPair][]*Connection), make(map[proxyPair][]*Connection),
-		make(map[string]map[int]bool), firstInstanceTag}
+	return instances{make(map[uint32]*instance), make(map[addrPair][]*instance), make(map[uint64]*instance), maphash.MakeSeed()}
 }
 
-func (x *instances) add(c *Connection) {
-	x.last++
-	c.Tag = x.last
-	used := x.numbers[c.Map]
-	if used == nil {
-		used = make(map[int]bool)
-		x.numbers[c.Map] = used
-	}
-	for c.Seq = firstInstanceSeq; used[c.Seq]; {
-		c.Seq++
-	}
-	used[c.Seq] = true
-	x.byTag[c.Tag] = c
+// hash is of proxies, whatever their types.
+func (x *instances) hash(p *proxyPair) uint64 {
+	key := *p
+	key.localProxy.Type, key.remoteProxy.Type = 0, 0
+	return maphash.Comparable(x.seed, key)
+}
+
+func (x *instances) add(c *instance) {
+	x.byTag[c.tag] = c
 	x.byEnds[c.ends()] = append(x.byEnds[c.ends()], c)
-	x.byProxies[proxiesOf(c)] = append(x.byProxies[proxiesOf(c)], c)
+	key := x.hash(c.proxyPair)
+	c.next, x.byProxies[key] = x.byProxies[key], c
 }
 
-func (x *instances) remove(c *Connection) {
-	delete(x.numbers[c.Map], c.Seq)
-	delete(x.byTag, c.Tag)
-	shrink(x.byEnds, c.ends(), c)
-	shrink(x.byProxies, proxiesOf(c), c)
-}
-
-// shrink takes a connection from a list of a map, and the list when it is empty.
-func shrink[K comparable](m map[K][]*Connection, key K, c *Connection) {
-	if m[key] = without(m[key], c); len(m[key]) == 0 {
-		delete(m, key)
+func (x *instances) remove(c *instance) {
+	delete(x.byTag, c.tag)
+	if list := without(x.byEnds[c.ends()], c); len(list) > 0 {
+		x.byEnds[c.ends()] = list
+	} else {
+		delete(x.byEnds, c.ends())
+	}
+	key := x.hash(c.proxyPair)
+	if x.byProxies[key] == c {
+		x.byProxies[key] = c.next
+	}
+	if x.byProxies[key] == nil {
+		delete(x.byProxies, key)
+		return
+	}
+	for before := x.byProxies[key]; before != nil; before = before.next {
+		if before.next == c {
+			before.next = c.next
+		}
 	}
 }
 
-// ends are an instance's.
-func (c *Connection) ends() addrPair { return addrPair{c.Local, c.Remote.Addr()} }
+// of returns the instances with the proxies of one, which may be one of them.
+func (x *instances) of(c *instance) (all []*instance) {
+	for other := x.byProxies[x.hash(c.proxyPair)]; other != nil; other = other.next {
+		if other.protects(c.localProxy, c.remoteProxy) {
+			all = append(all, other)
+		}
+	}
+	return all
+}
 
 // Admits says whether a template answers a peer. One that names peers answers
 // no others.
@@ -111,17 +159,17 @@ func (e *Engine) connection(tag uint32) *Connection {
 		return c
 	}
 	c := e.instances.byTag[tag]
-	if c == nil || e.conns.byTag[c.Template] == nil {
+	if c == nil || e.conns.byTag[c.made.Tag] == nil {
 		return nil
 	}
-	return c
+	return c.connection()
 }
 
 // Instances lists the instances, in the order in which they began.
 func (e *Engine) Instances() []*Connection {
 	list := make([]*Connection, 0, len(e.instances.byTag))
 	for _, c := range e.instances.byTag {
-		list = append(list, c)
+		list = append(list, c.connection())
 	}
 	slices.SortFunc(list, func(a, b *Connection) int { return int(a.Tag) - int(b.Tag) })
 	return list
@@ -140,39 +188,42 @@ func (n *node) becomeInstance() bool {
 	if c == nil {
 		return false
 	}
-	n.conn, n.line = c, 0
+	n.conn, n.line = c.connection(), 0
 	return true
 }
 
 // instanceOf returns the instance of a template that is there for s's peer.
-func (s *sa) instanceOf(template *Connection, local, remote policy.Proxy) *Connection {
+func (s *sa) instanceOf(template *Connection, local, remote policy.Proxy) *instance {
 	for _, c := range s.e.instances.byEnds[s.pair()] {
-		if c.Template == template.Tag && c.Remote == s.remote &&
-			policy.SameProxy(c.ACL[0].Local, local) && policy.SameProxy(c.ACL[0].Remote, remote) {
+		if c.made.Tag == template.Tag && c.remote == s.remote && c.protects(local, remote) {
 			return c
 		}
 	}
 	return nil
 }
 
-func (s *sa) newInstance(template *Connection, local, remote policy.Proxy) *Connection {
+func (s *sa) newInstance(template *Connection, local, remote policy.Proxy) *instance {
 	e := s.e
 	own := 0
 	for _, c := range e.instances.byEnds[s.pair()] {
-		if c.Remote == s.remote {
+		if c.remote == s.remote {
 			own++
 		}
 	}
-	if own >= maxInstancesPerPeer || len(e.instances.byTag) >= maxInstances {
+	number, ok := 0, own < maxInstancesPerPeer
+	if ok {
+		number, ok = e.serials.entriesOf(template.Map).take()
+	}
+	if !ok {
 		s.emit(&trace.DynamicEntryRefused{Map: template.Map, DynamicMap: template.DynamicMap, Count: uint32(own)})
 		return nil
 	}
-	c := &Connection{Map: template.Map, Interface: template.Interface, LocalInterface: template.LocalInterface, Local: s.local.Addr(), Peers: []netip.Addr{s.remote.Addr()},
-		ACL: []policy.ACLEntry{{Permit: true, Local: local, Remote: remote}}, Template: template.Tag, Remote: s.remote, LocalPort: s.local.Port()}
-	c.follow(template)
+	c := &instance{proxyPair: &proxyPair{local, remote}, local: s.local.Addr(), remote: s.remote, localPort: s.local.Port(), made: template, template: template}
+	c.tag, c.seq = firstInstanceTag+e.serials.instance.Add(1), firstInstanceSeq+int32(number)
 	e.instances.add(c)
-	e.fx.Added = append(e.fx.Added, AddedInstance{c.Tag, c.Template, c.ACL[0].Selector()})
-	s.emit(&trace.DynamicEntryCreated{Map: c.Map, Number: uint32(c.Seq), DynamicMap: c.DynamicMap, DynamicNumber: uint32(c.DynamicSeq),
+	line := c.line()
+	e.fx.Added = append(e.fx.Added, AddedInstance{c.tag, template.Tag, line.Selector()})
+	s.emit(&trace.DynamicEntryCreated{Map: template.Map, Number: uint32(c.seq), DynamicMap: template.DynamicMap, DynamicNumber: uint32(template.DynamicSeq),
 		LocalProxy: local, RemoteProxy: remote})
 	return c
 }
@@ -192,16 +243,47 @@ func (e *Engine) supplant(by *child) {
 	if c == nil {
 		return
 	}
-	for _, other := range slices.Clone(e.instances.byProxies[proxiesOf(c)]) {
-		if other.Local != c.Local || other.Remote == c.Remote {
+	e.supplantFor(c)
+	if e.place.n > 1 {
+		e.fx.taken = append(e.fx.taken, takenProxies{e, c})
+	}
+}
+
+// supplantFor ends what other peers have for an instance's proxies.
+func (e *Engine) supplantFor(c *instance) {
+	for _, other := range e.instances.of(c) {
+		if other.local != c.local || other.remote == c.remote {
 			continue
 		}
 		for _, x := range slices.Clone(e.byEnds[other.ends()]) {
-			if x.conn == other.Tag {
+			if x.conn == other.tag {
 				e.expireChild(x, trace.ReasonReplaced)
 			}
 		}
 	}
+}
+
+// takenProxies tell the engines beside one that an instance's pair is up.
+type takenProxies struct {
+	by *Engine
+	c  *instance
+}
+
+// supplant does so in the other engines, in the order in which pairs came up. An
+// instance that has lost its proxies since takes none.
+func (x *Engines) supplant(now time.Time, fx *Effects) {
+	for _, t := range fx.taken {
+		if t.by.instances.byTag[t.c.tag] != t.c {
+			continue
+		}
+		for _, e := range x.list {
+			if e != t.by {
+				e.begin(now, fx)
+				e.supplantFor(t.c)
+			}
+		}
+	}
+	fx.taken = fx.taken[:0]
 }
 
 // EndInstance ends an instance that the data plane has refused, with its pairs
@@ -233,26 +315,27 @@ func (e *Engine) reapInstance(tag uint32) {
 		return
 	}
 	e.instances.remove(c)
+	e.serials.entriesOf(c.made.Map).give(int(c.seq) - firstInstanceSeq)
 	e.fx.Gone = append(e.fx.Gone, tag)
-	ctx := trace.Context{Local: netip.AddrPortFrom(c.Local, c.LocalPort), Remote: c.Remote}
-	e.emit(&ctx, &trace.DynamicEntryDeleted{Map: c.Map, Number: uint32(c.Seq), DynamicMap: c.DynamicMap, DynamicNumber: uint32(c.DynamicSeq)})
+	ctx := trace.Context{Local: netip.AddrPortFrom(c.local, c.localPort), Remote: c.remote}
+	e.emit(&ctx, &trace.DynamicEntryDeleted{Map: c.made.Map, Number: uint32(c.seq), DynamicMap: c.template.DynamicMap, DynamicNumber: uint32(c.template.DynamicSeq)})
 }
 
 // needs says whether an instance has a pair of SAs, or one is negotiated for it.
-func (e *Engine) needs(c *Connection) bool {
+func (e *Engine) needs(c *instance) bool {
 	for _, x := range e.byEnds[c.ends()] {
-		if x.conn == c.Tag {
+		if x.conn == c.tag {
 			return true
 		}
 	}
 	for _, s := range e.byAddrs[c.ends()] {
 		for _, w := range s.waiting {
-			if w.Connection == c.Tag {
+			if w.Connection == c.tag {
 				return true
 			}
 		}
 		for _, n := range s.nodes {
-			if !n.done && n.conn != nil && n.conn.Tag == c.Tag {
+			if !n.done && n.conn != nil && n.conn.Tag == c.tag {
 				return true
 			}
 		}
@@ -263,8 +346,8 @@ func (e *Engine) needs(c *Connection) bool {
 // refreshInstances shows the instances what their templates now say.
 func (e *Engine) refreshInstances() {
 	for _, c := range e.instances.byTag {
-		if template := e.conns.byTag[c.Template]; template != nil {
-			c.follow(template)
+		if template := e.conns.byTag[c.made.Tag]; template != nil {
+			c.template = template
 		}
 	}
 }

@@ -72,20 +72,20 @@ func (s *sa) reaches(remote netip.AddrPort) bool { return remote.Port() == 0 || 
 
 // mayAnswerSPI limits the rate for one peer, and for all strangers together.
 func (e *Engine) mayAnswerSPI(pair addrPair, known bool, s *sa) bool {
-	last := &e.strangerSPI
+	now, last := e.timers.instant(e.now), &e.strangerSPI
 	switch {
 	case s != nil:
 		last = &s.invalidSPI
 	case known:
 		if e.invalidSPI[pair] == nil {
-			e.invalidSPI[pair] = new(time.Time)
+			e.invalidSPI[pair] = new(instant)
 		}
 		last = e.invalidSPI[pair]
 	}
-	if !last.IsZero() && e.now.Sub(*last) < invalidSPIInterval {
+	if *last != 0 && now-*last < instant(invalidSPIInterval) {
 		return false
 	}
-	*last = e.now
+	*last = now
 	return true
 }
 

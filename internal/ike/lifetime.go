@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"math"
 	"time"
 
 	"qmidle/internal/isakmp"
@@ -102,8 +103,16 @@ func (s *sa) takeLifetime(x isakmp.Notify) {
 		return
 	}
 	if told := isakmpLife(x.Data); told != 0 && told < uint64(s.suite.Lifetime) {
-		s.shorten(uint32(told))
+		s.shorten(min(max(uint32(told), s.soonest(uint32(told))), s.suite.Lifetime))
 	}
+}
+
+// soonest is the shortest lifetime that leaves time to renew s. A responder may tell
+// its lifetime when it nears its end, because nothing has come of the first time; its
+// SA has begun later than ours, by what was lost on the way.
+func (s *sa) soonest(told uint32) uint32 {
+	left := margin(time.Duration(told)*time.Second, false, math.MaxUint8)
+	return uint32((s.e.now.Sub(s.e.timers.time(s.established)) + left + time.Second - 1) / time.Second)
 }
 
 // isakmpLife reads seconds from a notify about an ISAKMP SA, 0 for none. The
@@ -127,8 +136,8 @@ func isakmpLife(data []byte) uint64 {
 // shorten makes s end earlier.
 func (s *sa) shorten(seconds uint32) {
 	s.suite.Lifetime = seconds
-	s.expires = s.established.Add(time.Duration(seconds) * time.Second)
-	s.e.timers.set(&s.life, s.expires)
+	s.expires = s.established + instant(time.Duration(seconds)*time.Second)
+	s.e.timers.set(&s.life, s.e.timers.time(s.expires))
 	s.emit(&trace.ResponderLifetime{Seconds: seconds})
 	s.startRenewal()
 }
@@ -139,7 +148,7 @@ func (c *child) shorten(seconds uint32) {
 		return
 	}
 	c.lives.Seconds = seconds
-	c.e.timers.set(&c.life, c.created.Add(time.Duration(seconds)*time.Second))
+	c.e.timers.set(&c.life, c.e.timers.time(c.created).Add(time.Duration(seconds)*time.Second))
 	if c.sends() {
 		c.startRenewal()
 	}

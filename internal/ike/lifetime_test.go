@@ -96,3 +96,21 @@ func TestLifetimesInExchangesOfTheirOwn(t *testing.T) {
 	p.advance(25 * time.Hour)
 	p.spoke.engine.checkQuiet(t)
 }
+
+// A lifetime that is told as late as it is over leaves time to renew: the responder's
+// SA has begun later.
+func TestALifetimeThatIsToldLateLeavesTimeToRenew(t *testing.T) {
+	p := newPair(t, nil)
+	p.connect()
+	p.checkUp()
+	p.advance(time.Minute)
+	s := p.spoke.newest()
+	p.deliver(p.inform(p.hub, isakmp.PayloadNotify, lifeNotify(isakmp.ProtocolISAKMP, s.spi(), isakmp.AttrLifeType, isakmp.AttrLifeDuration, 60)))
+	if s.dead || s.e.timers.time(s.expires).Sub(p.now) < 11*time.Second || s.e.timers.time(s.expires).Sub(p.now) > 13*time.Second {
+		t.Fatalf("dead: %v, it ends in %v", s.dead, s.e.timers.time(s.expires).Sub(p.now))
+	}
+	p.advance(20 * time.Second)
+	if n := p.spoke.newest(); !s.dead || n == s || !n.up() {
+		t.Errorf("the old SA is dead: %v, a new one is up: %v", s.dead, n != s && n.up())
+	}
+}

@@ -201,8 +201,8 @@ func TestEveryReasonForADrop(t *testing.T) {
 		trace.DropWrongAddress: true, trace.DropBadHash: true, trace.DropDuplicate: true, trace.DropLimit: true, trace.DropPublicValue: true,
 		trace.DropNonce: true, trace.DropIdentity: true, trace.DropReplay: true,
 		trace.DropUserUnknown: true, trace.DropConfigType: true, trace.DropConfigAttribute: true, trace.DropNoClients: true, trace.DropEmpty: true,
-		trace.DropBadSignature: true,
-		trace.DropCommit:       true, // the commit bit is ignored, not refused
+		trace.DropBadSignature: true, trace.DropRate: true, trace.DropPrefix: true,
+		trace.DropCommit: true, // the commit bit is ignored, not refused
 	}
 	for _, c := range cases {
 		t.Run(c.want.String(), func(t *testing.T) {

@@ -52,14 +52,13 @@ func (s *sa) identify(user string) {
 
 func (s *sa) newLogin(user string) *login {
 	e := s.e
-	e.lastSession++
-	l := &login{e: e, Client: Client{Session: e.lastSession, Local: s.local, Remote: s.remote, Group: s.group(), User: user}}
+	l := &login{e: e, Client: Client{Session: e.serials.session.Add(1), Local: s.local, Remote: s.remote, Group: s.group(), User: user}}
 	if c := s.clients(); c != nil {
 		l.accounting = c.Accounting
 	}
-	l.life.fire = func(time.Time) { l.end(trace.ReasonSessionTimeout) }
-	l.interim.fire = l.interimDue
-	l.idle.fire = l.idleDue
+	l.life.owner = then(func(time.Time) { l.end(trace.ReasonSessionTimeout) })
+	l.interim.owner = then(l.interimDue)
+	l.idle.owner = then(l.idleDue)
 	e.logins[l.Session] = l
 	return l
 }
@@ -71,7 +70,7 @@ func (e *Engine) loginAt(s *sa, user string) *login {
 		if o == s || o.dead || o.access == nil || !o.passed() {
 			continue
 		}
-		here := o.remote == s.remote || o.remote == s.opened
+		here := o.remote == s.remote || o.remote == s.opened()
 		if l := o.access.login; l != nil && here && l.User == user && l.Group == s.group() {
 			return l
 		}
@@ -143,7 +142,7 @@ func (l *login) idleDue(now time.Time) {
 	last := l.since
 	for _, c := range l.children() {
 		in, out := l.e.cfg.Traffic.LastPackets(c.in.spi)
-		last = later(later(in, out), later(last, c.created))
+		last = later(later(in, out), later(last, c.e.timers.time(c.created)))
 	}
 	if due := last.Add(l.policy.IdleTimeout); due.After(now) {
 		l.e.timers.set(&l.idle, due)
@@ -209,11 +208,12 @@ func (l *login) leave(s *sa) {
 	if l.sas > 0 {
 		return
 	}
+	if heir := l.heir(); heir != nil {
+		heir.inherit(l, s.remote)
+		return
+	}
 	e := l.e
-	e.timers.clear(&l.life)
-	e.timers.clear(&l.interim)
-	e.timers.clear(&l.idle)
-	delete(e.logins, l.Session)
+	e.dropLogin(l)
 	for _, c := range l.children() {
 		e.expireChild(c, trace.ReasonLoginEnded)
 	}
@@ -222,6 +222,14 @@ func (l *login) leave(s *sa) {
 	}
 	l.tell(SessionEnded)
 	l.release()
+}
+
+// dropLogin forgets a login.
+func (e *Engine) dropLogin(l *login) {
+	e.timers.clear(&l.life)
+	e.timers.clear(&l.interim)
+	e.timers.clear(&l.idle)
+	delete(e.logins, l.Session)
 }
 
 // release gives the address back.

@@ -33,6 +33,7 @@ func (e *Engine) startPhase1(local, remote netip.AddrPort, profile string, waiti
 		s.aggressive, s.show = true, trace.AGNoState
 	}
 	e.byCookies[cookiePair{i: s.cookieI}] = s
+	e.keepCookie(cookie)
 	e.lockPeer(s, trace.ForInitiator)
 	s.emit(&trace.SAInserted{Duplicate: len(e.byAddrs[s.pair()]) > 1})
 	if how != nil {

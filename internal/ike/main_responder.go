@@ -37,9 +37,8 @@ func (m *message) first() {
 		m.fragment(firstAssembler{e, firstKey{initialKey{h.Initiator, m.remote}, m.local}})
 		return
 	}
-	m.digest = digestOf(m.raw)
 	if s := e.byInitial[initialKey{h.Initiator, m.remote}]; s != nil {
-		m.s = s
+		m.s, m.digest = s, digestOf(m.raw)
 		if s.lastIn == m.digest {
 			s.duplicate(m.remote)
 			return
@@ -55,7 +54,9 @@ func (m *message) first() {
 func (m *message) openResponder() {
 	r := rowFor(m.header.Exchange, trace.RoleResponder, 0, trace.StateReady)
 	m.row = r
-	if !m.parse(false) {
+	aggressive := r.exchange == isakmp.ExchangeAggressive
+	pressed := m.e.pressed()
+	if pressed && !m.admitsUnderPressure(aggressive) || !m.parse(false) {
 		return
 	}
 	if reason, at, ok := r.check(m.payloads); !ok {
@@ -67,7 +68,6 @@ func (m *message) openResponder() {
 		m.malformed(err)
 		return
 	}
-	aggressive := r.exchange == isakmp.ExchangeAggressive
 	if aggressive {
 		if _, ok := m.aggressivePayloads(); !ok {
 			return
@@ -85,14 +85,28 @@ func (m *message) openResponder() {
 		m.drop(trace.DropLimit)
 		return
 	}
+	if pressed && !aggressive {
+		m.answerAsStub(cookie)
+		return
+	}
+	m.beginResponder(cookie)
+}
+
+// beginResponder makes the SA of a first message that may begin one, and does what
+// its row says.
+func (m *message) beginResponder(cookie isakmp.Cookie) {
+	e, r := m.e, m.row
+	m.digest = digestOf(m.raw)
+	aggressive := r.exchange == isakmp.ExchangeAggressive
 	s := e.newSA(trace.RoleResponder, m.local, m.remote)
 	s.cookieI, s.cookieR = m.header.Initiator, cookie
 	if aggressive {
 		s.aggressive, s.show = true, trace.AGNoState
 	}
 	e.byCookies[cookiePair{s.cookieI, s.cookieR}] = s
-	e.byInitial[initialKey{s.cookieI, s.opened}] = s
-	e.halfOpen.add(s, e.cfg.maxHalfOpen())
+	e.keepCookie(cookie)
+	e.byInitial[initialKey{s.cookieI, s.opened()}] = s
+	e.halfOpen.add(s, e.maxHalfOpen())
 	c := trace.Context{Local: m.local, Remote: m.remote}
 	m.tellReceived(&c, true)
 	m.s = s
@@ -182,7 +196,7 @@ func (m *message) cameBack() {
 	s := m.s
 	s.e.halfOpen.remove(s)
 	if s.stage != unproven {
-		s.e.unproven.add(s, s.e.cfg.maxUnproven())
+		s.e.unproven.add(s, s.e.maxUnproven())
 	}
 }
 

@@ -87,7 +87,7 @@ func (s *sa) expiry(l *login) []isakmp.Attribute {
 	if !l.address.IsValid() {
 		return nil
 	}
-	left := max(s.expires.Sub(s.e.now), 0).Seconds()
+	left := max(s.e.timers.time(s.expires).Sub(s.e.now), 0).Seconds()
 	s.emit(&trace.ConfigAttributeSent{Attr: trace.ConfigAttr(isakmp.ConfigAddressExpiry), Number: uint32(left)})
 	return []isakmp.Attribute{isakmp.VariableAttribute(isakmp.ConfigAddressExpiry, uint64(left), 4)}
 }

@@ -71,6 +71,7 @@ var requested = []isakmp.AttributeType{isakmp.ConfigIP4Address, isakmp.ConfigIP4
 // requestConfig asks the server for an address and what goes with it.
 func (s *sa) requestConfig() {
 	x := s.remoteAccess()
+	x.asked = true
 	conn := s.easyVPN()
 	s.emit(&trace.ConfigNeeded{})
 	s.show = trace.ConfAddr
@@ -141,6 +142,9 @@ func (s *sa) adopt(c ClientConfig) {
 		return
 	}
 	c.Connection, c.Server = conn.Tag, s.remote
+	if old, have := e.configured[conn.Tag]; have && old.Address != c.Address {
+		s.endPairs(conn)
+	}
 	e.configured[conn.Tag] = c
 	e.fx.Configured = append(e.fx.Configured, c)
 	s.emit(c.event())
@@ -292,14 +296,30 @@ func (s *sa) unconfigure() {
 	if slices.ContainsFunc(e.byAddrs[s.pair()], func(o *sa) bool { return o != s && o.complete() && o.passed() }) {
 		return
 	}
-	for _, c := range cloneList(e.byEnds[s.pair()]) {
-		if c.conn == conn.Tag {
-			e.expireChild(c, trace.ReasonLoginEnded)
-		}
-	}
+	s.endPairs(conn)
 	if _, have := e.configured[conn.Tag]; !have {
 		return
 	}
 	delete(e.configured, conn.Tag)
 	e.fx.Configured = append(e.fx.Configured, ClientConfig{Connection: conn.Tag, Server: s.remote})
+}
+
+// endPairs ends what a client's connection has under an address that is its own no more.
+func (s *sa) endPairs(conn *Connection) {
+	for _, c := range cloneList(s.e.byEnds[s.pair()]) {
+		if c.conn == conn.Tag {
+			s.e.expireChild(c, trace.ReasonLoginEnded)
+		}
+	}
+}
+
+// doubtAddress asks for a client's address anew where the server has refused a quick
+// mode and the address is of an ISAKMP SA before this one: a server that has lost its
+// leases may have given it to another. It asks once for each ISAKMP SA.
+func (s *sa) doubtAddress(refused *Connection) {
+	conn := s.easyVPN()
+	if !s.up() || s.role != trace.RoleInitiator || conn == nil || refused != conn || conn.EasyVPN.Network || s.remoteAccess().asked {
+		return
+	}
+	s.requestConfig()
 }

@@ -1,6 +1,7 @@
 package ike
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -29,7 +30,7 @@ func (e *Engine) PeerMoved(now time.Time, inboundSPI uint32, from netip.AddrPort
 	if c == nil || c.local.Port() != isakmp.PortNATT || from.Addr() != c.remote.Addr() || from == c.remote {
 		return
 	}
-	e.movePeer(c.pair(), nil, c.party, c.remote, from)
+	e.movePeer(c.local, nil, c.party, c.remote, from)
 }
 
 // mayHaveMoved says whether a message may be of s's peer behind a NAT that gave
@@ -40,10 +41,15 @@ func (s *sa) mayHaveMoved(m *message) bool {
 	return s.complete() && protected && knowsNAT && m.local == s.local
 }
 
-// authentic notes where an authenticated message of phase 2 came from.
+// authentic notes where an authenticated message of phase 2 came from. A peer that
+// has gone to port 4500 by itself takes its SA there.
 func (m *message) authentic() {
+	if m.local != m.s.local {
+		m.s.followPorts(m)
+		return
+	}
 	if m.remote != m.s.remote {
-		m.e.movePeer(m.s.pair(), m.s, m.s.party(), m.s.remote, m.remote)
+		m.e.movePeer(m.s.local, m.s, m.s.party(), m.s.remote, m.remote)
 	}
 }
 
@@ -51,26 +57,42 @@ func (m *message) authentic() {
 // phase 1.
 func (s *sa) cameFrom() {
 	if s.local.Port() == isakmp.PortNATT {
-		s.e.movePeer(s.pair(), s, s.party(), s.remote, s.remote)
+		s.e.movePeer(s.local, s, s.party(), s.remote, s.remote)
 	}
 }
 
-// movePeer makes all SAs with a peer follow it; by is the one that has shown where
-// it is, nil for none. Should another peer behind the NAT have had the new port, it
+// movePeer makes all SAs with a peer at one port of ours follow it; by is the one that
+// has shown where it is, nil for none. An SA at another port of ours is not moved: a
+// peer sends from 500 to 500, and from 4500, or what a NAT makes of it, to 4500, and
+// may have SAs at both. Should another peer behind the NAT have had the new port, it
 // has it no longer: it gets the old one, until it shows where it is.
-func (e *Engine) movePeer(pair addrPair, by *sa, who party, from, to netip.AddrPort) {
+func (e *Engine) movePeer(local netip.AddrPort, by *sa, who party, from, to netip.AddrPort) {
+	pair := addrPair{local.Addr(), to.Addr()}
+	client := e.reunite(pair, from, to)
+	if client == nil && by != nil {
+		client = by.login()
+	}
 	for _, s := range e.byAddrs[pair] {
-		other := swapped(s.remote, from, to, s == by || s.remote == from || who != 0 && s.party() == who)
+		if s.local != local {
+			continue
+		}
+		other := swapped(s.remote, from, to, s == by || s.remote == from || who != 0 && s.party() == who || client != nil && s.login() == client)
 		if other != s.remote {
 			s.remote = other
 			s.emit(&trace.PortsFloated{LocalPort: s.local.Port(), RemotePort: other.Port()})
 		}
 	}
 	for _, c := range e.instances.byEnds[pair] {
-		c.Remote = swapped(c.Remote, from, to, c.Remote == from)
+		if c.localPort == local.Port() {
+			c.remote = swapped(c.remote, from, to, c.remote == from || client != nil && client.uses(c.tag))
+		}
 	}
+	e.renewConnections(pair)
 	for _, c := range e.byEnds[pair] {
-		other := swapped(c.remote, from, to, c.remote == from || who != 0 && c.party == who)
+		if c.local != local {
+			continue
+		}
+		other := swapped(c.remote, from, to, c.remote == from || who != 0 && c.party == who || client != nil && uint64(c.session) == client.Session)
 		if other == c.remote {
 			continue
 		}
@@ -86,6 +108,17 @@ func (e *Engine) movePeer(pair addrPair, by *sa, who party, from, to netip.AddrP
 			moved.OutSPI = c.out.spi
 		}
 		e.fx.Moved = append(e.fx.Moved, moved)
+	}
+}
+
+// renewConnections shows the negotiations between two ends where their instances are.
+func (e *Engine) renewConnections(pair addrPair) {
+	for _, s := range e.byAddrs[pair] {
+		for _, n := range s.nodes {
+			if n.conn != nil && e.instances.byTag[n.conn.Tag] != nil {
+				n.conn = cmp.Or(e.connection(n.conn.Tag), n.conn)
+			}
+		}
 	}
 }
 

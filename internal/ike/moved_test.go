@@ -129,7 +129,7 @@ func TestPeersThatSwapPortsStayApart(t *testing.T) {
 		e.begin(p.now, fx)
 		other := e.newSA(trace.RoleResponder, s.local, second)
 		e.lockPeer(other, trace.ForProcessBlock)
-		e.movePeer(s.pair(), nil, s.party(), first, second)
+		e.movePeer(s.local, nil, s.party(), first, second)
 		if s.remote != second || other.remote != first {
 			t.Errorf("the peers are at %v and %v", s.remote, other.remote)
 		}
@@ -214,5 +214,53 @@ func TestMainModeMovesThePeer(t *testing.T) {
 	}
 	if x := p.hub.engine.IPsecSAs()[0]; x.Remote != p.hubSees() {
 		t.Errorf("the pair is with %v, want %v", x.Remote, p.hubSees())
+	}
+}
+
+// Between two ends without a NAT there may be SAs at 500 and, where NAT-D payloads were
+// damaged once, at 4500. Each stays where its peer awaits it: what is said under either is
+// heard.
+func TestSAsAtTwoPortsOfOursStayThere(t *testing.T) {
+	p := upWith(t, periodic)
+	natt := func(a netip.Addr) netip.AddrPort { return netip.AddrPortFrom(a, isakmp.PortNATT) }
+	p.do(p.spoke, func(e *Engine, fx *Effects) {
+		e.begin(p.now, fx)
+		e.startPhase1(natt(spokeAddr), natt(hubAddr), "", nil)
+	})
+	p.settle()
+	for _, side := range []*side{p.hub, p.spoke} {
+		if n := side.upSAs(); n != 2 {
+			t.Fatalf("the %s has %d ISAKMP SAs", side.name, n)
+		}
+		for _, x := range side.engine.ISAKMPSAs() {
+			if x.Local.Port() != x.Remote.Port() {
+				t.Errorf("the %s speaks from %v to %v", side.name, x.Local, x.Remote)
+			}
+		}
+		if x := side.engine.IPsecSAs()[0]; x.Remote.Port() != isakmp.PortIKE {
+			t.Errorf("the %s has the pair with %v", side.name, x.Remote)
+		}
+	}
+	before := p.spoke.engine.Statistics().Dropped[trace.DropWrongAddress]
+	for _, x := range p.hub.engine.ISAKMPSAs() {
+		p.do(p.hub, func(e *Engine, fx *Effects) { e.ClearISAKMP(p.now, x.ID, fx) })
+		p.settle()
+	}
+	if n := p.spoke.upSAs(); n != 0 || p.spoke.engine.Statistics().Dropped[trace.DropWrongAddress] != before {
+		t.Errorf("the spoke has %d ISAKMP SAs that the hub has ended", n)
+	}
+}
+
+// A peer that speaks under an SA from port 4500 all at once is answered there.
+func TestAnSAGoesToPort4500WithItsPeer(t *testing.T) {
+	p := upWith(t, periodic)
+	s := p.spoke.newest()
+	s.float(isakmp.PortNATT, isakmp.PortNATT)
+	p.advance(time.Minute)
+	if x := p.hub.shown(); x.Local.Port() != isakmp.PortNATT || x.Remote.Port() != isakmp.PortNATT {
+		t.Errorf("the hub speaks from %v to %v", x.Local, x.Remote)
+	}
+	if p.spoke.upSAs() != 1 || p.spoke.newest() != s {
+		t.Error("the SA has ended")
 	}
 }

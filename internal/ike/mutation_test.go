@@ -15,13 +15,17 @@ import (
 
 // chainFor is the IV under which s expects a message.
 func (s *sa) chainFor(h isakmp.Header) keymat.IV {
-	if h.Exchange == isakmp.ExchangeIdentity {
+	if ofPhase1(h.Exchange) {
 		return s.iv
 	}
 	if n := s.nodes[nodeKey(h.Exchange, h.MessageID)]; n != nil {
 		return n.iv
 	}
 	return s.iv.ForMessage(s.suite.Hash, h.MessageID, s.cipher.BlockSize())
+}
+
+func ofPhase1(x isakmp.ExchangeType) bool {
+	return x == isakmp.ExchangeIdentity || x == isakmp.ExchangeAggressive
 }
 
 // inClear is the payloads of a message that s is about to receive.
@@ -51,7 +55,7 @@ func (s *sa) asItsPeer(h isakmp.Header, body []byte) []byte {
 		return setLength(append(h.AppendTo(nil), body...))
 	}
 	size := keymat.HashSize(s.suite.Hash)
-	if h.Exchange != isakmp.ExchangeIdentity && h.NextPayload == isakmp.PayloadHash && len(body) >= 4+size {
+	if !ofPhase1(h.Exchange) && h.NextPayload == isakmp.PayloadHash && len(body) >= 4+size {
 		copy(body[4:4+size], s.peersHash(h, body[4+size:]))
 	}
 	for len(body)%s.cipher.BlockSize() != 0 {

@@ -14,42 +14,52 @@ import (
 
 // node is one quick mode or transaction, under its message ID. IOS calls it so.
 type node struct {
+	*negotiation
 	id         uint32
+	tag        uint32              // Connection.Tag, once it is done
 	exchange   isakmp.ExchangeType // quick mode or transaction
-	identifier uint16              // of a transaction's messages
-	s          *sa
 	role       trace.Role
+	identifier uint16 // of a transaction's messages
+	s          *sa
 	state      trace.State
 	iv         keymat.IV // the exchange's own chain
-
-	rekeys             *child // initiator: the pair whose successor it makes
-	tried              int    // initiator: peers that failed before
-	conn               *Connection
-	line               int
-	localProxy         policy.Proxy
-	remoteProxy        policy.Proxy
-	idI, idR           []byte // bodies as sent; nil when the peer sent none
-	nonceI, nonceR     []byte
-	keys               *keymat.KeyPair
-	dhNumber           uint32 // of keys; 0 for none
-	peerPublic         []byte
-	pfs                isakmp.Group
-	chosen             isakmp.Proposal // responder: what the reply carries
-	inSPI, outSPI      uint32
-	suite              policy.TransformSet
-	encap              isakmp.Encapsulation
-	lives              policy.Lives
-	shorter            policy.Lives // responder: those that are shorter than the offer's
-	child              *child
-	lastIn             digest
-	lastOut            []byte
-	sentAt             int64
-	answered           time.Duration // initiator: how long message 2 took
-	attempts, replays  int
-	done, failed, busy bool
-	wanted             bool // responder: a request of ours is one with it
-	retry              timer
+	lastIn     digest
+	lastOut    []byte
+	sentAt     int64
+	attempts   int32
+	replays    int32
+	done, busy bool
+	failed     bool
+	retry      timer
 }
+
+// negotiation is what a node needs until it is done.
+type negotiation struct {
+	rekeys         *child // initiator: the pair whose successor it makes
+	tried          int    // initiator: peers that failed before
+	conn           *Connection
+	line           int
+	localProxy     policy.Proxy
+	remoteProxy    policy.Proxy
+	idI, idR       []byte // bodies as sent; nil when the peer sent none
+	nonceI, nonceR []byte
+	keys           *keymat.KeyPair
+	dhNumber       uint32 // of keys; 0 for none
+	peerPublic     []byte
+	pfs            isakmp.Group
+	chosen         isakmp.Proposal // responder: what the reply carries
+	inSPI, outSPI  uint32
+	suite          policy.TransformSet
+	encap          isakmp.Encapsulation
+	lives          policy.Lives
+	shorter        policy.Lives // responder: those that are shorter than the offer's
+	child          *child
+	answered       time.Duration // initiator: how long message 2 took
+	wanted         bool          // responder: a request of ours is one with it
+}
+
+// concluded is what all nodes have of their negotiation that are done; none writes to it.
+var concluded negotiation
 
 // maxUnfinished bounds the quick modes of one SA at a time, maxNodes those and
 // the ones whose last reply is kept.
@@ -69,9 +79,9 @@ func (s *sa) unfinished() (n int) {
 
 // newNode makes a node that is not yet among its SA's.
 func (s *sa) newNode(id uint32, role trace.Role) *node {
-	n := &node{id: id, s: s, role: role, state: trace.StateQMReady, exchange: isakmp.ExchangeQuick, line: -1,
+	n := &node{negotiation: &negotiation{line: -1}, id: id, s: s, role: role, state: trace.StateQMReady, exchange: isakmp.ExchangeQuick,
 		iv: s.iv.ForMessage(s.suite.Hash, id, s.cipher.BlockSize())}
-	n.retry.fire = n.retryDue
+	n.retry.owner = n
 	return n
 }
 
@@ -141,6 +151,10 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 		s.clearDH(&n.dhNumber)
 	}
 	n.forget()
+	if c := n.child; c != nil && !c.installed {
+		c.in.forget()
+		c.out.forget()
+	}
 	if failed && n.exchange == isakmp.ExchangeQuick {
 		s.e.stats.Phase2Failed++
 	}
@@ -151,8 +165,10 @@ func (s *sa) endNode(n *node, failed bool, reason trace.NodeReason) {
 		s.e.unmet(n.request())
 	}
 	if n.conn != nil {
-		s.e.reapInstance(n.conn.Tag)
+		n.tag = n.conn.Tag
+		s.e.reapInstance(n.tag)
 	}
+	n.negotiation = &concluded
 	if s.dead {
 		s.e.timers.clear(&n.retry)
 		delete(s.nodes, n.key())
@@ -169,8 +185,7 @@ func (n *node) forget() {
 	}
 	n.s.e.dhNumbers.free(n.dhNumber)
 	n.dhNumber = 0
-	n.keys, n.peerPublic, n.nonceI, n.nonceR, n.idI, n.idR = nil, nil, nil, nil, nil, nil
-	n.chosen = isakmp.Proposal{}
+	n.keys, n.nonceI, n.nonceR = nil, nil, nil
 }
 
 // failNode takes back what a failed quick mode had begun. The peer is told,
@@ -192,6 +207,8 @@ func (s *sa) failNode(n *node, reason trace.NodeReason) {
 	}
 	s.e.failed(n.request().Acquire)
 }
+
+func (n *node) due(_ *timer, now time.Time) { n.retryDue(now) }
 
 // retryDue is a node's timer: a retransmission, its end, or its purge.
 func (n *node) retryDue(now time.Time) {
@@ -219,7 +236,7 @@ func (n *node) retryDue(now time.Time) {
 		s.unanswered(n, now)
 		return
 	}
-	n.attempts = min(n.attempts+1, limit)
+	n.attempts = min(n.attempts+1, int32(limit))
 	s.e.stats.Retransmits++
 	s.emit(&trace.Retransmitting{Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
 	s.emit(&trace.ErrorCounted{What: trace.ErrorRetransmitPhase2, Node: n.id, Attempt: uint8(n.attempts), Max: uint8(limit)})
@@ -253,7 +270,7 @@ func (n *node) interval() time.Duration {
 func (s *sa) unanswered(n *node, now time.Time) {
 	c := &s.e.cfg
 	began := now.Add(-c.interval() * timesTries(c))
-	if n.role == trace.RoleInitiator && !s.heard.After(began) {
+	if n.role == trace.RoleInitiator && !s.e.timers.time(s.heard).After(began) {
 		s.deleteSA(trace.ReasonUnanswered)
 	}
 }
@@ -301,7 +318,7 @@ func (e *Engine) newSPI() (uint32, bool) {
 	for range 64 {
 		var b [4]byte
 		e.random(b[:])
-		spi := binary.BigEndian.Uint32(b[:])
+		spi := e.place.own(binary.BigEndian.Uint32(b[:]))
 		if _, taken := e.children[spi]; spi >= 256 && !taken {
 			return spi, true
 		}

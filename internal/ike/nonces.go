@@ -183,11 +183,11 @@ func (h *handshake) encrypted() *nonceExchange {
 func (s *sa) afterNonceDelay(send func()) {
 	x := s.handshake.encrypted()
 	s.handshake.busy = false
-	x.reply.fire = func(time.Time) {
+	x.reply.owner = then(func(time.Time) {
 		if !s.dead && s.handshake != nil {
 			send()
 		}
-	}
+	})
 	s.e.timers.set(&x.reply, x.arrived.Add(nonceReplyDelay))
 }
 

@@ -63,8 +63,7 @@ func (e *Engine) lockPeer(s *sa, user trace.RefUser) *peer {
 	key := peerKey{s.local.Addr(), s.remote}
 	p := e.peers[key]
 	if p == nil {
-		e.lastPeer++
-		p = &peer{id: e.lastPeer, key: key}
+		p = &peer{id: e.serials.peer.Add(1), key: key}
 		e.peers[key] = p
 		s.peer = p
 		s.emit(&trace.PeerCreated{})

@@ -256,15 +256,16 @@ func cloneList[T any](list []T) []T { return append([]T(nil), list...) }
 func (s *sa) finishPhase1(source trace.Source, input trace.Input) {
 	e := s.e
 	s.xauth = s.needsUser()
-	s.established, s.heard, s.order = e.now, e.now, e.next()
-	s.expires = e.now.Add(time.Duration(s.suite.Lifetime) * time.Second)
+	now := e.timers.instant(e.now)
+	s.established, s.heard, s.order = now, now, e.next()
+	s.expires = now + instant(time.Duration(s.suite.Lifetime)*time.Second)
 	s.move(source, input, trace.StateP1Complete)
 	s.show = trace.QMIdle
 	e.stats.Phase1Up++
-	e.established++
+	e.countUp(+1)
 	e.unproven.remove(s)
 	e.timers.clear(&s.retry)
-	e.timers.set(&s.life, s.expires)
+	e.timers.set(&s.life, e.timers.time(s.expires))
 	s.clearKeys()
 	s.clearDH(&s.handshake.dhNumber)
 	s.handshake = nil

@@ -12,15 +12,15 @@ import (
 
 // question is what an open one waits with.
 type question struct {
+	id     uint64
 	resume func(Answer)
 	silent timer // of an Ask
 }
 
-// open asks a question, and returns its ID.
+// open asks a question.
 func (e *Engine) open(q Question, resume func(Answer)) *question {
-	e.lastQuestion++
-	q.ID = e.lastQuestion
-	open := &question{resume: resume}
+	q.ID = e.serials.question.Add(1)
+	open := &question{id: q.ID, resume: resume}
 	e.questions[q.ID] = open
 	e.fx.Questions = append(e.fx.Questions, q)
 	return open
@@ -68,16 +68,15 @@ func (e *Engine) compute(run func() Answer, resume func(Answer)) {
 // question back.
 func (e *Engine) ask(q Ask, wait time.Duration, resume func(Answer)) (withdraw func()) {
 	open := e.open(Question{Ask: q}, nil)
-	id := e.lastQuestion
 	withdraw = func() {
 		e.timers.clear(&open.silent)
-		delete(e.questions, id)
+		delete(e.questions, open.id)
 	}
 	open.resume = func(a Answer) {
 		withdraw()
 		resume(a)
 	}
-	open.silent.fire = func(time.Time) { open.resume(nil) }
+	open.silent.owner = then(func(time.Time) { open.resume(nil) })
 	e.timers.set(&open.silent, e.now.Add(wait))
 	return withdraw
 }

@@ -65,7 +65,7 @@ func (m *message) acceptNode() {
 	n.lastIn = m.digest
 	n.replays, n.attempts = 0, 0
 	n.iv.Advance(m.nextIV.b[:m.nextIV.n])
-	m.s.heard = m.e.now
+	m.s.heard = m.e.timers.instant(m.e.now)
 	m.e.timers.clear(&n.retry)
 	m.s.lastOut = nil // the peer has the last message of phase 1: it need not be kept for a duplicate
 }

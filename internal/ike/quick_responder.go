@@ -126,6 +126,7 @@ func (n *node) considerESP(prop isakmp.Proposal, t isakmp.Transform) bool {
 		return false
 	}
 	n.validates(o)
+	s.claim(n.remoteProxy)
 	conn, line, refused := s.connectionFor(n.localProxy, n.remoteProxy)
 	if conn != nil && (!s.mayProtect(n.remoteProxy) || s.needsAddress(conn)) {
 		conn, refused = nil, trace.IPsecAttrClient

@@ -86,12 +86,12 @@ func (m *message) context() trace.Context {
 	return c
 }
 
-func (m *message) drop(reason trace.Drop) {
-	c := m.context()
-	m.e.drop(&c, &trace.PacketDropped{Reason: reason, Exchange: m.header.Exchange})
-}
+func (m *message) drop(reason trace.Drop) { m.dropPayload(reason, 0, 0) }
 
 func (m *message) dropPayload(reason trace.Drop, t isakmp.PayloadType, offset int) {
+	if m.strays(reason) {
+		return
+	}
 	c := m.context()
 	m.e.drop(&c, &trace.PacketDropped{Reason: reason, Exchange: m.header.Exchange, Payload: t, Offset: uint16(offset)})
 }
@@ -106,6 +106,9 @@ func (m *message) route() {
 	s := m.e.byCookies[cookiePair{h.Initiator, h.Responder}]
 	if s == nil {
 		s = m.e.initiated(h.Initiator, m.local.Addr(), m.remote.Addr())
+	}
+	if s == nil {
+		s = m.returned()
 	}
 	if s == nil {
 		m.drop(trace.DropNoSA)
@@ -306,6 +309,9 @@ func (m *message) malformed(err error) {
 }
 
 func (m *message) tellMalformed(bad *isakmp.Error) {
+	if m.s == nil && m.e.strays.many(m.e) {
+		return
+	}
 	c := m.context()
 	m.e.emit(&c, &trace.PayloadMalformed{Payload: bad.Payload, Kind: bad.Kind, Field: bad.Field, Offset: uint16(bad.Offset),
 		Got: uint32(bad.Got), Want: uint32(bad.Want)})

@@ -3,6 +3,7 @@ package ike
 import (
 	"time"
 
+	"qmidle/internal/isakmp"
 	"qmidle/internal/trace"
 )
 
@@ -14,9 +15,13 @@ import (
 // between two ends that share no connection any more; their peers are told.
 // Policies, keys and the identity count from the next negotiation on.
 func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Effects) {
+	e.reconfigure(now, cfg, indexOf(cfg.Connections), why, fx)
+}
+
+func (e *Engine) reconfigure(now time.Time, cfg Config, conns index, why trace.Reason, fx *Effects) {
 	e.begin(now, fx)
 	before := e.conns
-	e.cfg, e.conns = cfg, indexOf(cfg.Connections)
+	e.cfg, e.conns = cfg, conns
 	e.refreshInstances()
 	e.shrink()
 	e.endLostUDP(why)
@@ -59,10 +64,10 @@ func (e *Engine) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *Ef
 // startWatching starts what an SA that is up does at intervals and that was off
 // so far.
 func (s *sa) startWatching() {
-	if s.dpd.timer.index == 0 {
+	if !s.dpd.timer.isSet() {
 		s.startDPD()
 	}
-	if s.keepalive.index == 0 {
+	if !s.keepalive.isSet() {
 		s.startNATKeepalive()
 	}
 }
@@ -81,14 +86,28 @@ func (s *sa) adoptConnections() {
 		s.waiting = append(s.waiting, a)
 	}
 	for _, n := range s.sortedNodes() {
-		if n.conn == nil {
-			continue
+		switch {
+		case n.done && n.tag != 0 && e.connection(n.tag) == nil:
+			n.lastOut = nil // a duplicate must not confirm what was deleted since
+		case n.conn == nil:
+		case e.connection(n.conn.Tag) != nil:
+			n.conn = e.connection(n.conn.Tag)
+		default:
+			spi := n.outSPI
+			s.endNode(n, true, trace.NodeDeleteLarval)
+			n.lastOut = nil
+			n.withdraw(spi)
 		}
-		if conn := e.connection(n.conn.Tag); conn != nil {
-			n.conn = conn
-			continue
-		}
-		s.endNode(n, true, trace.NodeDeleteLarval)
-		n.lastOut = nil // a duplicate must not confirm what was deleted since
 	}
+}
+
+// withdraw tells an initiator, who may not have our answer yet, that its offer, whose
+// SPI is given, is refused now, and tells it again for a duplicate of the offer: it would send that
+// until its tries are over.
+func (n *node) withdraw(spi uint32) {
+	if n.role != trace.RoleResponder || n.exchange != isakmp.ExchangeQuick || spi == 0 || !n.s.complete() {
+		return
+	}
+	n.lastOut = n.s.sendNotify(isakmp.ProtocolESP, spiOctets(spi), isakmp.NotifyNoProposalChosen, nil)
+	n.sentAt = n.s.e.now.UnixNano()
 }

@@ -186,3 +186,40 @@ func TestAnSAThatIsForgottenLeavesNothing(t *testing.T) {
 	p.advance(2 * purgeDelay)
 	p.hub.engine.checkQuiet(t)
 }
+
+// An initiator whose quick mode's answer was lost is told, when the responder's
+// configuration takes the negotiation away, and told again when it asks again: it does
+// not ask until its tries are over.
+func TestAnAnswerThatIsWithdrawnIsRefused(t *testing.T) {
+	for _, lost := range []int{1, 2} { // the answer, then the refusal too
+		p := newPair(t, nil)
+		p.lose = func(n int, _ Datagram) bool { return n >= 8 }
+		p.do(p.spoke, func(e *Engine, fx *Effects) { e.Acquire(p.now, Acquire{Connection: 1}, fx) })
+		p.settle()
+		gone := 0
+		p.lose = func(int, Datagram) bool { gone++; return gone < lost }
+		p.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 })
+		p.advance(12 * time.Second)
+		if want := []FailedAcquire{{1, 0}}; len(p.spoke.failed) != 1 || p.spoke.failed[0] != want[0] {
+			t.Errorf("%d lost: failed requests %v, want %v", lost, p.spoke.failed, want)
+		}
+		if n := p.spoke.upSAs(); n != 1 {
+			t.Errorf("%d lost: %d ISAKMP SAs", lost, n)
+		}
+	}
+}
+
+// A client's login ends with its only quick mode that a new configuration takes away:
+// nothing can be said under its ISAKMP SA any more.
+func TestAnUnconfirmedClientEndsWithItsConnection(t *testing.T) {
+	last := newRemote(t, nil)
+	last.connect()
+	r := newRemote(t, nil)
+	r.lose = func(n int, _ Datagram) bool { return n >= last.sent }
+	r.connect()
+	r.lose = nil
+	r.reconfigure(func(c *Config) { c.Connections[0].Tag = 2 })
+	if n := r.hub.completeSAs(); n != 0 {
+		t.Errorf("%d ISAKMP SAs are left", n)
+	}
+}

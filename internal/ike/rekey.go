@@ -54,7 +54,7 @@ func (c *child) startRenewal() {
 		return
 	}
 	life := time.Duration(c.lives.Seconds) * time.Second
-	c.e.timers.set(&c.renewal, c.life.at.Add(-margin(life, c.initiator, uint8(c.in.spi))))
+	c.e.timers.set(&c.renewal, c.e.timers.time(c.life.at).Add(-margin(life, c.initiator, uint8(c.in.spi))))
 }
 
 // renewalDue completes a pair that has settled, negotiates its successor, or
@@ -124,7 +124,7 @@ func (e *Engine) VolumeLow(now time.Time, inboundSPI uint32, fx *Effects) {
 
 // renewForVolume has an exhausted pair renewed, by its initiator first.
 func (c *child) renewForVolume() {
-	at := later(c.e.now, c.created.Add(leastUse))
+	at := later(c.e.now, c.e.timers.time(c.created).Add(leastUse))
 	if !c.initiator {
 		at = at.Add(100*time.Millisecond + time.Duration(uint8(c.in.spi))*time.Millisecond)
 	}
@@ -144,7 +144,7 @@ func (e *Engine) VolumeUsedUp(now time.Time, inboundSPI uint32, fx *Effects) {
 	case c.superseder != nil:
 		c.retire()
 	case c.settles() || c.renewing():
-	case c.exhausted && c.renewal.at.Sub(now) < renewalInterval/2: // we have let the peer go first
+	case c.exhausted && c.e.timers.time(c.renewal.at).Sub(now) < renewalInterval/2: // we have let the peer go first
 		c.renewalDue(now)
 	default:
 		for _, o := range slices.Clone(e.byEnds[c.pair()]) {
@@ -244,8 +244,8 @@ func (s *sa) startRenewal() {
 	if len(s.rivals()) > 0 {
 		at = earlier(at, s.e.now.Add(overlap))
 	}
-	if s.retry.index != 0 && len(s.waiting) > 0 { // for its first quick mode
-		at = earlier(at, s.retry.at)
+	if s.retry.isSet() && len(s.waiting) > 0 { // for its first quick mode
+		at = earlier(at, s.e.timers.time(s.retry.at))
 	}
 	s.e.timers.set(&s.retry, at)
 }
@@ -286,6 +286,14 @@ func (s *sa) renewalDue(now time.Time) {
 	}
 }
 
+// nowGuards renews an ISAKMP SA at once that was due before it had IPsec SAs to look
+// after: it may end before it would look again.
+func (s *sa) nowGuards() {
+	if now := s.e.now; !now.Before(s.renewalAt()) && now.Before(s.e.timers.time(s.retry.at)) {
+		s.e.timers.set(&s.retry, now)
+	}
+}
+
 // renews says whether s's successor may begin here. A key that goes by the identity
 // is of use to the end that presents it, and a user is at one end only.
 func (s *sa) renews() bool { return s.role == trace.RoleInitiator || !s.aggressive && !s.xauth }
@@ -303,7 +311,7 @@ func (s *sa) others() (list []*sa) {
 // renewalAt is when the successor is due.
 func (s *sa) renewalAt() time.Time {
 	life := time.Duration(s.suite.Lifetime) * time.Second
-	return s.expires.Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
+	return s.e.timers.time(s.expires).Add(-margin(life, s.role == trace.RoleInitiator, s.ownCookie()[0]))
 }
 
 // leaveToOthers has the newest of the other ISAKMP SAs with the peer see whether
@@ -311,7 +319,7 @@ func (s *sa) renewalAt() time.Time {
 func (s *sa) leaveToOthers() {
 	if rivals := s.rivals(); len(rivals) > 0 {
 		o := rivals[0].newestWith()
-		s.e.timers.set(&o.retry, earlier(o.retry.at, o.renewalAt()))
+		s.e.timers.set(&o.retry, earlier(s.e.timers.time(o.retry.at), o.renewalAt()))
 	}
 }
 

@@ -323,11 +323,29 @@ func TestAnSAIsRenewedWhenTheNewerOneEnds(t *testing.T) {
 		e.timers.set(&old.retry, p.now.Add(renewalInterval)) // it has just looked
 		p.spoke.newest().deleteSA(trace.ReasonUserCommand)
 	})
-	if at := old.retry.at; at.After(p.now) {
-		t.Errorf("the older SA looks again in %v; it ends in %v", at.Sub(p.now), old.expires.Sub(p.now))
+	if at := old.e.timers.time(old.retry.at); at.After(p.now) {
+		t.Errorf("the older SA looks again in %v; it ends in %v", at.Sub(p.now), old.e.timers.time(old.expires).Sub(p.now))
 	}
 	p.advance(time.Second)
 	if n := p.spoke.upSAs(); n != 2 {
 		t.Errorf("%d ISAKMP SAs, want the older one and its successor", n)
+	}
+}
+
+// An ISAKMP SA that is due and looks after nothing has its successor as soon as there is
+// something to look after, however soon it ends.
+func TestADueISAKMPSAIsRenewedWithItsFirstPair(t *testing.T) {
+	p := busyPair(t)
+	p.ask(p.spoke)
+	p.advance(time.Second)
+	p.do(p.spoke, func(e *Engine, fx *Effects) { e.ClearIPsec(p.now, IPsecFilter{}, fx) })
+	p.advance(563 * time.Second)
+	if n := p.spoke.upSAs(); n != 1 || len(p.spoke.sas) != 0 {
+		t.Fatalf("the spoke has %d ISAKMP SAs and %d IPsec SAs", n, len(p.spoke.sas))
+	}
+	p.ask(p.spoke)
+	p.advance(time.Second)
+	if n := p.spoke.upSAs(); n != 2 || len(p.spoke.sas) != 2 {
+		t.Errorf("the spoke has %d ISAKMP SAs and %d IPsec SAs, want 2 and 2", n, len(p.spoke.sas))
 	}
 }

@@ -121,7 +121,7 @@ const late = time.Second
 func (e *Engine) answered(conn *Connection, r request) bool {
 	for _, peer := range conn.Peers {
 		for _, c := range e.byEnds[addrPair{conn.Local, peer}] {
-			if c.sends() && e.now.Sub(c.carries) < late && r.same(c.conn, c.line, c.localProxy, c.remoteProxy) {
+			if c.sends() && e.now.Sub(e.timers.time(c.carries)) < late && r.same(c.conn, c.line, c.localProxy, c.remoteProxy) {
 				return true
 			}
 		}

@@ -15,9 +15,11 @@ type EncryptionKey struct {
 }
 
 // EncryptionKeys are those of the ISAKMP SAs that have one, oldest first.
-func (e *Engine) EncryptionKeys() []EncryptionKey {
+func (e *Engine) EncryptionKeys() []EncryptionKey { return several{e}.encryptionKeys() }
+
+func (x several) encryptionKeys() []EncryptionKey {
 	var list []EncryptionKey
-	for _, s := range e.sorted() {
+	for _, s := range x.sorted() {
 		if s.skeyid == nil || s.cipher == nil || s.dead {
 			continue
 		}

@@ -23,8 +23,8 @@ type sa struct {
 	cookieI       isakmp.Cookie
 	cookieR       isakmp.Cookie
 	local, remote netip.AddrPort
-	opened        netip.AddrPort // where the first message came from
 	peer          *peer
+	openedPort    uint16 // the peer's, of its first message
 
 	// profile is the one that the connection names for which we began, then the
 	// one that the peer's identity matches; nil for none, and before it is known.
@@ -75,10 +75,10 @@ type sa struct {
 	shorter              bool              // our lifetime is, than the initiator offered
 	reason               trace.Reason
 	sentID               uint16 // of the last message that went in fragments
-	established, expires time.Time
-	begun, order         uint64    // places in Engine.order of its first message and of its completion
-	invalidSPI           time.Time // when INVALID-SPI was last sent
-	heard                time.Time // last authenticated message of the peer
+	established, expires instant
+	begun, order         uint64  // places in Engine.order of its first message and of its completion
+	invalidSPI           instant // when INVALID-SPI was last sent
+	heard                instant // last authenticated message of the peer
 }
 
 // handshake is what only phase 1 needs; it is dropped when phase 1 is over.
@@ -135,17 +135,29 @@ const purgeDelay = 60 * time.Second
 const maxReplays = 10
 
 func (e *Engine) newSA(role trace.Role, local, remote netip.AddrPort) *sa {
-	e.lastSA++
-	s := &sa{e: e, id: e.lastSA, begun: e.next(), role: role, local: local, remote: remote, opened: remote,
+	s := &sa{e: e, id: e.serials.sa.Add(1), begun: e.next(), role: role, local: local, remote: remote, openedPort: remote.Port(),
 		state: trace.StateReady, show: trace.MMNoState, handshake: &handshake{}}
-	s.retry.fire = s.retryDue
-	s.life.fire = s.lifeDue
-	s.keepalive.fire = s.keepaliveDue
-	s.dpd.timer.fire = s.dpdDue
+	s.retry.owner, s.life.owner, s.keepalive.owner, s.dpd.timer.owner = s, s, s, s
 	pair := s.pair()
 	e.byAddrs[pair] = append(e.byAddrs[pair], s)
 	return s
 }
+
+func (s *sa) due(t *timer, now time.Time) {
+	switch t {
+	case &s.retry:
+		s.retryDue(now)
+	case &s.life:
+		s.lifeDue(now)
+	case &s.keepalive:
+		s.keepaliveDue(now)
+	default:
+		s.dpdDue(now)
+	}
+}
+
+// opened is where the first message came from, or went to.
+func (s *sa) opened() netip.AddrPort { return netip.AddrPortFrom(s.remote.Addr(), s.openedPort) }
 
 func (s *sa) context() trace.Context {
 	c := trace.Context{Local: s.local, Remote: s.remote, SA: s.id, Conn: s.conn, Role: s.role, State: s.show}
@@ -175,8 +187,7 @@ func (s *sa) same(source trace.Source, input trace.Input) { s.move(source, input
 
 func (s *sa) allocateConn() {
 	if s.conn == 0 {
-		s.e.lastConn++
-		s.conn = s.e.lastConn
+		s.conn = s.e.serials.conn.Add(1)
 	}
 }
 
@@ -197,7 +208,7 @@ func (s *sa) deleteSA(reason trace.Reason) {
 	s.dead, s.reason = true, reason
 	wasUp := s.handshake == nil
 	if wasUp {
-		s.e.established--
+		s.e.countUp(-1)
 	}
 	if wasUp || s.conn != 0 {
 		s.move(trace.Internal, trace.InputPhase1Delete, trace.StateDestSA)
@@ -257,8 +268,9 @@ func (s *sa) purge() {
 		e.timers.clear(&n.retry)
 	}
 	delete(e.byCookies, cookiePair{s.cookieI, s.cookieR})
+	e.forgetCookie(s.ownCookie())
 	if s.role == trace.RoleResponder {
-		delete(e.byInitial, initialKey{s.cookieI, s.opened})
+		delete(e.byInitial, initialKey{s.cookieI, s.opened()})
 	}
 	e.byAddrs[s.pair()] = without(e.byAddrs[s.pair()], s)
 	if len(e.byAddrs[s.pair()]) == 0 {

@@ -75,8 +75,30 @@ type Statistics struct {
 	Retransmits    uint64
 	Evicted        uint64
 	Admissions     Admissions
+	Floods         Floods
 	DPDSent        uint64
 	DPDReceived    uint64
 	NotifyIgnored  uint64 // notifies outside an authenticated exchange
 	Exponentiation uint64
+}
+
+// add counts another engine's in.
+func (s *Statistics) add(o *Statistics) {
+	for d := range s.Dropped {
+		s.Dropped[d] += o.Dropped[d]
+	}
+	s.DatagramsIn += o.DatagramsIn
+	s.DatagramsOut += o.DatagramsOut
+	s.Phase1Up += o.Phase1Up
+	s.Phase1Failed += o.Phase1Failed
+	s.Phase2Up += o.Phase2Up
+	s.Phase2Failed += o.Phase2Failed
+	s.Retransmits += o.Retransmits
+	s.Evicted += o.Evicted
+	s.Admissions.add(o.Admissions)
+	s.Floods.add(&o.Floods)
+	s.DPDSent += o.DPDSent
+	s.DPDReceived += o.DPDReceived
+	s.NotifyIgnored += o.NotifyIgnored
+	s.Exponentiation += o.Exponentiation
 }

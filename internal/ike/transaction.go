@@ -92,7 +92,7 @@ func (m *message) takeConfig(types ...isakmp.ConfigType) (a isakmp.Attributes, o
 		return a, false
 	}
 	m.authentic()
-	s.heard = s.e.now
+	s.heard = s.e.timers.instant(s.e.now)
 	p, _ := m.find(isakmp.PayloadAttributes)
 	a, err := isakmp.ParseAttributes(p)
 	if err != nil {
@@ -169,7 +169,7 @@ func (n *node) over(now time.Time) bool {
 	if n.asksUser() {
 		return !now.Before(n.s.access.deadline)
 	}
-	return n.attempts >= n.s.e.cfg.tries()
+	return int(n.attempts) >= n.s.e.cfg.tries()
 }
 
 // configUnanswered ends the SA whose peer does not answer a transaction of ours.

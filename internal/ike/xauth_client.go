@@ -21,7 +21,7 @@ func (s *sa) awaitXAUTH() {
 // watchServer bounds how long the server may leave us without a word. It asks AAA
 // in the meantime.
 func (s *sa) watchServer(x *access) {
-	x.patience.fire = s.serverSilent
+	x.patience.owner = then(s.serverSilent)
 	s.e.timers.set(&x.patience, s.e.now.Add(s.e.cfg.aaaTimeout()+s.e.cfg.xauthTimeout()))
 }
 

@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -72,8 +74,22 @@ func (c *gatewayConfig) giveBlock(block *pem.Block) error {
 	return nil
 }
 
-// errNoWeb is the answer to all that trustpoints want to fetch.
+// errNoWeb is the answer to what trustpoints want to fetch, but for what a program
+// that runs the lab has put there.
 var errNoWeb = errors.New("there are no web servers in the lab")
+
+// fetch answers what a trustpoint wants to fetch.
+func (l *lab) fetch(f trustpoint.Fetch) trustpoint.Answer {
+	body, ok := l.web[f.HTTP.URL]
+	if !ok || l.webSilent {
+		return trustpoint.Answer{Err: errNoWeb}
+	}
+	a := trustpoint.Answer{Status: http.StatusOK, Body: body}
+	if f.CRL {
+		a.CRL, a.Err = pki.ReadCRL(bytes.NewReader(body))
+	}
+	return a
+}
 
 // judge has the trustpoints answer a question about a peer's certificate.
 func (h *host) judge(id uint64, q ike.JudgePeer) {
@@ -82,7 +98,7 @@ func (h *host) judge(id uint64, q ike.JudgePeer) {
 		return
 	}
 	var verdict *ike.Judged
-	out := h.agent.Judge(h.lab.clock.now, router.Inquiry(q), func(j trustpoint.Judgement) {
+	out := h.agent.Judge(h.wall(), router.Inquiry(q), func(j trustpoint.Judgement) {
 		answer := router.Judged(j)
 		verdict = &answer
 	})
@@ -90,11 +106,11 @@ func (h *host) judge(id uint64, q ike.JudgePeer) {
 		fetches := slices.Clone(out.Fetches)
 		out = trustpoint.Output{}
 		for _, f := range fetches {
-			more := h.agent.Fetched(h.lab.clock.now, f.ID, trustpoint.Answer{Err: errNoWeb})
+			more := h.agent.Fetched(h.wall(), f.ID, h.lab.fetch(f))
 			out.Fetches = append(out.Fetches, more.Fetches...)
 		}
 	}
-	h.do(func(now time.Time) router.Output {
+	h.later(func(now time.Time) router.Output {
 		if verdict == nil {
 			return h.router.Answer(now, id, nil)
 		}

@@ -86,9 +86,9 @@ func TestACrowdLogsInBySlowRADIUS(t *testing.T) {
 
 func crowdLogsIn(t *testing.T, how string) {
 	const crowd = 500
-	gateways := []Gateway{{"hub", crowdHub}, {"branch", crowdBranch}}
+	gateways := []Gateway{{Name: "hub", Config: crowdHub}, {Name: "branch", Config: crowdBranch}}
 	for i := range crowd {
-		gateways = append(gateways, Gateway{fmt.Sprintf("pc%03d", i), fmt.Sprintf("hostname pc%03d\ninterface FastEthernet0/0\n ip address %s 255.255.0.0\n", i, crowdAt(i))})
+		gateways = append(gateways, Gateway{Name: fmt.Sprintf("pc%03d", i), Config: fmt.Sprintf("hostname pc%03d\ninterface FastEthernet0/0\n ip address %s 255.255.0.0\n", i, crowdAt(i))})
 	}
 	var out strings.Builder
 	w, err := NewWorld(gateways, Options{Seed: 1, Diagnostics: io.Discard}, blind{}, &out)

@@ -277,10 +277,8 @@ func (d *dataPlane) Install(params ipsec.SAParams) error {
 	if err != nil {
 		return err
 	}
-	for _, x := range d.host.router.IPsecSAs() {
-		if p := d.pairs[x.InSPI]; x.OutID == params.ID && p != nil {
-			p.out = sa
-		}
+	if x, ok := d.host.router.PairOf(params.Local, params.Remote, params.ID); ok && d.pairs[x.InSPI] != nil {
+		d.pairs[x.InSPI].out = sa
 	}
 	d.release(params.Tag)
 	return nil

@@ -42,7 +42,12 @@ type host struct {
 	client *vpnClient // that has the gateway to itself; nil for none
 	users  io.Reader  // the randomness of its clients, one after the other
 
-	plane    *dataPlane
+	plane  *dataPlane
+	slow   time.Duration                       // what AAA and PKI take besides
+	still  time.Time                           // until when it stands still
+	skew   time.Duration                       // of its clock
+	leases map[string]map[netip.Addr]aaa.Lease // by pool, as it stores them
+
 	released []waiting // packets whose SA came during an input
 
 	pings           map[uint16]*echo // by sequence number
@@ -64,15 +69,15 @@ func (h *host) start() error {
 		return err
 	}
 	h.cfg = h.startup
-	h.plane, h.released = newDataPlane(h), nil
+	h.plane, h.released, h.still = newDataPlane(h), nil, time.Time{}
 	r, err := router.New(router.Options{Config: h.cfg, DataPlane: h.plane, Rand: h.rand, Now: h.lab.clock.now, Local: h.localAddress,
 		Text: func(text []byte) { h.lab.debug(h.name, text) }, Events: witness{h},
-		ClockMark: '*', Limits: trace.DefaultLimits, Keys: h.keys.find})
+		ClockMark: '*', Limits: trace.DefaultLimits, Leases: h.kept(), Keys: h.keys.find, Engines: h.lab.engines})
 	if err != nil {
 		return err
 	}
 	h.router = r
-	h.agent = trustpoint.New(trustpoint.Options{Config: h.cfg, Events: r, Rand: h.rand})
+	h.beginTrustpoints()
 	h.session = console.NewSession(gateway{r, h})
 	h.plane.setPolicies(r.Connections(), r.Policies())
 	h.lab.watch.Started(h.name)
@@ -86,6 +91,7 @@ func (h *host) do(input func(now time.Time) router.Output) {
 	for _, d := range out.Send {
 		h.sendIKE(d)
 	}
+	h.keep(out.Leases)
 	for _, q := range out.Lookups {
 		h.lookup4(q)
 	}
@@ -101,18 +107,18 @@ func (h *host) do(input func(now time.Time) router.Output) {
 	h.lab.refused = append(h.lab.refused, h.router.Errors()...)
 }
 
-// answer does at once what would delay a real gateway, and answers the questions
-// that there is no operator for.
+// answer does what would delay a real gateway, at once unless it is slow, and answers
+// the questions that there is no operator for.
 func (h *host) answer(work []aaa.Work, questions []ike.Question) {
 	for _, w := range work {
-		h.do(func(now time.Time) router.Output { return h.router.Worked(now, w.ID, w.Run()) })
+		h.later(func(now time.Time) router.Output { return h.router.Worked(now, w.ID, w.Run()) })
 	}
 	for _, q := range questions {
 		switch ask := q.Ask.(type) {
 		case ike.JudgePeer:
 			h.judge(q.ID, ask)
 		case ike.Ask:
-			h.do(func(now time.Time) router.Output { return h.router.Answer(now, q.ID, nil) })
+			h.later(func(now time.Time) router.Output { return h.router.Answer(now, q.ID, nil) })
 		}
 	}
 }
@@ -180,6 +186,10 @@ func (h *host) transmit(out *port, hop netip.Addr, p packet) {
 // receive takes a packet from a link.
 func (h *host) receive(in *port, p packet) {
 	if !p.valid() {
+		return
+	}
+	if h.stands() {
+		h.awake(func() { h.receive(in, p) })
 		return
 	}
 	if h.plane.wantsProtection(in, p) {
@@ -275,10 +285,22 @@ func (h *host) localUDP(from, to netip.AddrPort, data []byte) {
 		return
 	}
 	h.do(func(now time.Time) router.Output {
-		out := h.router.Datagram(now, to, from, data)
+		out := h.message(now, from, to, data)
 		h.lab.watch.Answered(h.name, len(out.Send))
 		return out
 	})
+}
+
+// message gives the router a message, as a daemon on one core does, or one on many.
+func (h *host) message(now time.Time, from, to netip.AddrPort, data []byte) router.Output {
+	if h.lab.engines < 2 {
+		return h.router.Datagram(now, to, from, data)
+	}
+	for _, share := range h.router.Spread(now, []ike.Input{{Local: to, Remote: from, Data: data}}) {
+		for share.Handle() {
+		}
+	}
+	return h.router.Gather()
 }
 
 func (h *host) localICMP(p packet) {

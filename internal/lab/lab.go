@@ -11,6 +11,7 @@ import (
 	"sort"
 	"time"
 
+	"qmidle/internal/aaa"
 	"qmidle/internal/config"
 	"qmidle/internal/console"
 )
@@ -29,6 +30,10 @@ type lab struct {
 	watch   Watcher
 	wrong   error // what a console refused last
 	seed    uint64
+	engines int // of each gateway
+
+	web       map[string][]byte // what web servers have, by URL
+	webSilent bool
 }
 
 // gatewayConfig is a gateway's name and configuration.
@@ -46,13 +51,13 @@ func newLab(configs []gatewayConfig, o Options, out io.Writer) (*lab, error) {
 }
 
 func newWatchedLab(configs []gatewayConfig, o Options, w Watcher, out io.Writer) (*lab, error) {
-	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w, seed: o.Seed}
+	l := &lab{clock: clock{now: epoch}, out: out, prefix: o.Prefix, version: o.Version, watch: w, seed: o.Seed, engines: o.Engines}
 	l.net.clock, l.net.watch, l.net.apart = &l.clock, w, o.apart
 	l.dns.names = make(map[string][]netip.Addr)
 	l.radius = radiusWorld{make(map[netip.Addr]*radiusServer), make(map[string]*radiusUser)}
 	l.net.faults = faults{rand: rand.New(stream(o.Seed, "faults")), cut: make(map[*host]bool)}
 	for _, c := range configs {
-		h := &host{lab: l, name: c.name, startup: c.cfg, keys: c.keys, supposed: c.supposed, given: make(map[string]netip.Prefix),
+		h := &host{lab: l, name: c.name, startup: c.cfg, keys: c.keys, supposed: c.supposed, given: make(map[string]netip.Prefix), leases: make(map[string]map[netip.Addr]aaa.Lease),
 			nats: make(map[netip.Addr]*nat), rand: stream(o.Seed, "gateway "+c.name)}
 		if l.host(h.name) != nil {
 			return nil, fmt.Errorf("two configurations have the hostname %s", h.name)
@@ -130,7 +135,7 @@ func (l *lab) next() (*host, time.Time, bool) {
 	at, ok := l.clock.next()
 	var who *host
 	for _, h := range l.hosts {
-		if due, has := h.deadline(); has && (!ok || due.Before(at)) {
+		if due, has := h.due(); has && (!ok || due.Before(at)) {
 			who, at, ok = h, due, true
 		}
 	}
@@ -159,6 +164,7 @@ const typing = 100 * time.Millisecond
 
 // command types a line at a gateway's console, as a transcript shows it.
 func (l *lab) command(h *host, line string) console.Result {
+	h.still = time.Time{} // who types has not waited in vain
 	if h.session.Closed() {
 		h.session = console.NewSession(gateway{h.router, h})
 	}

@@ -29,6 +29,8 @@ type network struct {
 	links  []*link
 	faults faults
 	apart  bool // no host shares a link with another: the cloud joins them
+	// strangers takes what goes to an address that no host has; nil for nobody.
+	strangers func(packet)
 }
 
 // join puts a port on the link of its subnet.
@@ -110,6 +112,9 @@ func (l *link) deliver(hop netip.Addr, p packet) {
 	to := l.holderFor(hop, p)
 	if to == nil && l.outside {
 		to = l.net.beyond(p)
+	}
+	if to == nil && l.net.strangers != nil {
+		l.net.strangers(p)
 	}
 	if to == nil || l.net.faults.cut[to.host] {
 		return

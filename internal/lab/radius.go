@@ -90,9 +90,14 @@ func (h *host) askRADIUS(d aaa.Datagram) {
 		return
 	}
 	s.work(l, h.name+string(d.Data), func() {
-		if h.router == asking && !s.silent { // not restarted since
-			h.do(func(now time.Time) router.Output { return asking.RADIUSReply(now, d.Server, d.Socket, reply) })
+		if s.silent {
+			return
 		}
+		h.awake(func() {
+			if h.router == asking { // not restarted since
+				h.do(func(now time.Time) router.Output { return asking.RADIUSReply(now, d.Server, d.Socket, reply) })
+			}
+		})
 	})
 }
 

@@ -22,6 +22,8 @@ type Options struct {
 	Script string
 	// Seed decides everything that is random.
 	Seed uint64
+	// Engines is how many each gateway has side by side; 0 is one.
+	Engines int
 	// Prefix puts the gateway's name before its debug lines.
 	Prefix bool
 	// Version is what `show version` shows.

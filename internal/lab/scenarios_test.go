@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -172,6 +173,36 @@ func TestScenarios(t *testing.T) {
 			}
 			if diff := cmp.Diff(s.output, got); diff != "" {
 				t.Errorf("the output differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+var numbered = regexp.MustCompile(`0[xX][0-9A-Fa-f]+|\b[0-9A-Fa-f]{8}\b|\d{5,}| +`)
+
+// placed are a transcript's numbers as places in the order of their first appearance,
+// so that two are alike whose SPIs and entries' numbers alone differ.
+func placed(transcript string) string {
+	places := make(map[string]string)
+	return numbered.ReplaceAllStringFunc(transcript, func(number string) string {
+		if number[0] == ' ' {
+			return " "
+		}
+		if places[number] == "" {
+			places[number] = fmt.Sprintf("#%d", len(places))
+		}
+		return places[number]
+	})
+}
+
+// Nobody can see how many engines a gateway has.
+func TestEnginesAreAsOne(t *testing.T) {
+	for _, file := range scenarioFiles(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			s := readScenario(t, file)
+			s.options.Engines = 3
+			if diff := cmp.Diff(placed(s.output), placed(s.run(t))); diff != "" {
+				t.Errorf("the output differs (-one +three):\n%s", diff)
 			}
 		})
 	}

@@ -37,12 +37,16 @@ var verbs = []verb{
 	{"address", []string{"address GATEWAY INTERFACE A.B.C.D/LENGTH", "address GATEWAY INTERFACE off", "address GATEWAY INTERFACE on"}, (*lab).parseAddress},
 	{"dns", []string{"dns NAME ADDRESS [ADDRESS ...]", "dns NAME off", "dns silent", "dns answers"}, (*lab).parseDNS},
 	{"radius", []string{"radius A.B.C.D key KEY", "radius A.B.C.D silent", "radius A.B.C.D answers", "radius A.B.C.D slow DURATION [NUMBER]", "radius user NAME PASSWORD [NAME=VALUE ...]"}, (*lab).parseRADIUS},
+	{"slow", []string{"slow GATEWAY DURATION", "slow GATEWAY off"}, gatewayVerb("off", func(h *host, d time.Duration) { h.slow = max(0, d) })},
+	{"stall", []string{"stall GATEWAY DURATION"}, gatewayVerb("", func(h *host, d time.Duration) { h.still = h.lab.clock.now.Add(d) })},
+	{"clock", []string{"clock GATEWAY DURATION", "clock GATEWAY right"}, gatewayVerb("right", (*host).setClock)},
+	{"web", []string{"web silent", "web answers"}, (*lab).parseWeb},
 	{"nat", []string{"nat GATEWAY ADDRESS", "nat GATEWAY rebind", "nat GATEWAY off"}, (*lab).parseNAT},
 	{"masquerade", []string{"masquerade GATEWAY", "masquerade GATEWAY off"}, (*lab).parseMasquerade},
 	{"partition", []string{"partition GATEWAY"}, (*lab).parsePartition},
 	{"heal", []string{"heal GATEWAY"}, (*lab).parseHeal},
 	{"client", []string{"client GATEWAY SERVER GROUP KEY USER PASSWORD", "client GATEWAY off"}, (*lab).parseClient},
-	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful"}, (*lab).parseRestart},
+	{"restart", []string{"restart GATEWAY", "restart GATEWAY graceful", "restart GATEWAY blank"}, (*lab).parseRestart},
 }
 
 var errForm = errors.New("wrong number of words")
@@ -65,6 +69,15 @@ func duration(word string) (time.Duration, error) {
 	d, err := time.ParseDuration(word)
 	if err != nil || d <= 0 {
 		return 0, fmt.Errorf("%q is no duration such as 30s, 5m or 200ms", word)
+	}
+	return d, nil
+}
+
+// signedDuration reads a time that may be before.
+func signedDuration(word string) (time.Duration, error) {
+	d, err := time.ParseDuration(word)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration such as 30s or -48h", word)
 	}
 	return d, nil
 }
@@ -284,8 +297,8 @@ func (l *lab) parseCut(words []string, cut bool) (func() error, error) {
 }
 
 func (l *lab) parseRestart(words []string) (func() error, error) {
-	graceful := len(words) == 2 && words[1] == "graceful"
-	if len(words) != 1 && !graceful {
+	graceful, blank := len(words) == 2 && words[1] == "graceful", len(words) == 2 && words[1] == "blank"
+	if len(words) != 1 && !graceful && !blank {
 		return nil, errForm
 	}
 	h, err := l.gateway(words[0])
@@ -295,6 +308,9 @@ func (l *lab) parseRestart(words []string) (func() error, error) {
 	return func() error {
 		if graceful {
 			h.do(func(now time.Time) router.Output { return h.router.Shutdown(now) })
+		}
+		if blank {
+			clear(h.leases)
 		}
 		return h.start()
 	}, nil

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"qmidle/internal/console"
+	"qmidle/internal/diagnose"
+	"qmidle/internal/isakmp"
 	"qmidle/internal/router"
 )
 
@@ -15,10 +17,13 @@ import (
 type World struct{ l *lab }
 
 // Gateway is the name of a gateway and the text of its configuration.
-type Gateway struct{ Name, Config string }
+type Gateway struct {
+	Name, Config string
+	PEM          []byte // its certificates and private keys, as in a file NAME.pem; nil for none
+}
 
 // NewWorld starts gateways as Run does. The Watcher is called from the first
-// gateway's start on; transcript takes what Run writes to stdout.
+// gateway's start on, nil for none; transcript takes what Run writes to stdout.
 func NewWorld(gateways []Gateway, o Options, w Watcher, transcript io.Writer) (*World, error) {
 	var configs []gatewayConfig
 	for _, g := range gateways {
@@ -26,7 +31,13 @@ func NewWorld(gateways []Gateway, o Options, w Watcher, transcript io.Writer) (*
 		if err != nil {
 			return nil, err
 		}
+		if err := c.give(g.PEM); err != nil {
+			return nil, err
+		}
 		configs = append(configs, c)
+	}
+	if w == nil {
+		w = blind{}
 	}
 	l, err := newWatchedLab(configs, o, w, transcript)
 	if err != nil {
@@ -63,6 +74,14 @@ func (w *World) Do(line string) error {
 	return w.l.wrong
 }
 
+// Serve puts something at a URL, for all gateways.
+func (w *World) Serve(url string, body []byte) {
+	if w.l.web == nil {
+		w.l.web = make(map[string][]byte)
+	}
+	w.l.web[url] = body
+}
+
 // Say writes a line of comment into the transcript.
 func (w *World) Say(format string, args ...any) {
 	w.l.write(fmt.Appendf(nil, "! "+format+"\n", args...))
@@ -77,7 +96,9 @@ func (w *World) Owns(gateway string, a netip.Addr) bool { return w.l.host(gatewa
 // Ping sends one echo request from an address of a gateway, and waits for
 // nothing. Size is that of the IP packet in octets.
 func (w *World) Ping(gateway string, source, target netip.Addr, id, seq uint16, size int) {
-	w.l.host(gateway).originate(newEcho(source, target, id, seq, size))
+	if h := w.l.host(gateway); !h.stands() {
+		h.originate(newEcho(source, target, id, seq, size))
+	}
 }
 
 // ClientAddress is what a VPN server has given to a gateway in client mode; invalid
@@ -95,6 +116,44 @@ func (w *World) Queued(gateway string) (n int) {
 		n += len(q.packets)
 	}
 	return n
+}
+
+// StandsStill says whether a gateway does, or goes on at just this time.
+func (w *World) StandsStill(gateway string) bool {
+	h := w.l.host(gateway)
+	return !h.still.Before(w.l.clock.now)
+}
+
+// Reaches says whether what a gateway sends between two ends, as it knows them, comes
+// to a port of IKE of another, through the NATs before both.
+func (w *World) Reaches(from, to string, local, remote netip.AddrPort) bool {
+	p := newUDP(local, remote, nil)
+	if n := w.l.host(from).nats[local.Addr()]; n != nil {
+		port, known := n.out[natFlow{local.Port(), remote}]
+		if !known {
+			return true // what it will be is not known
+		}
+		p.setSrc(n.outside)
+		p.setSrcPort(port)
+	}
+	src, dst, _, ok := p.udp()
+	for _, n := range w.l.host(to).nats {
+		inside, known := n.in[natFlow{dst.Port(), src}]
+		if !known {
+			inside = dst.Port()
+		}
+		return ok && (inside == isakmp.PortIKE || inside == isakmp.PortNATT)
+	}
+	return true
+}
+
+// Causes are the labels of what two gateways together find wrong between them, the
+// surest first.
+func (w *World) Causes(one, other string) (list []string) {
+	for _, f := range diagnose.Both(observe(w.l.host(one)), observe(w.l.host(other))).Findings {
+		list = append(list, string(f.Cause))
+	}
+	return list
 }
 
 // Refused returns what data planes would not install.

@@ -45,7 +45,7 @@ func TestAWorldIsSeenAndDriven(t *testing.T) {
 	a, b := sites("192.1.1.1", "192.1.1.2", "10.0.1", "10.0.2", ""), sites("192.1.1.2", "192.1.1.1", "10.0.2", "10.0.1", "")
 	s := &seer{}
 	var out bytes.Buffer
-	w, err := NewWorld([]Gateway{{"r1", a}, {"r2", b}}, Options{Seed: 1}, s, &out)
+	w, err := NewWorld([]Gateway{{Name: "r1", Config: a}, {Name: "r2", Config: b}}, Options{Seed: 1}, s, &out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestAWorldIsSeenAndDriven(t *testing.T) {
 
 // A line that the lab or a console does not understand is an error.
 func TestAWorldRefusesWhatItDoesNotUnderstand(t *testing.T) {
-	w, err := NewWorld([]Gateway{{"r1", iface("Ethernet0/0", "10.0.1.1")}}, Options{Seed: 1}, blind{}, &bytes.Buffer{})
+	w, err := NewWorld([]Gateway{{Name: "r1", Config: iface("Ethernet0/0", "10.0.1.1")}}, Options{Seed: 1}, blind{}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestAWorldRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	if err := w.Do("r1# show version"); err != nil {
 		t.Errorf("show version: %v", err)
 	}
-	if _, err := NewWorld([]Gateway{{"r1", "crypto isakmp policy 0\n"}}, Options{}, blind{}, &bytes.Buffer{}); err == nil {
+	if _, err := NewWorld([]Gateway{{Name: "r1", Config: "crypto isakmp policy 0\n"}}, Options{}, blind{}, &bytes.Buffer{}); err == nil {
 		t.Error("a wrong configuration is no error")
 	}
 }

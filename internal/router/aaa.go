@@ -54,7 +54,7 @@ func (r *Router) consult(now time.Time) {
 // are there.
 func (r *Router) usage(session uint64) aaa.Usage {
 	u := r.access.past[session]
-	for _, x := range r.engine.PairsOfSession(session) {
+	for _, x := range r.engines.PairsOfSession(session) {
 		u = plus(u, r.opts.DataPlane.Counters(x.InSPI, x.OutSPI))
 	}
 	return u
@@ -77,7 +77,7 @@ func (r *Router) answerAAA(now time.Time) {
 	answers := r.access.answers
 	r.access.answers = nil
 	for _, a := range answers {
-		r.engine.Answer(now, a.ID, a.Answer, &r.fx)
+		r.engines.Answer(now, a.ID, a.Answer, &r.fx)
 	}
 }
 

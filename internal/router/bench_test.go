@@ -104,8 +104,8 @@ func heapPerClient(t testing.TB, clients int) int {
 func TestHeapPerClient(t *testing.T) {
 	each := heapPerClient(t, 500)
 	t.Logf("%d octets of a client", each)
-	if each > 10*1024 {
-		t.Errorf("a client costs %d octets, want 10240 at most", each)
+	if each > 8*1024 {
+		t.Errorf("a client costs %d octets, want 8192 at most", each)
 	}
 }
 

@@ -225,7 +225,11 @@ var anything = ipsec.Selector{LocalNet: ipsec.RangeOf(allIPv4), RemoteNet: ipsec
 
 // PolicyEntries is the security policy database of the connections, but for those
 // of Easy VPN clients: theirs is as their tunnel is.
-func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
+func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry { return policyEntries(conns, nil) }
+
+// policyEntries is PolicyEntries with the addresses that clients may get: what goes to
+// one of them goes to its client, or nowhere while nobody has it.
+func policyEntries(conns []*ike.Connection, pools []ipsec.Range) []ipsec.PolicyEntry {
 	var all []ipsec.PolicyEntry
 	for _, c := range conns {
 		if c.EasyVPN != nil {
@@ -233,10 +237,32 @@ func PolicyEntries(conns []*ike.Connection) []ipsec.PolicyEntry {
 		}
 		if c.Dynamic && len(c.ACL) == 0 {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Permit: true, Selector: anything, Dynamic: true, Open: true})
+			if c.Clients != nil {
+				all = append(all, poolEntries(c.Tag, pools)...)
+			}
 		}
 		for i, l := range c.ACL {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Line: uint32(i), Permit: l.Permit,
 				Selector: l.Selector(), Dynamic: c.Dynamic && l.Permit})
+		}
+	}
+	return all
+}
+
+// poolEntries are the lines of a template behind the one that is open.
+func poolEntries(tag uint32, pools []ipsec.Range) (all []ipsec.PolicyEntry) {
+	for i, r := range pools {
+		to := ipsec.Selector{LocalNet: anything.LocalNet, RemoteNet: r}
+		all = append(all, ipsec.PolicyEntry{Tag: tag, Line: uint32(1 + i), Permit: true, Selector: to, Dynamic: true})
+	}
+	return all
+}
+
+// poolRanges are the addresses of all pools.
+func poolRanges(c *config.Config) (all []ipsec.Range) {
+	for _, p := range c.Pools {
+		for _, r := range p.Ranges {
+			all = append(all, ipsec.Range{Lo: r.Low, Hi: r.High})
 		}
 	}
 	return all

@@ -5,5 +5,5 @@
 //
 // The daemon and the lab both drive it: they own the sockets or the simulated
 // network and the clock. It has no goroutine, socket, clock or file; a driver
-// calls it from one goroutine at a time.
+// calls it from one goroutine at a time, but for what Spread divides among engines.
 package router

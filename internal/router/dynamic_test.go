@@ -1,6 +1,7 @@
 package router
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -76,7 +77,9 @@ type plane struct {
 	sas         map[uint32]ipsec.SAParams // by ID
 	instances   map[uint32]ipsec.PolicyEntry
 	routes      []console.ReverseRoute
-	refuse      error // instances
+	given       int      // octets of keys, as they were then
+	keys        [][]byte // of all SAs that were installed
+	refuse      error    // instances
 	refuseRoute error
 }
 
@@ -86,6 +89,8 @@ func newPlane() *plane {
 
 func (p *plane) Install(sa ipsec.SAParams) error {
 	p.sas[sa.ID] = sa
+	p.keys = append(p.keys, sa.EncKey.Reveal(), sa.AuthKey.Reveal())
+	p.given += len(bytes.Trim(slices.Concat(p.keys[len(p.keys)-2:]...), "\x00"))
 	return nil
 }
 func (p *plane) Remove(x ike.RemovedSA) { delete(p.sas, x.ID) }
@@ -371,7 +376,7 @@ func TestCountersOfAnInstance(t *testing.T) {
 	hub, a := n.add(dynamicHub("")), n.add(spokeText("192.1.1.42", lanToHub))
 	n.connect(a, 0)
 	tag := hub.Instances()[0].Tag
-	hub.tally.past[lineKey{tag, 0}] = console.Counters{EncapsPackets: 5}
+	hub.tally.past[lineKey{tag, 0}] = tallied{encapsPackets: 5}
 	n.change(hub, dynamicHub(" description x\n"))
 	if got := hub.PolicyCounters(tag, 0); got.EncapsPackets != 5 {
 		t.Errorf("counters %+v", got)
@@ -380,5 +385,22 @@ func TestCountersOfAnInstance(t *testing.T) {
 	n.do(out)
 	if len(hub.tally.past) != 0 {
 		t.Errorf("kept %v", hub.tally.past)
+	}
+}
+
+// The keys of IPsec SAs stand nowhere but in the data plane.
+func TestKeysAreOverwrittenWhenTheDataPlaneHasThem(t *testing.T) {
+	n := &net{t: t, now: time.Unix(1_700_000_000, 0)}
+	hub, spoke := n.add(dynamicHub("")), n.add(spokeText("192.1.1.42", " permit ip 192.168.3.0 0.0.0.255 192.168.2.0 0.0.0.255\n"))
+	n.connect(spoke, 0)
+	for _, x := range []*node{hub, spoke} {
+		if len(x.plane.sas) != 2 || x.plane.given < 2*(32+20)-8 {
+			t.Fatalf("%d SAs with %d octets of keys", len(x.plane.sas), x.plane.given)
+		}
+		for _, k := range x.plane.keys {
+			if !bytes.Equal(k, make([]byte, len(k))) {
+				t.Errorf("a key is still there: %x", k)
+			}
+		}
 	}
 }

@@ -203,7 +203,7 @@ func (x *easyVPN) step(s console.EasyVPNState, e console.EasyVPNEvent) {
 // followClients looks at what an input has made of the clients' tunnels.
 func (r *Router) followClients() {
 	for _, x := range r.clients {
-		up := slices.ContainsFunc(r.engine.PairsOf(x.conn.Tag), func(p ike.IPsecSA) bool { return p.OutboundReady })
+		up := slices.ContainsFunc(r.engines.PairsOf(x.conn.Tag), func(p ike.IPsecSA) bool { return p.OutboundReady })
 		switch {
 		case up && !x.up:
 			x.up, x.failures, x.rejected, x.next, x.assigned = true, 0, 0, time.Time{}, x.got.Address
@@ -253,7 +253,7 @@ func (r *Router) tellClient(x *easyVPN) {
 
 // serverOf is the server that a client is, or would be, connected with.
 func (r *Router) serverOf(x *easyVPN) netip.Addr {
-	if a := r.engine.CurrentPeer(x.conn.Tag); a.IsValid() {
+	if a := r.engines.CurrentPeer(x.conn.Tag); a.IsValid() {
 		return a
 	}
 	if len(x.conn.Peers) > 0 {
@@ -279,7 +279,7 @@ func (r *Router) try(now time.Time, x *easyVPN) {
 	}
 	for i, l := range x.conn.ACL {
 		if a := (ike.Acquire{Connection: x.conn.Tag, Line: i}); l.Permit && !r.park(now, a) {
-			r.engine.Acquire(now, a, &r.fx)
+			r.engines.Acquire(now, a, &r.fx)
 		}
 	}
 }
@@ -388,7 +388,7 @@ func (r *Router) ClearClients(now time.Time, name string) (out Output, n int) {
 		}
 		n++
 		for _, peer := range x.conn.Peers {
-			r.engine.ClearSession(now, ike.SessionFilter{Local: x.conn.Local, Remote: peer}, &r.fx)
+			r.engines.ClearSession(now, ike.SessionFilter{Local: x.conn.Local, Remote: peer}, &r.fx)
 		}
 		x.drop()
 		x.failures, x.rejected, x.refused, x.denied = 0, 0, false, false

@@ -7,7 +7,7 @@ import (
 
 // Instances lists the connections that live peers have of dynamic crypto maps,
 // in the order in which they began.
-func (r *Router) Instances() []*ike.Connection { return r.engine.Instances() }
+func (r *Router) Instances() []*ike.Connection { return r.engines.Instances() }
 
 // addInstances tells the data plane of those that an input has begun. One that
 // it refuses ends, with what was to be installed for it; their tags come back.
@@ -18,7 +18,7 @@ func (r *Router) addInstances() (refused map[uint32]bool) {
 			continue
 		}
 		r.errors = append(r.errors, err)
-		r.engine.EndInstance(a.Tag, &r.fx)
+		r.engines.EndInstance(a.Tag, &r.fx)
 		if refused == nil {
 			refused = make(map[uint32]bool)
 		}
@@ -40,7 +40,7 @@ func (r *Router) removeInstances() {
 // reader that asks seldom.
 func (r *Router) policiesInOrder() []ipsec.PolicyEntry {
 	of := make(map[uint32][]ipsec.PolicyEntry)
-	for _, c := range r.engine.Instances() {
+	for _, c := range r.engines.Instances() {
 		of[c.Template] = append(of[c.Template], PolicyEntries([]*ike.Connection{c})...)
 	}
 	var all []ipsec.PolicyEntry

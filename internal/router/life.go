@@ -27,27 +27,27 @@ func (r *Router) movePeers() {
 // PeerMoved makes all SAs with a peer follow it to another port of its address,
 // from which an authentic packet of the pair with an inbound SPI came.
 func (r *Router) PeerMoved(now time.Time, inSPI uint32, from netip.AddrPort) Output {
-	r.engine.PeerMoved(now, inSPI, from, r.begin(now))
+	r.engines.PeerMoved(now, inSPI, from, r.begin(now))
 	return r.finish()
 }
 
 // VolumeLow asks for the successor of the pair with an inbound SPI, one of whose
 // SAs nears its end in kilobytes or sequence numbers.
 func (r *Router) VolumeLow(now time.Time, inSPI uint32) Output {
-	r.engine.VolumeLow(now, inSPI, r.begin(now))
+	r.engines.VolumeLow(now, inSPI, r.begin(now))
 	return r.finish()
 }
 
 // VolumeUsedUp ends the pair with an inbound SPI, one of whose SAs has carried its
 // kilobytes or sequence numbers.
 func (r *Router) VolumeUsedUp(now time.Time, inSPI uint32) Output {
-	r.engine.VolumeUsedUp(now, inSPI, r.begin(now))
+	r.engines.VolumeUsedUp(now, inSPI, r.begin(now))
 	return r.finish()
 }
 
 // UnknownSPI hears of ESP for an SA that is not there. The ports are those of
 // UDP, 0 for ESP without it.
 func (r *Router) UnknownSPI(now time.Time, spi uint32, local, remote netip.AddrPort) Output {
-	r.engine.UnknownSPI(now, spi, local, remote, r.begin(now))
+	r.engines.UnknownSPI(now, spi, local, remote, r.begin(now))
 	return r.finish()
 }

@@ -34,7 +34,7 @@ type Change struct {
 
 // Policies is the SPD that the data plane needs after the change.
 func (c *Change) Policies() []ipsec.PolicyEntry {
-	return append(PolicyEntries(c.Connections), clientPolicies(c.clients)...)
+	return append(policyEntries(c.Connections, poolRanges(c.Config)), clientPolicies(c.clients)...)
 }
 
 // Prepare works out what a configuration without errors changes. It fails for
@@ -78,7 +78,7 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 	}
 	r.setLogging()
 	r.access.aaa.Configure(aaaConfig(r.cfg, r.opts, r))
-	r.engine.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
+	r.engines.Reconfigure(now, r.engineConfig(), c.reason, r.begin(now))
 	out := r.finish()
 	r.askReverseRoutes()
 	r.tally.keep(append(r.Instances(), r.conns...))
@@ -144,7 +144,7 @@ func rest(c *ike.Connection) ike.Connection {
 
 // endings are the notices of SAs that a change ends.
 func (r *Router) endings(c *Change) (notices []string) {
-	sas := r.engine.IPsecSAs()
+	sas := r.engines.IPsecSAs()
 	if r.active() && !c.Config.ISAKMP.Enabled {
 		return []string{"ISAKMP is off: its SAs are cleared"}
 	}
@@ -192,7 +192,7 @@ func (r *Router) postponed(c *Change) (notices []string) {
 
 // newWindow says whether SAs that are up would have another replay window now.
 func (r *Router) newWindow(c *Change) bool {
-	for _, sa := range r.engine.IPsecSAs() {
+	for _, sa := range r.engines.IPsecSAs() {
 		old, now := tagged(r.conns, sa.Configured), tagged(c.Connections, sa.Configured)
 		if old != nil && now != nil && old.ReplayWindow != now.ReplayWindow {
 			return true
@@ -223,7 +223,7 @@ func (r *Router) repeered(c *Change) (notices []string) {
 
 // up lists the ISAKMP SAs that are up, by the peer's address.
 func (r *Router) up() (all []ike.ISAKMPSA) {
-	for _, s := range r.engine.ISAKMPSAs() {
+	for _, s := range r.engines.ISAKMPSAs() {
 		if s.Show == trace.QMIdle && !s.Dead {
 			all = append(all, s)
 		}

@@ -72,7 +72,7 @@ func (r *Router) rename(now time.Time) {
 		for _, x := range r.clients {
 			x.conn = tagged(conns, x.conn.Tag)
 		}
-		r.engine.Reconfigure(now, r.engineConfig(), trace.ReasonPeerMoved, &r.fx)
+		r.engines.Reconfigure(now, r.engineConfig(), trace.ReasonPeerMoved, &r.fx)
 	}
 }
 
@@ -88,8 +88,8 @@ func (r *Router) former(old, x *ike.Connection) (all []netip.Addr) {
 }
 
 func (r *Router) upWith(c *ike.Connection, peer netip.Addr) bool {
-	return slices.ContainsFunc(r.engine.IPsecSAs(), func(s ike.IPsecSA) bool { return s.Connection == c.Tag && s.Remote.Addr() == peer }) ||
-		slices.ContainsFunc(r.engine.ISAKMPSAs(), func(s ike.ISAKMPSA) bool {
+	return slices.ContainsFunc(r.engines.IPsecSAs(), func(s ike.IPsecSA) bool { return s.Connection == c.Tag && s.Remote.Addr() == peer }) ||
+		slices.ContainsFunc(r.engines.ISAKMPSAs(), func(s ike.ISAKMPSA) bool {
 			return !s.Dead && s.Show == trace.QMIdle && s.Local.Addr() == c.Local && s.Remote.Addr() == peer
 		})
 }
@@ -97,7 +97,7 @@ func (r *Router) upWith(c *ike.Connection, peer netip.Addr) bool {
 // park lets a request wait whose peer's name is to be looked up first.
 func (r *Router) park(now time.Time, a ike.Acquire) bool {
 	c := tagged(r.conns, a.Connection)
-	if c == nil || r.engine.Connected(a.Connection) {
+	if c == nil || r.engines.Connected(a.Connection) {
 		return false
 	}
 	peers := entryPeers(r.cfg, c)
@@ -125,7 +125,7 @@ func (r *Router) unpark(now time.Time) {
 			r.parked = append(r.parked, p)
 			continue
 		}
-		r.engine.Acquire(now, p.Acquire, &r.fx)
+		r.engines.Acquire(now, p.Acquire, &r.fx)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"qmidle/internal/console"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
+	"qmidle/internal/policy"
 	"qmidle/internal/trace"
 )
 
@@ -37,7 +38,7 @@ func (e *RouteError) Unwrap() error { return e.Err }
 // one.
 type reverse struct {
 	asked  map[uint32]config.ReverseRoute // of each connection of the configuration that has one
-	sas    map[uint32]*reverseSA          // outbound ones that send, by their ID
+	sas    map[uint32]*reverseSA          // outbound ones that send and ask for routes, by their ID
 	count  map[console.ReverseRoute]int
 	failed map[console.ReverseRoute]bool // not in the table
 }
@@ -86,8 +87,13 @@ func (r *Router) askReverseRoutes() {
 			want[route]++
 		}
 	}
-	for _, sa := range r.reverse.sas {
-		sa.routes = r.routesOf(sa)
+	clear(r.reverse.sas)
+	for _, x := range r.engines.IPsecSAs() {
+		if !x.OutboundReady {
+			continue
+		}
+		sa := &reverseSA{connection: x.Configured, network: policy.Selector(x.LocalProxy, x.RemoteProxy).RemoteNet, local: x.Local.Addr(), peer: x.Remote.Addr()}
+		r.keepReverse(x.OutID, sa)
 		for _, route := range sa.routes {
 			want[route]++
 		}
@@ -161,13 +167,19 @@ func reverseRoutes(network ipsec.Range, hop netip.Addr, asked config.ReverseRout
 // addReverse notes an outbound SA that sends now, with the routes to its peer's
 // network.
 func (r *Router) addReverse(p ipsec.SAParams) {
-	sa := &reverseSA{connection: r.engine.Configured(p.Tag), network: p.Selector.RemoteNet, local: p.Local, peer: p.Remote}
-	sa.routes = r.routesOf(sa)
-	r.reverse.sas[p.ID] = sa
+	sa := &reverseSA{connection: r.engines.Configured(p.Tag), network: p.Selector.RemoteNet, local: p.Local, peer: p.Remote}
+	r.keepReverse(p.ID, sa)
 	for _, route := range sa.routes {
 		if r.reverse.count[route]++; r.reverse.count[route] == 1 {
 			r.addRoute(route, sa)
 		}
+	}
+}
+
+// keepReverse notes an SA with its routes. Of one without any nothing is kept.
+func (r *Router) keepReverse(id uint32, sa *reverseSA) {
+	if sa.routes = r.routesOf(sa); len(sa.routes) > 0 {
+		r.reverse.sas[id] = sa
 	}
 }
 

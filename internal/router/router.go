@@ -20,7 +20,8 @@ import (
 // DataPlane is where IPsec SAs live and packets wait.
 type DataPlane interface {
 	ike.Traffic
-	// Install adds one SA. The inbound one of a pair comes first.
+	// Install adds one SA. The inbound one of a pair comes first. The keys are
+	// overwritten when it returns.
 	Install(ipsec.SAParams) error
 	Remove(ike.RemovedSA)
 	// AddInstance makes the dynamic lines of a connection lead to one more entry,
@@ -50,11 +51,17 @@ type Options struct {
 	// Events takes every record; nil for none.
 	Events  trace.Sink
 	DeferDH bool
+	// Engines is how many there are side by side, for Spread; 0 is one.
+	Engines int
 	// ClockMark is trace.IOS's: '*' for a clock that nothing has set.
 	ClockMark byte
 	Limits    trace.Limits
+	// Cookies is told of the engine's; nil for nobody.
+	Cookies ike.Cookies
 	// Leases are the addresses that clients had in an earlier run, by pool.
 	Leases map[string][]aaa.Lease
+	// Counted is what an earlier run has counted, to go on with; nil for nothing.
+	Counted *Counted
 }
 
 // Router is one gateway's control plane.
@@ -64,7 +71,7 @@ type Router struct {
 	conns     []*ike.Connection
 	peers     peering
 	names     *names
-	engine    *ike.Engine
+	engines   *ike.Engines
 	recorder  *trace.Recorder
 	ios       trace.IOS
 	debug     console.Debug
@@ -74,6 +81,7 @@ type Router struct {
 	fx        ike.Effects
 	text      []byte
 	tally     tally
+	dropped   ipsec.DropCounts // by the data planes of earlier runs
 	reverse   reverse
 	cleared   time.Time // when the operator cleared the log
 	lookups   []Lookup
@@ -114,7 +122,8 @@ func New(o Options) (*Router, error) {
 	r.ios = trace.IOS{Started: o.Now, ClockMark: o.ClockMark}
 	r.setLogging()
 	r.access = newAccess(o, r)
-	r.engine = ike.New(r.engineConfig())
+	r.engines = ike.NewEngines(r.engineConfig(), o.Engines)
+	r.countOn(o.Counted)
 	if r.active() {
 		r.Record(&trace.Record{Time: o.Now, Event: &trace.ISAKMPOnOff{On: true}})
 	}
@@ -140,7 +149,7 @@ func (r *Router) engineConfig() ike.Config {
 		Policies: ofCurves(IKEPolicies(r.cfg), points), DefaultPolicy: i.DefaultPolicy, Keys: r.peers.keys, Profiles: r.peers.profiles, Identity: identity(r.cfg),
 		NATT: nattVersions(r.cfg.Version), NATKeepalive: i.NATKeepalive,
 		RetransmitInterval: i.Retransmission.Interval, RetransmitTries: i.Retransmission.Tries,
-		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
+		Rand: r.opts.Rand, Events: r, Traffic: r.opts.DataPlane, Cookies: r.opts.Cookies, DeferDH: r.opts.DeferDH, SettleTime: settleTime,
 		InvalidSPIRecovery: i.SPIRecovery, NoAggressive: !i.AggressiveMode, Aggressive: r.peers.aggressive, Groups: r.peers.groups,
 		XAuthTimeout: i.XauthTimeout, Application: application, UDPPorts: UDPPorts(r.cfg), Trustpoints: points,
 		NonceKeys: nonceKeys(r.cfg, r.opts.Keys), MaxSAs: i.MaxSAs, MaxHalfOpen: i.MaxNegotiating, MaxUnproven: i.MaxNegotiating,
@@ -174,7 +183,7 @@ func nattVersions(release string) []trace.NATTVersion {
 // what a crypto map protects must not leave in clear because nothing can
 // negotiate for it.
 func (r *Router) Policies() []ipsec.PolicyEntry {
-	return append(PolicyEntries(r.conns), clientPolicies(r.clients)...)
+	return append(policyEntries(r.conns, poolRanges(r.cfg)), clientPolicies(r.clients)...)
 }
 
 // Record implements trace.Sink: it feeds the flight recorder and, where a debug
@@ -229,6 +238,10 @@ func (r *Router) finish() Output {
 			r.errors = append(r.errors, err)
 		}
 	}
+	for _, p := range r.fx.Install { // what has the keys now has made its own of them
+		p.EncKey.Clear()
+		p.AuthKey.Clear()
+	}
 	for _, p := range r.fx.Install {
 		if p.Direction == ipsec.Outbound && !refused[p.Tag] {
 			r.addReverse(p)
@@ -258,7 +271,20 @@ func (r *Router) finish() Output {
 
 // Datagram handles an IKE message.
 func (r *Router) Datagram(now time.Time, local, remote netip.AddrPort, data []byte) Output {
-	r.engine.Datagram(now, local, remote, data, r.begin(now))
+	r.engines.Datagram(now, local, remote, data, r.begin(now))
+	return r.finish()
+}
+
+// Spread divides inputs among the engines, which may be driven at the same time, each
+// by a goroutine of its own. When all shares are handled, Gather is to be called.
+func (r *Router) Spread(now time.Time, inputs []ike.Input) []*ike.Share {
+	r.begin(now)
+	return r.engines.Spread(now, inputs)
+}
+
+// Gather ends what Spread has begun.
+func (r *Router) Gather() Output {
+	r.engines.Gather(r.now, &r.fx)
 	return r.finish()
 }
 
@@ -268,7 +294,7 @@ func (r *Router) Timeout(now time.Time) Output {
 	r.resolveDue(now)
 	r.answerAAA(now)
 	r.access.aaa.Timeout(now, &r.access.fx)
-	r.engine.Timeout(now, &r.fx)
+	r.engines.Timeout(now, &r.fx)
 	r.clientsDue(now)
 	return r.finish()
 }
@@ -278,7 +304,7 @@ func (r *Router) NextDeadline() (at time.Time, ok bool) {
 	if len(r.access.answers) > 0 {
 		return r.now, true
 	}
-	at, ok = r.engine.NextDeadline()
+	at, ok = r.engines.NextDeadline()
 	for _, other := range []func() (time.Time, bool){r.resolveDeadline, r.clientsDeadline, r.access.aaa.NextDeadline} {
 		if t, due := other(); due && (!ok || t.Before(at)) {
 			at, ok = t, true
@@ -289,7 +315,7 @@ func (r *Router) NextDeadline() (at time.Time, ok bool) {
 
 // Answer gives a question's result.
 func (r *Router) Answer(now time.Time, id uint64, a ike.Answer) Output {
-	r.engine.Answer(now, id, a, r.begin(now))
+	r.engines.Answer(now, id, a, r.begin(now))
 	return r.finish()
 }
 
@@ -297,7 +323,7 @@ func (r *Router) Answer(now time.Time, id uint64, a ike.Answer) Output {
 func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 	r.begin(now)
 	if a := (ike.Acquire{Connection: tag, Line: line}); !r.acquireClient(now, tag) && !r.park(now, a) {
-		r.engine.Acquire(now, a, &r.fx)
+		r.engines.Acquire(now, a, &r.fx)
 	}
 	return r.finish()
 }
@@ -305,7 +331,7 @@ func (r *Router) Acquire(now time.Time, tag uint32, line int) Output {
 // Shutdown deletes everything and tells the peers.
 func (r *Router) Shutdown(now time.Time) Output {
 	r.ending = true
-	r.engine.Shutdown(now, r.begin(now))
+	r.engines.Shutdown(now, r.begin(now))
 	return r.finish()
 }
 

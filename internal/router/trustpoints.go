@@ -100,6 +100,6 @@ func Judged(j trustpoint.Judgement) ike.Judged {
 // KeysChanged is for key pairs that came or went: what is negotiated next is proven
 // by those that are there.
 func (r *Router) KeysChanged(now time.Time) Output {
-	r.engine.Reconfigure(now, r.engineConfig(), trace.ReasonReconfigured, r.begin(now))
+	r.engines.Reconfigure(now, r.engineConfig(), trace.ReasonReconfigured, r.begin(now))
 	return r.finish()
 }

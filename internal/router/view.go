@@ -29,14 +29,20 @@ func (r *Router) Hostname() string { return r.cfg.Hostname }
 func (r *Router) Started() time.Time { return r.started }
 
 // ISAKMPSAs lists the ISAKMP SAs.
-func (r *Router) ISAKMPSAs() []ike.ISAKMPSA { return r.engine.ISAKMPSAs() }
+func (r *Router) ISAKMPSAs() []ike.ISAKMPSA { return r.engines.ISAKMPSAs() }
 
 // EncryptionKeys are those of phase 1. They are for whoever asks for them by
 // command, and for nothing else.
-func (r *Router) EncryptionKeys() []ike.EncryptionKey { return r.engine.EncryptionKeys() }
+func (r *Router) EncryptionKeys() []ike.EncryptionKey { return r.engines.EncryptionKeys() }
 
 // IPsecSAs lists the pairs of IPsec SAs.
-func (r *Router) IPsecSAs() []ike.IPsecSA { return r.engine.IPsecSAs() }
+func (r *Router) IPsecSAs() []ike.IPsecSA { return r.engines.IPsecSAs() }
+
+// PairOf returns the pair that an SA, by its ID, is one of; local and remote are its
+// ends.
+func (r *Router) PairOf(local, remote netip.Addr, id uint32) (ike.IPsecSA, bool) {
+	return r.engines.PairOf(local, remote, id)
+}
 
 // Connections lists the crypto map entries that are active, and the Easy VPN
 // clients, with the addresses that their servers gave.
@@ -56,10 +62,19 @@ func (r *Router) Connections() []*ike.Connection {
 }
 
 // Statistics are the engine's counters.
-func (r *Router) Statistics() ike.Statistics { return r.engine.Statistics() }
+func (r *Router) Statistics() ike.Statistics { return r.engines.Statistics() }
 
-// PacketDrops are the data plane's.
-func (r *Router) PacketDrops() ipsec.DropCounts { return r.opts.DataPlane.Drops() }
+// Overrun counts first messages that came faster than Datagram could take them.
+func (r *Router) Overrun(now time.Time, n uint64) { r.engines.Overrun(now, n) }
+
+// OverrunStrays counts messages of no SA that came faster than Datagram could take them.
+func (r *Router) OverrunStrays(now time.Time, n uint64) { r.engines.OverrunStrays(now, n) }
+
+// OverrunESP counts a flood of ESP of no SA.
+func (r *Router) OverrunESP(now time.Time, n uint64) { r.engines.OverrunESP(now, n) }
+
+// PacketDrops are the data plane's, and those of earlier runs.
+func (r *Router) PacketDrops() ipsec.DropCounts { return r.opts.DataPlane.Drops().Plus(r.dropped) }
 
 // PeersWithHistory lists the peers that the flight recorder knows.
 func (r *Router) PeersWithHistory() []netip.Addr { return r.recorder.Peers() }

@@ -5,16 +5,11 @@ import (
 	"time"
 )
 
-// chain is encoded events, oldest first.
+// A chain is encoded events, oldest first.
 //
 // An event is: the length of the rest (uvarint), the code, a mask of what
 // differs in time and context from the event before, those parts, and the
-// event's fields. The times and contexts before the first and of the last
-// event stand aside, so that the first can be dropped.
-type chain struct {
-	buf        []byte
-	base, last stamp
-}
+// event's fields.
 
 // link is one event of a chain.
 type link struct {
@@ -24,22 +19,16 @@ type link struct {
 	size   int    // octets in the chain
 }
 
-// encode encodes an event at a time into f, as the next one of c.
-func (c *chain) encode(f *Fields, now *stamp, code Code) {
+// encodeStamp begins an event's body in f, the one after another.
+func encodeStamp(f *Fields, after, now *stamp, code Code) {
 	f.mode, f.buf = encodeFields, append(f.buf[:0], byte(code), 0)
-	f.buf[1] = appendStamp(f, &c.last, now)
+	f.buf[1] = appendStamp(f, after, now)
 }
 
-// size is how much a body takes with its length before it.
-func (c *chain) size(body []byte) int {
+// linkSize is how much a body takes with its length before it.
+func linkSize(body []byte) int {
 	var length [binary.MaxVarintLen16]byte
 	return binary.PutUvarint(length[:], uint64(len(body))) + len(body)
-}
-
-// add appends what encode and the event's fields made. There is room.
-func (c *chain) add(body []byte, now *stamp) {
-	c.buf = append(binary.AppendUvarint(c.buf, uint64(len(body))), body...)
-	c.last = *now
 }
 
 // first reads the event at the start of b, which comes after s, and moves s to
@@ -52,17 +41,9 @@ func (s *stamp) first(b []byte) link {
 	return link{stamp: *s, code: Code(b[prefix]), fields: f.in, size: end}
 }
 
-// drop removes the first n octets, whose events base has been moved over.
-func (c *chain) drop(n int) {
-	c.buf = c.buf[:copy(c.buf, c.buf[n:])]
-	if len(c.buf) == 0 {
-		c.base = c.last
-	}
-}
-
-func (c *chain) decode(records []Record) []Record {
-	now := c.base
-	for b := c.buf; len(b) > 0; {
+// decodeChain appends the events of a chain, the first of which comes after a stamp.
+func decodeChain(records []Record, now stamp, b []byte) []Record {
+	for len(b) > 0 {
 		l := now.first(b)
 		b = b[l.size:]
 		f := Fields{mode: decodeFields, in: l.fields}

@@ -9,7 +9,7 @@ import (
 // them what tells how negotiations went, the last of each kind.
 type history struct {
 	addr    netip.Addr
-	ring    chain
+	ring    ring
 	kept    kept
 	dropped uint64 // from the ring
 
@@ -41,35 +41,23 @@ const (
 func shares(octets int) (ring, kept int) { return octets - octets/8, octets / 10 }
 
 // add encodes rec with f and appends it within limit octets.
-func (h *history) add(f, scratch *Fields, rec *Record, limit int) {
+func (h *history) add(r *Recorder, rec *Record) {
 	now := stamp{rec.Time.UnixNano(), rec.Context}
-	h.ring.encode(f, &now, rec.Event.Code())
+	f := &r.encoder
+	encodeStamp(f, &h.ring.last, &now, rec.Event.Code())
 	rec.Event.Fields(f)
-	h.makeRoom(scratch, h.ring.size(f.buf), limit)
-	h.ring.add(f.buf, &now)
-}
-
-// makeRoom lets the ring double up to its limit, and drops the oldest events
-// from there on, a quarter of the ring at a time.
-func (h *history) makeRoom(scratch *Fields, need, limit int) {
-	r := &h.ring
-	if len(r.buf)+need <= cap(r.buf) {
-		return
+	most, keep := shares(r.limits.PeerBytes)
+	size := linkSize(f.buf)
+	if h.ring.open > 0 && int(h.ring.open)+size > blockOctets {
+		h.ring.seal(&r.store)
 	}
-	limit, keep := shares(limit)
-	if size := growTo(len(r.buf)+need, limit, 256); size > 0 {
-		r.buf = append(make([]byte, 0, size), r.buf...)
-		return
+	for int(h.ring.octets)+size > most && h.ring.octets > 0 {
+		h.ring.dropBlock(&r.store, func(l link) {
+			h.dropped++
+			h.keep(&r.scratch, l, keep)
+		})
 	}
-	free := max(need, limit/4)
-	from := 0
-	for limit-(len(r.buf)-from) < free && from < len(r.buf) {
-		l := r.base.first(r.buf[from:])
-		from += l.size
-		h.dropped++
-		h.keep(scratch, l, keep)
-	}
-	r.drop(from)
+	h.ring.add(&r.store, f.buf, &now)
 }
 
 // growTo is the capacity to grow to, of the least size or its doubles, 0 if need
@@ -94,7 +82,7 @@ func (h *history) keep(scratch *Fields, l link, limit int) {
 	h.kept.add(scratch, l, key, limit)
 }
 
-func (h *history) decode() []Record { return h.ring.decode(h.kept.decode(nil)) }
+func (h *history) decode(s *store) []Record { return h.ring.decode(s, h.kept.decode(nil)) }
 
 // lost is how many events are in neither.
 func (h *history) lost() uint64 { return h.dropped - h.kept.len() }

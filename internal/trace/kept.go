@@ -31,10 +31,9 @@ func (k *kept) add(scratch *Fields, l link, key []byte, limit int) {
 // encode makes an event's body, as the next one after a stamp, and says what it
 // takes with its length.
 func (k *kept) encode(scratch *Fields, after stamp, l *link) int {
-	c := chain{last: after}
-	c.encode(scratch, &l.stamp, l.code)
+	encodeStamp(scratch, &after, &l.stamp, l.code)
 	scratch.buf = append(scratch.buf, l.fields...)
-	return c.size(scratch.buf)
+	return linkSize(scratch.buf)
 }
 
 // last is the stamp of the last event.
@@ -81,8 +80,7 @@ func (k *kept) cut(scratch *Fields, at int) {
 }
 
 func (k kept) decode(records []Record) []Record {
-	c := chain{buf: k}
-	return c.decode(records)
+	return decodeChain(records, stamp{}, k)
 }
 
 func (k kept) len() (n uint64) {

@@ -40,7 +40,8 @@ type Recorder struct {
 	limits Limits
 	peers  map[netip.Addr]*history
 	// idle lists peers by standing, the one silent longest first.
-	idle [numStandings]historyList
+	idle  [numStandings]historyList
+	store store
 	// The buffers are reused for every event.
 	encoder, scratch Fields
 }
@@ -56,7 +57,7 @@ func NewRecorder(l Limits) *Recorder {
 func (r *Recorder) Record(rec *Record) {
 	h := r.history(rec.Remote.Addr().Unmap())
 	r.touch(h, standingOf(rec))
-	h.add(&r.encoder, &r.scratch, rec, r.limits.PeerBytes)
+	h.add(r, rec)
 }
 
 // Peers lists the remote addresses that have a history, the one that was
@@ -84,7 +85,7 @@ func (r *Recorder) Records(peer netip.Addr) []Record {
 	if h == nil {
 		return nil
 	}
-	return h.decode()
+	return h.decode(&r.store)
 }
 
 // Lost is the number of events of a peer that are no longer there.
@@ -100,6 +101,7 @@ func (r *Recorder) Forget(peer netip.Addr) {
 	if h := r.peers[peer.Unmap()]; h != nil {
 		r.idle[h.standing].remove(h)
 		delete(r.peers, h.addr)
+		r.store.clear(&h.ring.stream)
 	}
 }
 
@@ -140,7 +142,8 @@ func (r *Recorder) evict() *history {
 		}
 		r.idle[s].remove(h)
 		delete(r.peers, h.addr)
-		*h = history{ring: chain{buf: h.ring.buf[:0]}, kept: h.kept[:0]}
+		r.store.clear(&h.ring.stream)
+		*h = history{kept: h.kept[:0]}
 		return h
 	}
 	return new(history)

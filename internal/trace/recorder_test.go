@@ -35,9 +35,9 @@ func TestRecorderKeepsWholeTunnel(t *testing.T) {
 		t.Errorf("records differ (-want +got):\n%s", diff)
 	}
 	h := r.peers[bookPeer]
-	t.Logf("%d events in %d of %d octets", len(want), len(h.ring.buf), cap(h.ring.buf))
-	if cap(h.ring.buf) > 2048 || h.dropped != 0 {
-		t.Errorf("%d octets, %d events dropped", cap(h.ring.buf), h.dropped)
+	t.Logf("%d events in %d of %d octets", len(want), h.ring.size, h.ring.octets)
+	if h.ring.octets > 2048 || h.dropped != 0 {
+		t.Errorf("%d octets, %d events dropped", h.ring.octets, h.dropped)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestRecorderKeepsTheEnd(t *testing.T) {
 			if len(kept) == 0 || len(kept)+lost != len(all) {
 				t.Fatalf("%s: %d kept and %d lost of %d", addr, len(kept), lost, len(all))
 			}
-			end := len(h.ring.decode(nil))
+			end := len(h.ring.decode(&r.store, nil))
 			if diff := cmp.Diff(all[len(all)-end:], kept[len(kept)-end:], compareRecords); diff != "" {
 				t.Fatalf("%s differs (-want +got):\n%s", addr, diff)
 			}
@@ -94,7 +94,7 @@ func TestRecorderKeepsTheEnd(t *testing.T) {
 				}
 				rest = rest[at+1:]
 			}
-			if size := cap(h.ring.buf) + cap(h.kept); size > limits.PeerBytes {
+			if size := int(h.ring.octets) + cap(h.kept); size > limits.PeerBytes {
 				t.Fatalf("%s takes %d octets", addr, size)
 			}
 		}

@@ -335,6 +335,8 @@ const (
 	DropNoClients                     // XAUTH or mode config with a peer that is none of ours for it
 	DropBadSignature                  // a signature that is not the certificate's
 	DropEmpty                         // an informational message with a HASH alone, as vpnc keeps a NAT's mapping
+	DropRate                          // a first message, while more come than can be answered
+	DropPrefix                        // likewise, of a prefix from which too many come
 	NumDrops
 )
 
@@ -343,7 +345,7 @@ var dropNames = [...]string{"truncated", "bad header", "malformed payload", "une
 	"version not supported", "duplicate", "wrong state", "limit", "unauthenticated", "bad public value", "bad nonce",
 	"bad block size", "bad identity", "too large", "not enabled", "bad message ID", "commit bit", "replay",
 	"bad fragment", "aggressive mode disabled", "user not logged in", "wrong type of configuration message",
-	"bad configuration attribute", "remote access not configured", "signature mismatch", "nothing but a hash"}
+	"bad configuration attribute", "remote access not configured", "signature mismatch", "nothing but a hash", "too many first messages", "too many from one prefix"}
 
 func (d Drop) String() string { return name(dropNames[:], d) }
 

@@ -165,14 +165,7 @@ func TestCertificates(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	a := newAuthority(l, rsaKey, rsaKey, 0)
-	capture := startCapture(t, l)
-	c := a.startSignedCharon(t, l, usual, "spoke.example.com")
-	q := a.startSigned(t, l, usual, " revocation-check none\n")
-	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
-		up()
-		q.waitSAs(t, 1, 1)
-		c.waitSAs(t, 1, 1)
-		wantPing(t, l.spoke, 2)
+	a.proves(t, l, usual, func(q *qmidle, name string) {
 		text := q.debug(t)
 		for _, line := range []string{"processing CERT payload. message ID = 0", "peer wants cert issued by cn=Lab Root,o=Lab", "processing SIG payload", "using the LAB trustpoint's keypair to sign",
 			"SA is doing RSA signature authentication using id type ID_IPV4_ADDR"} {
@@ -180,6 +173,22 @@ func TestCertificates(t *testing.T) {
 				t.Errorf("%s begins: the debug text has no %q", name, line)
 			}
 		}
+	})
+}
+
+// proves lets each end bring the tunnel up once and prove itself to the other, and check
+// look at it. Nothing is left up.
+func (a *authority) proves(t *testing.T, l *lab, x setup, check func(q *qmidle, begins string)) {
+	t.Helper()
+	capture := startCapture(t, l)
+	c := a.startSignedCharon(t, l, x, "spoke.example.com")
+	q := a.startSigned(t, l, x, " revocation-check none\n")
+	for begins, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
+		up()
+		q.waitSAs(t, 1, 1)
+		c.waitSAs(t, 1, 1)
+		wantPing(t, l.spoke, 2)
+		check(q, begins)
 		q.forget(t)
 		q.do(t, "clear crypto sa")
 		q.do(t, "clear crypto isakmp")
@@ -198,25 +207,11 @@ func TestCertificatesInAggressiveMode(t *testing.T) {
 	x := usual
 	x.connection = "    aggressive = yes\n"
 	x.ios = "crypto isakmp peer address " + l.hub.remoteGateway + "\n set aggressive-mode client-endpoint ipv4-address " + l.hub.outside + "\n"
-	capture := startCapture(t, l)
-	c := a.startSignedCharon(t, l, x, "spoke.example.com")
-	q := a.startSigned(t, l, x, " revocation-check none\n")
-	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
-		up()
-		q.waitSAs(t, 1, 1)
-		c.waitSAs(t, 1, 1)
-		wantPing(t, l.spoke, 2)
+	a.proves(t, l, x, func(q *qmidle, name string) {
 		if text := q.debug(t); !strings.Contains(text, "IKE_AM_EXCH") || !strings.Contains(text, "processing SIG payload") {
 			t.Errorf("%s begins: no aggressive mode by signatures", name)
 		}
-		q.forget(t)
-		q.do(t, "clear crypto sa")
-		q.do(t, "clear crypto isakmp")
-		c.waitSAs(t, 0, 0)
-	}
-	q.end(t)
-	c.end(t)
-	capture.end(t).wantProtected(t, 4)
+	})
 }
 
 // TestCertificatesWithCAsBetween proves both ends by chains of four, in messages that
@@ -229,24 +224,11 @@ func TestCertificatesWithCAsBetween(t *testing.T) {
 	x.ios = "crypto isakmp fragmentation\n"
 	x.connection = "    fragmentation = yes\n    send_cert = always\n"
 	x.daemon = "  fragment_size = 576\n"
-	capture := startCapture(t, l)
-	c := a.startSignedCharon(t, l, x, "spoke.example.com")
-	q := a.startSigned(t, l, x, " revocation-check none\n")
-	for name, up := range map[string]func(){"charon": func() { c.initiate(t) }, "qmidle": func() { wake(t, l.hub) }} {
-		up()
-		q.waitSAs(t, 1, 1)
-		c.waitSAs(t, 1, 1)
-		wantPing(t, l.spoke, 2)
+	a.proves(t, l, x, func(q *qmidle, name string) {
 		if history := q.do(t, "show crypto isakmp history"); strings.Count(history, "message_fragmented") < 2 {
 			t.Errorf("%s begins: no fragments:\n%s", name, history)
 		}
-		q.do(t, "clear crypto sa")
-		q.do(t, "clear crypto isakmp")
-		c.waitSAs(t, 0, 0)
-	}
-	q.end(t)
-	c.end(t)
-	capture.end(t).wantProtected(t, 4)
+	})
 }
 
 // TestCertificatesByECDSA proves both ends by the curves of RFC 4754.
@@ -263,21 +245,7 @@ func TestCertificatesByECDSA(t *testing.T) {
 				}
 				return key
 			}, 0)
-			capture := startCapture(t, l)
-			c := a.startSignedCharon(t, l, usual, "spoke.example.com")
-			q := a.startSigned(t, l, usual, " revocation-check none\n")
-			for _, up := range []func(){func() { c.initiate(t) }, func() { wake(t, l.hub) }} {
-				up()
-				q.waitSAs(t, 1, 1)
-				c.waitSAs(t, 1, 1)
-				wantPing(t, l.spoke, 2)
-				q.do(t, "clear crypto sa")
-				q.do(t, "clear crypto isakmp")
-				c.waitSAs(t, 0, 0)
-			}
-			q.end(t)
-			c.end(t)
-			capture.end(t).wantProtected(t, 4)
+			a.proves(t, l, usual, func(*qmidle, string) {})
 		})
 	}
 }
@@ -412,12 +380,11 @@ conn hub
 	p.whack(t, "--terminate", "--name", "hub")
 	q.waitSAs(t, 0, 0)
 	p.forget()
-	ping := q.client("ping", p.site.host, "source", q.site.inside)
+	ping := q.client("ping", p.site.host, "source", q.site.inside, "repeat", "1")
 	if err := ping.Start(); err != nil {
 		t.Fatal(err)
 	}
 	q.waitSAs(t, 1, 1)
-	ping.Process.Kill() // it waits for its answers
 	ping.Wait()
 	p.waitLog(t, "IPsec SA established tunnel mode")
 	q.end(t)

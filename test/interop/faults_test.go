@@ -271,10 +271,11 @@ func both(first, second func(*testing.T, *rig)) func(*testing.T, *rig) {
 	}
 }
 
-// keepSending sends what nobody answers.
+// keepSending sends what nobody answers: for 12 s, since the reader of captures
+// calls an end silent after eight.
 func keepSending(t *testing.T, r *rig) {
 	t.Helper()
-	e, err := startEchoes(r.hub, 80, 100*time.Millisecond, time.Second)
+	e, err := startEchoes(r.hub, 120, 100*time.Millisecond, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -73,8 +73,7 @@ func TestVPNCWithGroupsOfFreeRADIUS(t *testing.T) {
 	for _, c := range [][2]string{{"sales", "group-secret-8"}, {"field", "group secret of more than fifteen octets"}} {
 		p, connected := dialVPNC(t, l, "alice", "alice-password", "IPSec ID "+c[0], "IPSec secret "+c[1])
 		eventually(t, "the tunnel of group "+c[0], 30*time.Second, func() (bool, string) {
-			_, err := os.Stat(connected)
-			return err == nil || p.exited(), p.output.String()
+			return carries(connected) || p.exited(), p.output.String()
 		})
 		got, err := os.ReadFile(connected)
 		if err != nil || !strings.HasPrefix(string(got), "10.55.0.1") || !strings.HasSuffix(string(got), " 192.168.2.53 radius.example\n") {
@@ -108,14 +107,13 @@ func TestVPNCAnswersAChallenge(t *testing.T) {
 		}
 		p, connected := dialVPNC(t, l, "carol", "first-password", "+Password helper "+helper)
 		eventually(t, "the end of the dialogue", 30*time.Second, func() (bool, string) {
-			_, err := os.Stat(connected)
-			return err == nil || p.exited(), p.output.String()
+			return carries(connected) || p.exited(), p.output.String()
 		})
 		if asked, err := os.ReadFile(helper + ".asked"); err != nil || !strings.HasPrefix(string(asked), "Answer for VPN carol@") {
 			t.Errorf("the code %s: vpnc asks %q: %v", code, asked, err)
 		}
-		if _, err := os.Stat(connected); (err == nil) != lets {
-			t.Errorf("the code %s: %v\n%s", code, err, p.output)
+		if carries(connected) != lets {
+			t.Errorf("the code %s: vpnc says\n%s", code, p.output)
 		}
 		if !lets {
 			if text := p.output.String(); !strings.Contains(text, "Enter the code of your token") || !strings.Contains(text, "authentication unsuccessful") {

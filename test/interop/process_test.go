@@ -3,48 +3,30 @@
 package interop
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"qmidle/test/printed"
 )
 
 // process is a daemon in a namespace.
 type process struct {
 	name   string
 	cmd    *exec.Cmd
-	output *output
+	output *printed.Output
 	ended  chan error
 	gone   bool
-}
-
-// output collects what a process prints.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 // start runs a program in a namespace, or in this one for "". The test's end kills it if it still
 // runs then, and shows what it printed if the test failed.
 func start(t *testing.T, name, ns string, env []string, args ...string) *process {
 	t.Helper()
-	p := &process{name: name, output: &output{}, ended: make(chan error, 1)}
+	p := &process{name: name, output: &printed.Output{}, ended: make(chan error, 1)}
 	if ns != "" {
 		args = append([]string{"ip", "netns", "exec", ns}, args...)
 	}

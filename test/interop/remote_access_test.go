@@ -203,13 +203,33 @@ func dialVPNCIn(t *testing.T, l *lab, ns, user, password string, settings ...str
 	return start(t, "vpnc as "+user, ns, nil, "vpnc", conf), connected
 }
 
-// waitConnected waits until vpnc has configured its device.
+// carries says whether vpnc has configured its device and is at work: it writes its
+// process ID then, and only then it has a handler for the signal that ends it.
+func carries(connected string) bool {
+	_, err := os.Stat(filepath.Join(filepath.Dir(connected), "pid"))
+	return err == nil
+}
+
+// waitConnected waits until vpnc is at work.
 func waitConnected(t *testing.T, p *process, connected string) {
 	t.Helper()
 	eventually(t, "the tunnel of "+p.name, 30*time.Second, func() (bool, string) {
-		_, err := os.Stat(connected)
-		return err == nil || p.exited(), p.output.String()
+		return carries(connected) || p.exited(), p.output.String()
 	})
+	if p.exited() {
+		t.Fatalf("%s has ended:\n%s", p.name, p.output)
+	}
+}
+
+// connectVPNC starts the daemon at the hub, and has alice connect to it by vpnc.
+func connectVPNC(t *testing.T, config string, settings ...string) (l *lab, q *qmidle, p *process) {
+	t.Helper()
+	l = newLab(t)
+	q = newQmidle(t, l, l.hub, raceDetector)
+	q.run(t, config)
+	p, connected := dialVPNC(t, l, "alice", "alice-password", settings...)
+	waitConnected(t, p, connected)
+	return l, q, p
 }
 
 // accessPool is what the test wants of `show ip local pool`.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"qmidle/test/tshark"
 )
 
 // explainFile is what `qmidle explain` says of a file, as JSON and as text.
@@ -36,14 +38,21 @@ func explainFile(t *testing.T, file string, options ...string) (e explained, tex
 var exchanges = map[string]string{"main mode": "2", "aggressive mode": "4", "quick mode": "32"}
 
 // compareWithTshark holds what was read of a capture against what Wireshark's
-// dissectors read: how many packets are IKE, ESP or AH, and of which exchange the
-// packets are that the evidence quotes.
+// dissectors read: how many packets are IKE, ESP or AH, of which exchange the
+// packets are that the evidence quotes, and every field of the messages in clear.
 func compareWithTshark(t *testing.T, file string, e explained) {
 	t.Helper()
 	out, err := exec.Command("tshark", "-n", "-r", file, "-Y", "(isakmp || esp || ah) && !icmp",
 		"-T", "fields", "-e", "frame.number", "-e", "isakmp.exchangetype").Output()
 	if err != nil {
 		t.Fatalf("tshark: %v", err)
+	}
+	r, err := tshark.Compare(file, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range r.Differences {
+		t.Errorf("the codec and tshark differ: %s", d)
 	}
 	of := make(map[int]string)
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {

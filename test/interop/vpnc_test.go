@@ -26,11 +26,7 @@ func TestVPNC(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
-			q := newQmidle(t, l, l.hub, raceDetector)
-			q.run(t, strings.Replace(usersConfig, " group 2\n", " group "+c.group+"\n", 1))
-			p, connected := dialVPNC(t, l, "alice", "alice-password", c.settings...)
-			waitConnected(t, p, connected)
+			l, q, p := connectVPNC(t, strings.Replace(usersConfig, " group 2\n", " group "+c.group+"\n", 1), c.settings...)
 			q.waitSAs(t, 1, 1)
 			if out, err := exec.Command("ip", "netns", "exec", l.spoke.ns, "ping", "-c", "3", "-i", "0.2", "-W", "5", l.hub.host).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

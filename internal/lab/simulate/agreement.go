@@ -64,18 +64,29 @@ func (a *agreement) look() view {
 	return v
 }
 
-// disagreements lists what one end has and the other has not.
+// disagreements lists what one end has and the other has not, and where it looks for
+// the other in vain: behind a NAT that has forgotten. It finds that out when it sends,
+// or hears from the other.
 func (a *agreement) disagreements() (list []disagreement) {
 	v := a.look()
 	for _, s := range a.r.plan.sites {
 		for _, x := range v.ordered[s] {
 			peer := a.seen[x.Remote.Addr()]
+			if s.mismatches(peer) {
+				continue
+			}
 			if other, ok := v.pairs[peer][x.OutSPI]; peer == nil || !ok || other.OutSPI != x.InSPI {
 				list = append(list, disagreement{s, peer, fmt.Sprintf("pair %#x of %s", x.InSPI, s.name), x.Expires, true})
 			}
 		}
 		for _, x := range v.sas[s] {
 			peer := a.seen[x.Remote.Addr()]
+			if s.mismatches(peer) {
+				continue
+			}
+			if peer != nil && !a.r.world.Reaches(s.name, peer.name, x.Local, x.Remote) {
+				list = append(list, disagreement{s, peer, fmt.Sprintf("the place of %s in ISAKMP SA %d of %s", peer.name, x.ID, s.name), x.Expires, false})
+			}
 			if _, ok := v.isakmp[peer][cookies{x.InitiatorCookie, x.ResponderCookie}]; peer == nil || !ok {
 				list = append(list, disagreement{s, peer, fmt.Sprintf("ISAKMP SA %d of %s", x.ID, s.name), x.Expires, false})
 			}
@@ -91,12 +102,15 @@ func (a *agreement) odd() string {
 		return list[0].what + " is not at its peer"
 	}
 	for _, s := range a.r.plan.sites {
-		if n := a.r.world.Router(s.name).Holdings().Negotiating; n > 0 {
+		if n := a.r.world.Router(s.name).Holdings().Negotiating; n > 0 && !s.mismatched() {
 			return fmt.Sprintf("%s is still negotiating", s.name)
 		}
 	}
 	v := a.look()
 	for _, t := range a.r.plan.tunnels {
+		if t.never {
+			continue
+		}
 		idle := false
 		for _, x := range v.sas[t.near] {
 			idle = idle || contains(t.far, a.seen[x.Remote.Addr()])

@@ -22,10 +22,10 @@ func (r *run) bounds() due {
 	odd, now := r.agreement.disagreements(), r.world.Now()
 	out := due{flows: make(map[*flow]time.Duration)}
 	for _, f := range r.plan.flows {
-		out.flows[f] = slack
-		for _, t := range f.path {
-			out.flows[f] += r.mended(t, odd)
+		if f.never {
+			continue
 		}
+		out.flows[f] = r.flowing(f, odd)
 		out.agreement = max(out.agreement, out.flows[f])
 		r.say("flow %d is due within %v", f.id, out.flows[f])
 	}
@@ -40,6 +40,15 @@ func (r *run) bounds() due {
 	out.agreement = max(out.agreement, left+attempts+slack)
 	r.say("agreement is due within %v", out.agreement)
 	return out
+}
+
+// flowing is when traffic must flow again on a flow.
+func (r *run) flowing(f *flow, odd []disagreement) time.Duration {
+	due := slack
+	for _, t := range f.path {
+		due += r.mended(t, odd)
+	}
+	return due
 }
 
 // slack is for packets: a flow is known to work after two answers, and requests
@@ -77,7 +86,21 @@ func (r *run) mended(t *tunnel, odd []disagreement) time.Duration {
 	if t.access() {
 		lost += clientRetry
 	}
+	if r.plan.hides(t) {
+		lost += listRetry
+	}
 	return lost + time.Duration(spoilt+stale)*t.attempt()
+}
+
+// listRetry is how long a list of revocations that could not be fetched is not asked
+// for again.
+const listRetry = 5 * time.Minute
+
+// hides says whether a list of revocations that an end of a tunnel wants is away in the
+// plan.
+func (p *Plan) hides(t *tunnel) bool {
+	wants := slices.ContainsFunc(t.ends(), func(s *site) bool { return s.revocation })
+	return wants && slices.ContainsFunc(p.lines(), func(l Line) bool { return l.Text == "web silent" })
 }
 
 // has says whether an end of a tunnel has a pair for each line, ready to send.

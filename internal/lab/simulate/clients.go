@@ -58,9 +58,14 @@ func (t *tunnel) clientKey() string { return "key-of-" + t.far[0].name }
 
 // renderServer is what a server has for its clients, who share a crypto map entry.
 func (s *site) renderServer(line func(string, ...any)) {
-	line("aaa new-model\naaa authentication login USERS local\naaa authorization network GROUPS local")
-	for _, e := range s.peers {
-		line("username %s password %s", e.peers[0].name, e.tunnel.clientKey())
+	if s.radius {
+		line("aaa new-model\naaa authentication login USERS group radius\naaa authorization network GROUPS local")
+		line("radius-server host %s auth-port 1812 acct-port 1813 key %s", radiusServer, radiusKey)
+	} else {
+		line("aaa new-model\naaa authentication login USERS local\naaa authorization network GROUPS local")
+		for _, e := range s.peers {
+			line("username %s password %s", e.peers[0].name, e.tunnel.clientKey())
+		}
 	}
 	first := s.peers[0]
 	line("crypto isakmp client configuration group %s\n key %s\n pool POOL\n save-password", clientGroup, first.tunnel.clientKey())

@@ -104,6 +104,9 @@ func (d *delivery) arrived(s *site, p ip, clear, last bool) {
 		}
 		return
 	}
+	if f.never {
+		d.r.fail("what does not match stays down", "%s gets a packet of flow %d", s.name, f.id)
+	}
 	d.taken(s, f, x, m[0] == echoRequest)
 }
 
@@ -158,6 +161,9 @@ const proofs = 2
 // silent lists the flows whose last packets were not all answered.
 func (d *delivery) silent() (list []*flow) {
 	for _, f := range d.flows {
+		if f.flow.never {
+			continue
+		}
 		good := 0
 		for i := len(f.sent) - 1; i >= 0 && good < proofs; i-- {
 			if x := f.sent[i]; x.answered {
@@ -183,6 +189,9 @@ func (d *delivery) beStrict() { d.since, d.strict = d.r.now(), true }
 // overdue looks for a packet that was not answered in time.
 func (d *delivery) overdue() {
 	for _, f := range d.flows {
+		if f.flow.never {
+			continue
+		}
 		for i := len(f.sent) - 1; i >= 0 && f.sent[i].at >= d.since; i-- {
 			if x := f.sent[i]; !x.answered && d.r.now()-x.at > patience {
 				d.r.fail("nothing lost", "number %d of flow %d from %s to %s, sent at %.3fs, is lost on a network that is whole",

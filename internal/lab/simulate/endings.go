@@ -103,17 +103,23 @@ func (e *endings) renewed(gateway string, rec *trace.Record, why trace.Reason, s
 	router, peer := e.r.world.Router(gateway), rec.Remote.Addr()
 	successor, guards := false, spi != 0
 	for _, x := range router.IPsecSAs() {
-		if x.Remote.Addr() == peer {
+		if e.standsFor(gateway, x.Remote.Addr(), peer) {
 			successor = successor || spi != 0 && x.InSPI != spi && x.OutboundReady
 			guards = guards || rec.Time.Sub(x.Created) > renewalTakes
 		}
 	}
 	for _, x := range router.ISAKMPSAs() {
-		successor = successor || spi == 0 && x.ID != rec.SA && !x.Dead && x.Show == trace.QMIdle && x.Remote.Addr() == peer
+		successor = successor || spi == 0 && x.ID != rec.SA && !x.Dead && x.Show == trace.QMIdle && e.standsFor(gateway, x.Remote.Addr(), peer)
 	}
 	if guards && !successor {
 		e.r.fail("renewed in time", "%s has no successor of an SA with %v whose lifetime is over", gateway, rec.Remote)
 	}
+}
+
+// standsFor says whether a peer of a gateway is another one, or stands in for it.
+func (e *endings) standsFor(gateway string, peer, other netip.Addr) bool {
+	a, b := e.r.agreement.seen[peer], e.r.agreement.seen[other]
+	return peer == other || slices.ContainsFunc(e.r.sites[gateway].peers, func(x *entry) bool { return contains(x.peers, a) && contains(x.peers, b) })
 }
 
 func (e *endings) removed(gateway string, sa ike.RemovedSA) {

@@ -19,9 +19,7 @@ func (d *draw) trouble() {
 	length := d.seconds(45, 200)
 	p.Calm = start + length
 	for _, s := range p.sites {
-		if s.natted() {
-			p.Steps = append(p.Steps, *newStep("a NAT before %s", s.name).at(0, "nat %s %s", s.name, s.seen))
-		}
+		d.behindNAT(s)
 	}
 	for range d.between(3, 10) {
 		at := start + time.Duration(d.Int64N(int64(length)))
@@ -39,6 +37,13 @@ func (d *draw) trouble() {
 	}
 }
 
+// behindNAT puts a NAT before a site that is seen at another address than its own.
+func (d *draw) behindNAT(s *site) {
+	if s.natted() {
+		d.plan.Steps = append(d.plan.Steps, *newStep("a NAT before %s", s.name).at(0, "nat %s %s", s.name, s.seen))
+	}
+}
+
 // blow is what the calm finds fresh: something is gone at one end, and no packet
 // has told the others.
 func (d *draw) blow() *Step {
@@ -47,7 +52,7 @@ func (d *draw) blow() *Step {
 	st := newStep("%s, unheard", s.name).at(p.Calm-2*time.Second, "loss 100")
 	for range d.between(1, 2) {
 		line := pick(d, []string{"restart " + s.name, s.name + "# clear crypto sa", s.name + "# clear crypto isakmp", s.name + "# clear crypto session"})
-		if s.forgettable() && d.oneIn(2) {
+		if s.natted() && d.oneIn(2) {
 			line = "nat " + s.name + " rebind"
 		}
 		st.Name += ": " + line
@@ -81,7 +86,11 @@ func (p *Plan) calmly() *Step {
 	}
 	s.at(p.Calm, "jitter %s 0s", outside).at(p.Calm, "latency %s %v", outside, calmLatency)
 	for _, x := range p.sites {
-		s.at(p.Calm, "heal %s", x.name)
+		s.at(p.Calm, "heal %s", x.name).at(p.Calm, "slow %s off", x.name).at(p.Calm, "clock %s right", x.name)
+	}
+	s.at(p.Calm, "web answers")
+	if p.radius {
+		s.at(p.Calm, "radius %s answers", radiusServer)
 	}
 	return s
 }
@@ -142,15 +151,10 @@ func (d *draw) reboot(at, _ time.Duration) *Step {
 	return newStep("%s is restarted by its operator", s.name).at(at, "restart %s graceful", s.name)
 }
 
-// forgettable says whether the NAT before a site may forget it. A client that renews
-// its ISAKMP SA by another port is another login to the server: its pairs end with
-// the old one.
-func (s *site) forgettable() bool { return s.natted() && !s.client }
-
 func (d *draw) rebind(at, _ time.Duration) *Step {
 	var list []*site
 	for _, s := range d.plan.sites {
-		if s.forgettable() {
+		if s.natted() {
 			list = append(list, s)
 		}
 	}

@@ -206,6 +206,18 @@ func TestEveryBreachIsSeen(t *testing.T) {
 			r.do("g2# clear crypto isakmp")
 			r.recover()
 		}},
+		{"ends that do not match have a pair", "what does not match stays down", func(r *run, o observer) {
+			r.plan.tunnels[0].never, r.plan.mismatch = true, &mismatch{tunnel: r.plan.tunnels[0]}
+			r.staysDown()
+		}},
+		{"ends that do not match pass a packet", "what does not match stays down", func(r *run, o observer) {
+			r.plan.flows[0].never = true
+			o.Arrived("g2", r.echo(echoRequest, 1), false)
+		}},
+		{"ends that do not match cannot say why", "what does not match is named", func(r *run, o observer) {
+			r.plan.mismatch = &mismatch{tunnel: r.plan.tunnels[0], causes: []string{"psk-mismatch"}}
+			r.mismatchIsNamed()
+		}},
 		{"a panic", "no panic", func(r *run, o observer) {
 			r.world.After(0, func() { panic("x") })
 			r.guarded(func() { r.pass(time.Second) })

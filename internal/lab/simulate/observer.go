@@ -40,6 +40,9 @@ func (o observer) Removed(gateway string, sa ike.RemovedSA) {
 
 // Sent implements lab.Watcher.
 func (o observer) Sent(gateway, iface string, packet []byte) {
+	if o.r.tap != nil {
+		o.r.tap(packet)
+	}
 	p := ip(packet)
 	if esp, ok := p.esp(); ok {
 		o.r.detail("%s sends ESP of SA %#x to %s", gateway, esp[:4], p.to())

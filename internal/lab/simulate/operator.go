@@ -46,6 +46,7 @@ func (d *draw) change(kind string, at, end time.Duration, lines func(s *site, e 
 		return nil
 	}
 	st := newStep("another %s for tunnel %d", kind, t.id)
+	st.kind = kind
 	for i, s := range shuffled(d, t.ends()) {
 		when := at
 		if i > 0 {

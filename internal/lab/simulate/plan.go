@@ -20,9 +20,14 @@ type Plan struct {
 	// Calm is when the network is whole again and the operator is done.
 	Calm time.Duration
 
+	engines int // of each gateway
 	sites   []*site
 	tunnels []*tunnel
 	flows   []*flow
+
+	certified bool      // the ends prove themselves by certificates
+	radius    bool      // users are a RADIUS server's
+	mismatch  *mismatch // of a tunnel that cannot come up; nil for none
 }
 
 // Step is a thing that goes wrong or that the operator does, from its beginning
@@ -30,6 +35,7 @@ type Plan struct {
 type Step struct {
 	Name  string
 	Lines []Line
+	kind  string // of a change that has a kind
 }
 
 // Line is a line of the lab's script.
@@ -58,6 +64,9 @@ type site struct {
 	client        bool // an Easy VPN client, of its only peer
 	alone         bool // that has an address of its server's in the place of its network
 	server        bool // of such
+	certified     bool // it has a certificate and no keys
+	revocation    bool // it wants a list of those that are revoked
+	radius        bool // its users are a RADIUS server's
 	configuration string
 }
 
@@ -70,6 +79,8 @@ type entry struct {
 	lines  []acl
 	// kilobytes is the lifetime in volume; 0 is the default.
 	kilobytes int
+	// odd is what this end has otherwise than its peer; nil for nothing.
+	odd *odd
 }
 
 // acl is a line of a crypto access list.
@@ -85,6 +96,7 @@ type tunnel struct {
 	pfs       string // "" is none
 	key       string
 	transport bool
+	never     bool // its ends do not match: it cannot come up
 	hub       bool // far is a hub that passes traffic on
 	prefer    bool // the first peer is the default
 	// aggressive are the ends that begin phase 1 in aggressive mode.
@@ -108,14 +120,28 @@ func stream(seed uint64, purpose string) *rand.Rand {
 	return rand.New(rand.NewChaCha8(sha256.Sum256(append(binary.BigEndian.AppendUint64(nil, seed), purpose...))))
 }
 
+// generations are how often what is drawn has grown. What was added is drawn from
+// random numbers of its own, so that the plan of a seed of an earlier generation can
+// be made again.
+const generations = 3
+
 // Draw makes the plan of a seed.
-func Draw(seed uint64) *Plan {
+func Draw(seed uint64) *Plan { return drawn(seed, generations) }
+
+func drawn(seed uint64, generation int) *Plan {
 	p := &Plan{Seed: seed}
 	d := &draw{Rand: stream(seed, "plan"), plan: p}
 	d.topology()
 	d.knobs()
 	d.traffic()
 	d.trouble()
+	if generation > 1 {
+		d.Rand = stream(seed, "more")
+		d.more()
+	}
+	if generation > 2 {
+		p.engines = 1 + stream(seed, "engines").IntN(4)
+	}
 	for _, s := range p.sites {
 		s.configuration = s.render()
 	}
@@ -151,7 +177,7 @@ func shuffled[T any](d *draw, list []T) []T {
 // gateways are the plan's for the lab.
 func (p *Plan) gateways() (list []lab.Gateway) {
 	for _, s := range p.sites {
-		list = append(list, lab.Gateway{Name: s.name, Config: s.configuration})
+		list = append(list, lab.Gateway{Name: s.name, Config: s.configuration, PEM: p.pem(s)})
 	}
 	return list
 }
@@ -169,6 +195,18 @@ func (p *Plan) lines() (list []Line) {
 func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %d gateways, %d tunnels, %d flows, calm after %v\n", p.Seed, len(p.sites), len(p.tunnels), len(p.flows), p.Calm)
+	if p.certified {
+		b.WriteString("    always  certificates\n")
+	}
+	if p.engines > 1 {
+		fmt.Fprintf(&b, "    always  %d engines in each\n", p.engines)
+	}
+	if p.radius {
+		b.WriteString("    always  users of RADIUS\n")
+	}
+	if p.mismatch != nil {
+		fmt.Fprintf(&b, "    always  %s and %s do not match: %s\n", p.mismatch.tunnel.near.name, p.mismatch.tunnel.far[0].name, p.mismatch.name)
+	}
 	for _, s := range p.Steps {
 		fmt.Fprintf(&b, "%8.1fs  %s", s.Lines[0].At.Seconds(), s.Name)
 		if last := s.Lines[len(s.Lines)-1]; last.At > s.Lines[0].At {

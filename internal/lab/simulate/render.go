@@ -29,6 +29,9 @@ func (s *site) render() string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("version 15.2\nservice timestamps debug datetime msec\nhostname %s", s.name)
+	if s.certified {
+		line("%s", s.trustpoint())
+	}
 	s.renderPhase1(line)
 	switch {
 	case s.client:
@@ -43,7 +46,7 @@ func (s *site) render() string {
 		return b.String()
 	}
 	for _, e := range s.peers {
-		for i, set := range e.tunnel.sets {
+		for i, set := range e.setsOf() {
 			line("%s", e.tunnel.renderSet(i, set))
 		}
 	}
@@ -75,15 +78,21 @@ func (s *site) renderNetworks(line func(string, ...any), from int) {
 }
 
 func (s *site) renderPhase1(line func(string, ...any)) {
-	for i, p := range s.policies {
-		line("crypto isakmp policy %d\n %s\n authentication pre-share\n lifetime %d", 10*(i+1), p, s.policyLife)
+	policies := s.policies
+	if o := s.peers[0].odd; o != nil && o.policy != "" {
+		policies = []string{o.policy}
+	}
+	for i, p := range policies {
+		line("crypto isakmp policy %d\n %s\n authentication %s\n lifetime %d", 10*(i+1), p, s.authentication(), s.policyLife)
 	}
 	for _, e := range s.peers {
-		if e.tunnel.access() {
+		if e.tunnel.access() || s.certified {
 			continue
 		}
 		for _, peer := range e.peers {
-			line("crypto isakmp key %s address %s", e.tunnel.key, peer.seen)
+			if key := e.keyOf(); key != "" {
+				line("crypto isakmp key %s address %s", key, peer.seen)
+			}
 			if e.tunnel.aggressive[s] {
 				line("%s", s.aggressivePeer(peer, e.tunnel.key))
 			}
@@ -102,7 +111,9 @@ func (s *site) renderPhase1(line func(string, ...any)) {
 		line("crypto isakmp invalid-spi-recovery")
 	}
 	if s.hostname {
-		line("crypto isakmp identity hostname")
+		// One name in either mode: behind NATs at both ends a peer with two is taken
+		// for two, which one address outside may have.
+		line("ip domain name example.com\ncrypto isakmp identity hostname")
 	}
 	line("qmidle retransmission interval %d tries %d", s.retransmit.interval, s.retransmit.tries)
 	if s.replay == 0 {
@@ -146,9 +157,9 @@ func (e *entry) render(line func(string, ...any)) {
 		}
 		line(" set peer %s%s", peer.seen, suffix)
 	}
-	line(" set transform-set %s", e.tunnel.setNames())
-	if e.tunnel.pfs != "" {
-		line(" set pfs %s", e.tunnel.pfs)
+	line(" set transform-set %s", e.setNames())
+	if pfs := e.pfsOf(); pfs != "" {
+		line(" set pfs %s", pfs)
 	}
 	line(" set security-association lifetime seconds %d", e.life)
 	if e.kilobytes > 0 {

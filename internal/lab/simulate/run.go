@@ -55,6 +55,7 @@ type run struct {
 	debug   bool
 	failure *Failure
 	numbers Numbers
+	tap     func(packet []byte) // sees what gateways send; nil for nobody
 
 	clear     clearText
 	keys      keys
@@ -134,7 +135,7 @@ func (r *run) guarded(do func()) {
 
 // open makes the world and starts the traffic.
 func (r *run) open(transcript io.Writer) {
-	w, err := lab.NewWorld(r.plan.gateways(), lab.Options{Seed: r.plan.Seed, Prefix: true}, observer{r}, transcript)
+	w, err := lab.NewWorld(r.plan.gateways(), lab.Options{Seed: r.plan.Seed, Prefix: true, Engines: r.plan.engines}, observer{r}, transcript)
 	if err != nil {
 		r.fail("plan", "%v", err)
 		return
@@ -146,6 +147,12 @@ func (r *run) open(transcript io.Writer) {
 			r.say("configuration of %s:\n%s", s.name, s.configuration)
 			r.debugOn(s.name)
 		}
+	}
+	if r.plan.certified {
+		r.world.Serve(revocations, files("lab.crl"))
+	}
+	if r.plan.radius {
+		r.openRADIUS()
 	}
 	r.delivery.start()
 }
@@ -185,17 +192,21 @@ func (r *run) suffer() {
 // recover waits for traffic on every flow, and then for all ends to agree. How
 // long either may take is worked out from what is there. A flow that has come back
 // may stop once more as long as the ends disagree: a pair is renewed, and who has it
-// still has no ISAKMP SA to be told by.
+// still has no ISAKMP SA to be told by. How long it may then take is worked out anew.
 func (r *run) recover() {
 	start, due := r.now(), r.bounds()
+	back := make(map[*flow]bool)
 	for {
 		passed := r.now() - start
 		r.undoDowngrade()
 		silent, odd := r.delivery.silent(), r.agreement.odd()
 		for f := range due.flows {
-			if !contains(silent, f) {
-				due.flows[f] = due.agreement
+			stopped := back[f] && contains(silent, f)
+			if stopped {
+				due.flows[f] = min(due.agreement, passed+r.flowing(f, r.agreement.disagreements()))
+				r.say("flow %d has stopped again, and is due at %v", f.id, due.flows[f])
 			}
+			back[f] = !contains(silent, f)
 		}
 		if len(silent) == 0 && r.numbers.Recovered == 0 {
 			r.numbers.Recovered = passed
@@ -254,7 +265,9 @@ func (r *run) settle() {
 		}
 		r.agreement.watch()
 		r.delivery.overdue()
+		r.staysDown()
 	}
+	r.mismatchIsNamed()
 }
 
 // finish clears everything; nothing may be left.

@@ -101,7 +101,12 @@ func TestEverythingIsDrawn(t *testing.T) {
 		"another transform set", "another key", "another PFS group", "no crypto isakmp keepalive", "periodic", "no crypto isakmp nat keepalive",
 		"fragmentation mtu", "invalid-spi-recovery", "identity hostname", "replay disable", "window-size 1024", "kilobytes 2560", "mode transport",
 		" default\n", "unheard", "lifetime 60\n", "lifetime seconds 120\n", "set pfs group19",
-		"network-extension", "mode client", "clear crypto ipsec client ezvpn", "aggressive-mode client-endpoint fqdn", "aggressive-mode client-endpoint ipv4-address"})
+		"network-extension", "mode client", "clear crypto ipsec client ezvpn", "aggressive-mode client-endpoint fqdn", "aggressive-mode client-endpoint ipv4-address",
+		"authentication rsa-sig", "revocation-check crl", "group radius", "stall ", "clock g1 -48h", "200000h", "slow g1 12s", "slow 3s", "web silent", "radius 192.0.2.250 silent",
+		"restart g1 blank", "waits 500ms"})
+	for _, m := range mismatches {
+		words = append(words, "do not match: "+m.name)
+	}
 	for _, word := range words {
 		if !strings.Contains(all.String(), word) {
 			t.Errorf("%q is in no plan", word)

@@ -73,8 +73,9 @@ func (d *draw) standby(spokes int) {
 }
 
 // site adds a gateway. One in five is behind a NAT.
-func (d *draw) site() *site {
-	n := len(d.plan.sites) + 1
+func (d *draw) site() *site { return d.siteAt(len(d.plan.sites) + 1) }
+
+func (d *draw) siteAt(n int) *site {
 	base := outside.Addr().As4()
 	at := func(last int) netip.Addr {
 		base[3] = byte(last)

@@ -17,6 +17,7 @@ type flow struct {
 	path   []*tunnel // one, or two by way of a hub
 	size   int       // of a packet in octets
 	every  time.Duration
+	never  bool // its tunnel cannot come up
 }
 
 // traffic draws flows over every line of every tunnel, from one end at least.
