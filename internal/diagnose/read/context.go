@@ -162,13 +162,13 @@ func (x *Context) Tell(o diagnose.Observation) {
 			o.Cookie = s.Cookie
 		}
 	}
-	x.tell(o)
+	x.tell(&o)
 }
 
 // TellApart adds an observation that has nothing to do with the session.
-func (x *Context) TellApart(o diagnose.Observation) { x.tell(o) }
+func (x *Context) TellApart(o diagnose.Observation) { x.tell(&o) }
 
-func (x *Context) tell(o diagnose.Observation) {
+func (x *Context) tell(o *diagnose.Observation) {
 	if o.Time.IsZero() {
 		o.Time = x.Time()
 	}
@@ -176,7 +176,7 @@ func (x *Context) tell(o diagnose.Observation) {
 		o.Evidence.Line = x.Number
 	}
 	o.Evidence.Source, o.Evidence.Log = x.log.name, true
-	x.log.sink.add(&o, x.Text)
+	x.log.sink.add(o, x.Text)
 }
 
 // Quote is the line as evidence, for an observation that is told later.
@@ -195,8 +195,8 @@ func (x *Context) Match(m *Match) {
 // Fill is what a phrase tells, with what its holes say.
 func (x *Context) Fill(m *Match) diagnose.Observation {
 	o := m.Tell
-	for i := range m.n {
-		switch name := m.names[i]; name {
+	for _, name := range m.names {
+		switch name {
 		case "peer":
 			o.Peer = m.Addr(name)
 		case "local":
@@ -227,12 +227,18 @@ func (x *Context) Time() time.Time {
 		return x.log.time
 	}
 	x.log.timed = x.Number
+	if n := len(x.Text); n > 0 && n == len(x.log.timeless) && &x.Text[0] == &x.log.timeless[0] {
+		return x.log.time
+	}
 	t := stamp(x.Text)
 	if t.IsZero() {
 		return x.log.time
 	}
-	if t.Year() < 1900 {
-		if t = t.AddDate(x.log.years, 0, 0); x.log.time.Sub(t) > 300*24*time.Hour {
+	if t.Before(namedYears) {
+		if x.log.years > 0 {
+			t = t.AddDate(x.log.years, 0, 0)
+		}
+		if x.log.time.Sub(t) > 300*24*time.Hour {
 			x.log.years++
 			t = t.AddDate(1, 0, 0)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"qmidle/internal/diagnose"
@@ -14,7 +15,7 @@ import (
 type Readers struct {
 	vendors  []*Vendor
 	wordings []wording
-	search   *automaton
+	search   *search
 }
 
 // New compiles the tables of vendors. The error names a phrase that cannot be
@@ -24,7 +25,7 @@ func New(vendors ...*Vendor) (*Readers, error) {
 	var anchors []string
 	for i, v := range vendors {
 		for _, mark := range v.Marks {
-			r.wordings = append(r.wordings, wording{vendor: i, anchor: fold(mark), mark: true})
+			r.wordings = append(r.wordings, wording{vendor: i, anchor: strings.TrimSpace(fold(mark)), mark: true, digits: hasDigit(mark)})
 		}
 		for j := range v.Phrases {
 			all, err := compile(&v.Phrases[j], i)
@@ -37,8 +38,9 @@ func New(vendors ...*Vendor) (*Readers, error) {
 	for i := range r.wordings {
 		anchors = append(anchors, r.wordings[i].anchor)
 	}
-	r.search = newAutomaton(anchors)
-	return r, nil
+	var err error
+	r.search, err = newSearch(anchors)
+	return r, err
 }
 
 // Log is what was read of one log.
@@ -49,33 +51,38 @@ type Log struct {
 	Cut          int            // lines too long to be read to their end
 	Forgotten    uint64         // observations beyond what is kept
 
-	name    string
-	readers *Readers
-	sink    *sink
-	memory  []*Context // by vendor
-	counts  []int      // lines understood, by vendor
-	last    int        // the vendor of the line before; -1 for none
-	lastID  uint64
-	time    time.Time
-	timed   int // the line that time was looked for in
-	years   int
+	name     string
+	readers  *Readers
+	sink     *sink
+	memory   []*Context // by vendor
+	counts   []int      // lines understood, by vendor
+	last     int        // the vendor of the line before; -1 for none
+	lastID   uint64
+	time     time.Time
+	timed    int    // the line that time was looked for in
+	timeless []byte // the text of the line, if it has no time
+	years    int
 
-	state uint32 // of the search, behind the last line
-	join  []byte
-	found []found
+	outlines *memory
+	join     []byte
+	found    []found
+	matches  []*Match // room for those that are not known
 }
 
 // line is one of the three that are looked at: a phrase may go over an end.
 type line struct {
-	text   []byte
-	number int
-	hits   []hit
-	buffer [2][]byte // raw, and cleaned where it had to be
+	text    []byte
+	number  int
+	outline []byte
+	known   *known    // what the outline says
+	own     known     // where it is not remembered
+	over    []hit     // anchors that begin in the line before
+	buffer  [2][]byte // raw, and cleaned where it had to be
 }
 
 // found is a phrase in a line.
 type found struct {
-	Match
+	*Match
 	vendor, length int
 	number         int // of the line
 }
@@ -83,7 +90,7 @@ type found struct {
 // Read reads a whole log. The name is for the evidence. An error is the
 // reader's; what was read before it is in the log.
 func (r *Readers) Read(name string, in io.Reader) (*Log, error) {
-	l := &Log{name: name, readers: r, sink: newSink(), last: -1, Understood: make(map[string]int), counts: make([]int, len(r.vendors))}
+	l := &Log{name: name, readers: r, sink: newSink(), last: -1, outlines: newMemory(), Understood: make(map[string]int), counts: make([]int, len(r.vendors))}
 	for i, v := range r.vendors {
 		x := &Context{log: l, vendor: i, sessions: make(map[string]*Session)}
 		if v.New != nil {
@@ -92,9 +99,9 @@ func (r *Readers) Read(name string, in io.Reader) (*Log, error) {
 		l.memory = append(l.memory, x)
 	}
 	source := newLines(in)
-	prev, cur, next := new(line), new(line), new(line)
-	for more := l.fetch(source, cur); more; {
-		more = l.fetch(source, next)
+	prev, cur, next := &line{known: &known{}}, &line{}, &line{}
+	for more := l.fetch(source, prev, cur); more; {
+		more = l.fetch(source, cur, next)
 		l.read(prev, cur, next)
 		prev, cur, next = cur, next, prev
 	}
@@ -112,24 +119,22 @@ func (r *Readers) Read(name string, in io.Reader) (*Log, error) {
 	return l, source.failure()
 }
 
-// fetch reads a line and looks for anchors in it. Where there is none the line
-// becomes an empty one.
-func (l *Log) fetch(source *lines, into *line) bool {
+// fetch reads a line, and looks for phrases in it.
+func (l *Log) fetch(source *lines, before, into *line) bool {
 	raw, ok := source.next(into.buffer[0][:0])
-	into.buffer[0], into.text, into.hits, into.number = raw, raw, into.hits[:0], source.number
+	into.buffer[0], into.text, into.number = raw, raw, source.number
 	if !ok {
 		into.text = nil
 		return false
 	}
-	search := l.readers.search
-	begin := search.step(l.state, search.class['\n'])
-	state, hits, plain := search.scan(begin, raw, into.hits)
-	if !plain {
+	plain := false
+	if into.outline, plain = outline(into.outline[:0], raw); !plain {
 		into.text = clean(into.buffer[1][:0], raw)
 		into.buffer[1] = into.text
-		state, hits, _ = search.scan(begin, into.text, hits[:0])
+		into.outline = outlineCleaned(into.outline[:0], into.text)
 	}
-	l.state, into.hits = state, hits
+	l.know(into)
+	into.over = l.readers.search.over(before, into, into.over[:0])
 	return true
 }
 
@@ -139,58 +144,99 @@ func (l *Log) fetch(source *lines, into *line) bool {
 // says nothing: else two lines that stand together by chance would speak as one.
 func (l *Log) read(prev, cur, next *line) {
 	l.found = l.found[:0]
-	marked, mixed, says := -1, false, false
-	for _, within := range [...]bool{true, false} {
-		if !within && says {
-			break
+	marked, says := l.within(cur)
+	if !says {
+		for _, h := range cur.over {
+			l.beyond(h, prev, cur, next)
 		}
-		for _, h := range cur.hits {
-			w := &l.readers.wordings[h.id]
-			if w.mark {
-				if marked < 0 {
-					marked = w.vendor
-				}
-				continue
-			}
-			f := l.slot()
-			f.vendor, f.length, f.number = w.vendor, w.length, cur.number
-			if within && !w.hit(cur.text, h.end, &f.Match) || !within && !l.beyond(w, h, prev, cur, next, f) {
-				l.found = l.found[:len(l.found)-1]
-				continue
-			}
-			says = says || !w.Quiet
-			mixed = mixed || w.vendor != l.found[0].vendor
+		for i := range cur.known.hits {
+			s := &cur.known.hits[i]
+			l.beyond(hit{s.id, s.end}, prev, cur, next)
 		}
 	}
 	if len(l.found) == 0 {
 		l.rest(cur, marked)
 		return
 	}
+	l.yield(marked)
 	vendor := l.found[0].vendor
-	if mixed {
+	if slices.ContainsFunc(l.found, func(f found) bool { return f.vendor != vendor }) {
 		vendor = l.owner(marked)
 		l.found = slices.DeleteFunc(l.found, func(f found) bool { return f.vendor != vendor })
 	}
 	l.tell(vendor, cur)
 }
 
-// slot is a match to be filled in, of those of the line before.
-func (l *Log) slot() *found {
-	if len(l.found) < cap(l.found) {
-		l.found = l.found[:len(l.found)+1]
-	} else {
-		l.found = append(l.found, found{})
+// within finds the phrases that stand in a line, whose mark it has, and whether
+// any of the phrases tells something for sure.
+func (l *Log) within(cur *line) (marked int, says bool) {
+	marked = -1
+	for _, h := range cur.over {
+		if w := &l.readers.wordings[h.id]; w.mark {
+			if marked < 0 {
+				marked = w.vendor
+			}
+		} else if f := l.slot(w, cur); w.hit(cur.text, h.end, f.Match) {
+			says = says || !w.Quiet && !w.Weak
+		} else {
+			l.drop()
+		}
 	}
-	return &l.found[len(l.found)-1]
+	for i := range cur.known.hits {
+		s := &cur.known.hits[i]
+		if !s.fits(cur.text) {
+			continue
+		}
+		w := &l.readers.wordings[s.id]
+		if w.mark {
+			if marked < 0 && (s.verdict == matches || w.stands(cur.text)) {
+				marked = w.vendor
+			}
+			continue
+		}
+		f := l.slot(w, cur)
+		if s.verdict == matches {
+			f.Match = &s.match
+			f.text = cur.text
+		} else if !w.hit(cur.text, s.end, f.Match) {
+			l.drop()
+			continue
+		}
+		says = says || !w.Quiet && !w.Weak
+	}
+	return marked, says
 }
+
+// slot is a match to be filled in, of those of the line before.
+func (l *Log) slot(w *wording, at *line) *found {
+	n := len(l.found)
+	if n == len(l.matches) {
+		l.matches = append(l.matches, new(Match))
+	}
+	l.found = append(l.found, found{Match: l.matches[n], vendor: w.vendor, length: w.length, number: at.number})
+	return &l.found[n]
+}
+
+// drop takes the last slot back.
+func (l *Log) drop() { l.found = l.found[:len(l.found)-1] }
 
 // beyond looks for a phrase whose anchor is in a line and that begins in the one
 // before, or ends in the one behind.
-func (l *Log) beyond(w *wording, h hit, prev, cur, next *line, f *found) bool {
-	if w.first && h.end >= len(w.anchor) {
-		return len(w.parts) > 1 && len(cur.text)-h.end < maxHoleLength && l.across(w, cur, next, f)
+func (l *Log) beyond(h hit, prev, cur, next *line) {
+	w := &l.readers.wordings[h.id]
+	if w.mark {
+		return
 	}
-	return l.across(w, cur, next, f) || l.across(w, prev, cur, f)
+	f := l.slot(w, cur)
+	ok := false
+	if w.first && h.end >= len(w.anchor) {
+		ok = len(w.parts) > 1 && len(cur.text)-h.end < maxHoleLength && l.across(w, cur, next, f)
+	} else {
+		ok = l.across(w, cur, next, f) || l.across(w, prev, cur, f)
+	}
+	if !ok {
+		l.drop()
+	}
 }
 
 // across looks for a phrase that goes over the end of a line.
@@ -204,11 +250,19 @@ func (l *Log) across(w *wording, a, b *line, f *found) bool {
 	}
 	l.join = append(append(append(l.join, a.text...), ' '), b.text...)
 	f.number = a.number
-	if w.find(l.join[from:], &f.Match) && f.start < len(a.text) && f.end > len(a.text)+1 {
+	if w.find(l.join[from:], f.Match) && f.start < len(a.text) && f.end > len(a.text)+1 {
 		return true
 	}
 	l.join = l.join[:from]
 	return false
+}
+
+// yield drops the weak phrases of vendors whose mark the line does not bear, where
+// there are others.
+func (l *Log) yield(marked int) {
+	if slices.ContainsFunc(l.found, func(f found) bool { return !f.Weak }) && slices.ContainsFunc(l.found, func(f found) bool { return f.Weak && f.vendor != marked }) {
+		l.found = slices.DeleteFunc(l.found, func(f found) bool { return f.Weak && f.vendor != marked })
+	}
 }
 
 // owner is the vendor of a line with phrases.
@@ -234,6 +288,9 @@ func (l *Log) tell(vendor int, cur *line) {
 	l.last = vendor
 	l.counts[vendor]++
 	x.Text, x.Number = cur.text, cur.number
+	if l.timeless = nil; !cur.known.clock {
+		l.timeless = cur.text
+	}
 	if v.Begin != nil {
 		v.Begin(x)
 	}
@@ -245,9 +302,9 @@ func (l *Log) tell(vendor int, cur *line) {
 		x.Text, x.Number = f.text, f.number
 		switch {
 		case f.Do != nil:
-			f.Do(x, &f.Match)
+			f.Do(x, f.Match)
 		case !f.Quiet:
-			x.Match(&f.Match)
+			x.Match(f.Match)
 		}
 	}
 	l.join = l.join[:0]

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
+	"unicode/utf8"
 
 	"qmidle/internal/diagnose"
 )
@@ -29,12 +30,14 @@ type sink struct {
 	dropped  uint64 // observations that were forgotten
 }
 
-type peer struct{ all []kept }
+type peer struct{ all []*kept }
 
-// kept is an observation with its place among all.
+// kept is an observation with its place among all and the line that is its
+// evidence, where it brought none.
 type kept struct {
 	diagnose.Observation
 	sequence uint64
+	line     []byte
 }
 
 func newSink() *sink { return &sink{of: make(map[netip.Addr]*peer)} }
@@ -82,9 +85,6 @@ func (s *sink) add(o *diagnose.Observation, text []byte) {
 	if p.repeats(o) {
 		return
 	}
-	if o.Evidence.Text == "" {
-		o.Evidence.Text = quoted(text)
-	}
 	if len(p.all) >= maxPeer {
 		s.forget(p)
 	}
@@ -92,8 +92,24 @@ func (s *sink) add(o *diagnose.Observation, text []byte) {
 		s.forget(s.greatest())
 	}
 	s.sequence++
-	p.all = append(p.all, kept{*o, s.sequence})
+	k := p.next()
+	k.Observation, k.sequence, k.line = *o, s.sequence, k.line[:0]
+	if o.Evidence.Text == "" {
+		k.line = append(k.line, quotable(text)...)
+	}
 	s.kept++
+}
+
+// next is the room for an observation; that of one that was forgotten where there
+// is any.
+func (p *peer) next() *kept {
+	n := len(p.all)
+	if n == cap(p.all) || p.all[:n+1][n] == nil {
+		p.all = append(p.all, new(kept))
+		return p.all[n]
+	}
+	p.all = p.all[:n+1]
+	return p.all[n]
 }
 
 // repeats counts an observation that says what one shortly before said. One that
@@ -136,22 +152,22 @@ func same(a, b *diagnose.Observation) bool {
 // so at any time.
 func (s *sink) forget(p *peer) {
 	drop := max(1, len(p.all)/2)
-	before := len(p.all)
-	left := p.all[:0]
+	before, left := len(p.all), 0
 	for i := range p.all {
 		if drop > 0 && !p.all[i].Standing {
 			drop--
 			continue
 		}
-		left = append(left, p.all[i])
+		// What is forgotten comes to stand behind: its room is used again.
+		p.all[left], p.all[i] = p.all[i], p.all[left]
+		left++
 	}
-	if len(left) == before && before > 0 { // all of it stands
-		left = left[:before-1]
+	if left == before && before > 0 { // all of it stands
+		left--
 	}
-	clear(p.all[len(left):])
-	p.all = left
-	s.kept -= before - len(left)
-	s.dropped += uint64(before - len(left))
+	p.all = p.all[:left]
+	s.kept -= before - left
+	s.dropped += uint64(before - left)
 }
 
 func (s *sink) greatest() *peer {
@@ -172,11 +188,12 @@ func (s *sink) settle(session uint64, to, local netip.Addr) {
 		return
 	}
 	p := s.peer(to)
-	left := none.all[:0]
+	left := 0
 	moved := false
-	for _, k := range none.all {
+	for i, k := range none.all {
 		if k.Session != session {
-			left = append(left, k)
+			none.all[i], none.all[left] = none.all[left], k
+			left++
 			continue
 		}
 		k.Peer, moved = to, true
@@ -187,34 +204,32 @@ func (s *sink) settle(session uint64, to, local netip.Addr) {
 	}
 	if moved {
 		s.last = nil
-		clear(none.all[len(left):])
-		none.all = left
-		slices.SortStableFunc(p.all, func(a, b kept) int { return cmp.Compare(a.sequence, b.sequence) })
+		clear(none.all[left:]) // they have moved
+		none.all = none.all[:left]
+		slices.SortStableFunc(p.all, func(a, b *kept) int { return cmp.Compare(a.sequence, b.sequence) })
 	}
 }
 
 // observations are all that is kept, in order.
 func (s *sink) observations() []diagnose.Observation {
-	var all []kept
+	all := make([]*kept, 0, s.kept)
 	for _, p := range s.of {
 		all = append(all, p.all...)
 	}
-	slices.SortFunc(all, func(a, b kept) int { return cmp.Compare(a.sequence, b.sequence) })
+	slices.SortFunc(all, func(a, b *kept) int { return cmp.Compare(a.sequence, b.sequence) })
 	out := make([]diagnose.Observation, len(all))
-	for i := range all {
-		out[i] = all[i].Observation
+	for i, k := range all {
+		out[i] = k.Observation
+		if len(k.line) > 0 {
+			out[i].Evidence.Text = quoted(k.line)
+		}
 	}
 	return out
 }
 
 // quoted is a line as evidence.
 func quoted(text []byte) string {
-	for len(text) > 0 && isBlank(text[0]) {
-		text = text[1:]
-	}
-	for len(text) > 0 && isBlank(text[len(text)-1]) {
-		text = text[:len(text)-1]
-	}
+	text = quotable(text)
 	if len(text) <= maxText {
 		return string(text)
 	}
@@ -223,4 +238,15 @@ func quoted(text []byte) string {
 		cut--
 	}
 	return string(text[:cut]) + " ..."
+}
+
+// quotable is what of a line a quotation needs.
+func quotable(text []byte) []byte {
+	for len(text) > 0 && isBlank(text[0]) {
+		text = text[1:]
+	}
+	for len(text) > 0 && isBlank(text[len(text)-1]) {
+		text = text[:len(text)-1]
+	}
+	return text[:min(len(text), maxText+utf8.UTFMax)]
 }

@@ -1,10 +1,16 @@
 package read
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // noYear is the year of a time whose source names none: one with a 29 February,
 // so long ago that nobody takes it for a real one.
 const noYear = 4
+
+// namedYears begin behind all that a log without years can reach.
+var namedYears = time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // stampWithin is how far from its start a line may have its time.
 const stampWithin = 64
@@ -58,13 +64,11 @@ func isYear(n int) bool { return n > 1980 && n < 2200 }
 // monthStamp is "Mar  1 05:06:03.199", with a year before or behind the time of
 // day or without.
 func monthStamp(s []byte) (time.Time, bool) {
-	month := 0
-	for i, name := range months {
-		if string(s[:3]) == name {
-			month = i + 1
-		}
+	if s[3] != ' ' {
+		return time.Time{}, false
 	}
-	if month == 0 || s[3] != ' ' {
+	month := 1 + slices.Index(months[:], string(s[:3]))
+	if month == 0 {
 		return time.Time{}, false
 	}
 	day, s := digits(s[4:])

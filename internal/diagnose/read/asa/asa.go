@@ -24,7 +24,7 @@ func Vendor() *read.Vendor {
 		Phrases: read.Join(phase1, phase2, life, access, data, show, numbers),
 		New:     func() any { return &memory{} },
 		Begin:   begin,
-		End:     func(x *read.Context) { remember(x).flush(x) },
+		End:     func(x *read.Context) { remember(x).end(x) },
 	}
 }
 
@@ -33,6 +33,16 @@ type memory struct {
 	peer  block // of `show crypto isakmp sa`
 	vpn   traffic
 	class string
+
+	none      diagnose.Evidence // that there are no ISAKMP SAs
+	noTunnels bool              // nor those of IPsec, or of IKEv2
+}
+
+func (m *memory) end(x *read.Context) {
+	m.flush(x)
+	if m.none.Text != "" && m.noTunnels && x.Find(func(*read.Session) bool { return true }) == nil {
+		x.TellApart(diagnose.Observation{Kind: diagnose.NothingAsked, Evidence: m.none})
+	}
 }
 
 func remember(x *read.Context) *memory { return x.Memory.(*memory) }

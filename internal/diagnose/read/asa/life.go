@@ -14,6 +14,13 @@ var life = read.Join([]read.Phrase{
 	does("DEL_REASON_PEER_NOT_RESPONDING", func(x *read.Context, _ *read.Match) {
 		tell(x, diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: 1, Role: diagnose.Initiator})
 	}),
+	does("DEL_REASON_WE_FAILED_AUTH", func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig})
+	}),
+	does("DEL_REASON_IKE_NEG_FAILED", func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.ExchangeFailed, Phase: diagnose.Phase1})
+	}),
+	does("Reason 412: The remote peer is no longer responding", unanswered),
 	does("Connection terminated for peer {peer}. Reason: {rest}", func(x *read.Context, match *read.Match) {
 		use(x, match.Addr("peer"))
 		ended(x, strings.ToLower(match.Hole("rest")))
@@ -23,6 +30,9 @@ var life = read.Join([]read.Phrase{
 		if strings.Contains(why, "policy not found") || strings.Contains(why, "mismatch") {
 			tornDown(x, match)
 			return
+		}
+		if s := x.Session; s != nil && !strings.Contains(string(x.Text), "0h:00m:00s") {
+			s.Up = true // it has lasted
 		}
 		ended(x, why)
 	}),
@@ -41,6 +51,16 @@ var life = read.Join([]read.Phrase{
 	does("Received {DELETE|delete} {rest}", nil2),
 }, read.Known("IKE SA {MM|AM}:{} terminating", "sending delete message", "IKE Deleting SA", "processing delete", "Connection terminated for peer", "Active unit receives a delete event",
 	"Received keep-alive of type DPD R-U-THERE", "Sending keep-alive of type DPD R-U-THERE"))
+
+// unanswered is what the client says of a gateway that does not answer: at first, or
+// one that has died.
+func unanswered(x *read.Context, match *read.Match) {
+	if x.Find(func(s *read.Session) bool { return s.Up }) != nil {
+		dead(x, match)
+		return
+	}
+	tell(x, diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: 1, Role: diagnose.Initiator})
+}
 
 func dead(x *read.Context, _ *read.Match) {
 	tell(x, diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})

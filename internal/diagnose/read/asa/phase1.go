@@ -49,6 +49,7 @@ var phase1 = read.Join([]read.Phrase{
 	noGroup("Unable to find {a|valid|a valid} tunnel group", 3),
 	noGroup("No tunnel group {found|matched|for}", 3),
 	noGroup("{No preshared key|No pre-shared key} {configured|found|for}", 3),
+	noGroup("No valid authentication type found for the tunnel group", 3),
 	noGroup("Failed to find {a preshared|pre-shared|preshared} key", 3),
 	noGroup("No Group found matching {} for Pre-shared key peer", 3),
 	noGroup("not found and BASE GROUP default preshared key not configured", 3),
@@ -92,6 +93,9 @@ var phase1 = read.Join([]read.Phrase{
 	does("Received an un-encrypted {detail} notify message, dropping", notifiedInClear),
 	does("Received a un-encrypted {detail} notify message, dropping", notifiedInClear),
 	does("Received non-routine Notify message: {rest}", notified),
+	does("Received encrypted packet with no matching SA", func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife})
+	}),
 	does("Header invalid, missing SA payload", func(x *read.Context, _ *read.Match) {
 		tell(x, diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife})
 	}),
@@ -302,6 +306,9 @@ func notifiedInClear(x *read.Context, match *read.Match) {
 }
 
 func tellNotify(x *read.Context, name string, authentic bool) {
+	if strings.HasSuffix(name, "-INFO") {
+		name += "RMATION"
+	}
 	phase := diagnose.Phase1
 	if s := x.Session; s != nil && (s.Up || saOf(s).quick) || authentic && (name == "NO-PROPOSAL-CHOSEN" || name == "INVALID-ID-INFORMATION") {
 		phase = diagnose.Phase2
@@ -311,6 +318,9 @@ func tellNotify(x *read.Context, name string, authentic bool) {
 		tell(x, diagnose.Observation{Kind: diagnose.InvalidSPITold, Phase: diagnose.PhaseLife, Authentic: authentic, Detail: name})
 		return
 	case "INVALID-COOKIE":
+		if s := x.Session; s != nil && !s.Up && s.Sent > 0 {
+			return // the peer has forgotten a negotiation that stops: at what, the messages tell
+		}
 		tell(x, diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife, Detail: name})
 		return
 	}

@@ -30,7 +30,8 @@ var show = []read.Phrase{
 		b.open, b.state, b.at = true, match.Hole("v"), x.Quote()
 		remember(x).flush(x)
 	}),
-	says("There are no {isakmp|IKEv1|IKE} {sas|SAs}", diagnose.KindNone, diagnose.Phase1, 0),
+	does("There are no {isakmp|IKEv1|IKE} {sas|SAs}", func(x *read.Context, _ *read.Match) { remember(x).none = x.Quote() }),
+	does("There are no {ipsec|IKEv2} {sas|SAs}", func(x *read.Context, _ *read.Match) { remember(x).noTunnels = true }),
 	does("MM_WAIT_MSG{n}", bareState), does("AM_WAIT_MSG{n}", bareState), does("MM_ACTIVE", bareState), does("AM_ACTIVE", bareState),
 	does("Bytes Tx : {tx} Bytes Rx : {rx}", func(x *read.Context, match *read.Match) {
 		m := remember(x)

@@ -1,14 +1,17 @@
 // Package fortigate reads what FortiOS prints of IKE: `diagnose debug application
 // ike`, and the event log of VPNs.
 //
-// A line of the debug names its gateway or its cookies, and the sockets' lines
-// the addresses: what names none belongs to the packet before.
+// A line of the debug names its gateway or its cookies, and the number of its
+// negotiation; the sockets' lines name the addresses. What names none belongs to
+// the packet before. Lines of several negotiations may be mixed.
 //
 // It must know no file and no clock.
+//
+// The files: fortigate.go (the debug), prefix.go (whose a line is), offers.go,
+// events.go (the event log) and shows.go.
 package fortigate
 
 import (
-	"bytes"
 	"net/netip"
 	"strings"
 
@@ -20,25 +23,27 @@ import (
 func Vendor() *read.Vendor {
 	return &read.Vendor{
 		Name:    "FortiGate",
-		Marks:   []string{"ike 0:", "ike V=root", "ike shrank", "logdesc=\"IPsec", "ike Negotiate", "sent IKE msg"},
-		Phrases: read.Join(packets, verdicts, offers, events),
-		New:     func() any { return &memory{names: make(map[string]netip.Addr)} },
+		Marks:   []string{"ike 0:", "ike V=", "ike shrank", "logdesc=\"IPsec", "ike Negotiate", "sent IKE msg"},
+		Phrases: read.Join(packets, verdicts, offers, events, shows),
+		New:     func() any { return newMemory() },
 		Begin:   begin,
 	}
 }
 
 // memory is what is remembered of a log.
 type memory struct {
-	gateway    string                // that the line names
-	names      map[string]netip.Addr // peers of gateways
-	mine       bool                  // the proposals that follow are this end's
-	phase2     bool
-	open       offer
-	peers, own []offer
+	line    prefix
+	peers   map[string]netip.Addr // by names of gateways and numbers of negotiations
+	reasons map[string]bool       // numbers of negotiations of which it is known why they fail
+	lists   map[string]*lists     // by numbers of negotiations
+	last    *lists                // to which something was added last
+	row     row
+	rows    uint64 // tunnels of tables
 }
 
-// offer is one proposal of a list.
-type offer struct{ cipher, length, hash, group, auth, pfs string }
+func newMemory() *memory {
+	return &memory{peers: make(map[string]netip.Addr), reasons: make(map[string]bool), lists: make(map[string]*lists)}
+}
 
 func of(x *read.Context) *memory { return x.Memory.(*memory) }
 
@@ -59,33 +64,6 @@ func says(text string, o diagnose.Observation) read.Phrase {
 		x.Tell(o)
 	}}
 }
-
-// begin finds the peer in a line of the event log.
-func begin(x *read.Context) {
-	m := of(x)
-	if m.gateway = gateway(x.Text); m.gateway != "" && m.names[m.gateway].IsValid() {
-		x.With(m.names[m.gateway])
-	}
-	if peer := read.After(x.Text, "remip=", "remoteip=", "rem_ip=", "remote_ip="); peer.IsValid() {
-		x.With(peer)
-	}
-}
-
-// gateway is the name in "ike 0:name:12: ..."; "" where cookies stand there.
-func gateway(text []byte) string {
-	_, rest, ok := bytes.Cut(text, []byte("ike 0:"))
-	if !ok {
-		return ""
-	}
-	name, _, ok := bytes.Cut(rest, []byte(":"))
-	if !ok || len(name) == 0 || len(name) > 40 || bytes.ContainsAny(name, " /") {
-		return ""
-	}
-	return string(name)
-}
-
-// maxNames bounds what is remembered of gateways.
-const maxNames = 512
 
 // packets are the lines of the sockets and of the exchanges.
 var packets = []read.Phrase{
@@ -112,7 +90,7 @@ var packets = []read.Phrase{
 	{Text: "NAT detected: {rest}", Do: func(x *read.Context, hit *read.Match) { nat(x, hit) }},
 	{Text: "negotiation timeout, deleting", Do: gaveUp},
 	{Text: "connection expiring due to phase1 down", Do: gaveUp},
-	{Text: "could not send IKE Packet({what}): {rest}: error {n}:{detail}", Do: sendRefused},
+	{Text: "could not send IKE Packet({what}){ends}: error {n}:{rest}", Do: sendRefused},
 }
 
 func came(x *read.Context, hit *read.Match) {
@@ -137,9 +115,7 @@ func sent(x *read.Context, hit *read.Match) {
 		return
 	}
 	x.SetPeer(s, peer, hit.Addr("local"))
-	if m := of(x); m.gateway != "" && len(m.names) < maxNames {
-		m.names[m.gateway] = peer
-	}
+	of(x).bind(peer)
 	what := hit.Hole("what")
 	switch {
 	case what == "P1_RETRANSMIT", what == "retransmit" && !s.Up:
@@ -185,6 +161,7 @@ func got(role diagnose.Role, number int, aggressive bool) func(*read.Context, *r
 			x.SetPeer(s, peer, local)
 		}
 		s.Role, s.Received = role, max(s.Received, number)
+		of(x).bind(s.Peer)
 		x.Tell(p1(diagnose.MessageReceived, number))
 	}
 }
@@ -228,8 +205,12 @@ func gaveUp(x *read.Context, _ *read.Match) {
 }
 
 func sendRefused(x *read.Context, hit *read.Match) {
+	if _, to, ok := strings.Cut(hit.Hole("ends"), "->"); ok {
+		to, _, _ = strings.Cut(to, ",")
+		x.With(read.Addr(to))
+	}
 	o := p1(diagnose.SendRefused, 1)
-	o.Detail = strings.ToLower(hit.Hole("detail"))
+	o.Detail = strings.ToLower(hit.Hole("rest"))
 	if strings.Contains(o.Detail, "unreachable") {
 		o.Kind = diagnose.NoRoute
 		if s := x.Session; s != nil {
@@ -243,19 +224,25 @@ func sendRefused(x *read.Context, hit *read.Match) {
 var verdicts = []read.Phrase{
 	{Text: "no SA proposal chosen", Do: noProposal},
 	{Text: "no proposal chosen", Do: noProposal},
-	{Text: "negotiation failure", Quiet: true},
-	says("probable pre-shared secret mismatch", p1(diagnose.Undecryptable, 5)),
-	says("probable preshared secret mismatch", p1(diagnose.Undecryptable, 5)),
-	says("probable pre-shared key mismatch", p1(diagnose.Undecryptable, 5)),
-	says("failed to match peer selectors", p2(diagnose.ProxyRefused, 1)),
-	says("specified selectors mismatch", p2(diagnose.ProxyRefused, 1)),
-	says("no matching phase2 found", p2(diagnose.ProxyRefused, 1)),
-	says("no matching gateway for new request", p1(diagnose.NoConnection, 1)),
-	says("ignoring IKE request, no policy configured", p1(diagnose.NotEnabled, 1)),
-	says("ignoring request to establish IPsec SA, no policy configured", p1(diagnose.NotEnabled, 1)),
-	says("peer identifier {rest} does not match", p1(diagnose.IdentityRefused, 5)),
-	says("gw validation failed", p1(diagnose.IdentityRefused, 5)),
-	says("mismatched peer ID", p1(diagnose.IdentityRefused, 5)),
+	{Text: "negotiation failure", Do: failure},
+	{Text: "IPsec SA connect {rest} failed", Quiet: true},
+	because("probable {pre-shared|preshared} {secret|key} mismatch", p1(diagnose.Undecryptable, 5)),
+	because("possible {pre-shared|preshared} {secret|key} mismatch", p1(diagnose.Undecryptable, 5)),
+	because("PSK authentication failed", p1(diagnose.HashMismatch, 5)),
+	because("peer ID mismatch", p1(diagnose.IdentityRefused, 5)),
+	because("failed to match peer selectors", p2(diagnose.ProxyRefused, 1)),
+	because("specified selectors mismatch", p2(diagnose.ProxyRefused, 1)),
+	because("no matching phase2 found", p2(diagnose.ProxyRefused, 1)),
+	because("no matching gateway for new request", p1(diagnose.NoConnection, 1)),
+	because("ignoring IKE request, no policy configured", p1(diagnose.NotEnabled, 1)),
+	because("ignoring request to establish IPsec SA, no policy configured", p1(diagnose.NotEnabled, 1)),
+	because("peer identifier {rest} does not match", p1(diagnose.IdentityRefused, 5)),
+	because("gw validation failed", p1(diagnose.IdentityRefused, 5)),
+	because("gateway validation failed", p1(diagnose.IdentityRefused, 5)),
+	because("mismatched peer ID", p1(diagnose.IdentityRefused, 5)),
+	because("certificate validation failed", p1(diagnose.CertificateRefused, 5)),
+	because("aggressive vs main mode mismatch", otherMode),
+	because("encapsulation mode mismatch", encapsulation),
 	{Text: "PFS is disabled but peer sent KE", Do: pfs},
 	{Text: "PFS is required but", Do: pfs},
 	says("invalid ESP packet detected (HMAC validation failed)", diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "authentication failed", Count: 3}),
@@ -264,12 +251,34 @@ var verdicts = []read.Phrase{
 	says("unknown SPI {rest}", diagnose.Observation{Kind: diagnose.InvalidSPI, Phase: diagnose.PhaseLife}),
 	says("link fail {rest}", diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}),
 	says("DPD fail", diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}),
-	says("XAUTH authentication failed", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
-	says("XAUTH user {name} authentication failed", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
+	says("XAUTH authentication failed", userRefused),
+	says("XAUTH user {name} authentication failed", userRefused),
+	says("XAUTH failed for user", userRefused),
+	says("XAUTH {n} result FNBAM_DENIED", userRefused),
 	{Text: "notify msg received: {name}", Do: notify},
 	{Text: "recv INFORMATIONAL, {name}", Do: notify},
 	{Text: "received notify type {name}", Do: notify},
+	{Text: "processing notify type {name}", Do: notify},
+	{Text: "peer responded with error: {name}", Do: notify},
 	{Text: "notify-payload: {name}", Do: notify},
+}
+
+var (
+	userRefused   = diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}
+	otherMode     = diagnose.Observation{Kind: diagnose.AggressiveMode, Phase: diagnose.Phase1, Message: 1, Attr: diagnose.AttrMode, Detail: "one end wants aggressive mode, the other main mode"}
+	encapsulation = diagnose.Observation{Kind: diagnose.TransformRefused, Phase: diagnose.Phase2, Message: 1, Attr: diagnose.AttrMode}
+)
+
+// because is a phrase that says why a negotiation fails. That no proposal is chosen,
+// which FortiOS says in the end whatever it does not like, then tells nothing.
+func because(text string, o diagnose.Observation) read.Phrase {
+	p := says(text, o)
+	tell := p.Do
+	p.Do = func(x *read.Context, hit *read.Match) {
+		of(x).know()
+		tell(x, hit)
+	}
+	return p
 }
 
 func pfs(x *read.Context, _ *read.Match) {
@@ -285,10 +294,22 @@ var errors = map[string]bool{
 }
 
 func notify(x *read.Context, hit *read.Match) {
-	name := strings.ReplaceAll(strings.ToUpper(strings.TrimRight(hit.Hole("name"), ".")), "_", "-")
+	told(x, hit.Hole("name"))
+}
+
+// told is the name of a notify.
+func told(x *read.Context, word string) {
+	name := strings.ReplaceAll(strings.ToUpper(strings.TrimRight(word, ".")), "_", "-")
+	if name == "TS-UNACCEPTABLE" { // IKEv2's word for the networks
+		o := p2(diagnose.NotifyReceived, 1)
+		o.Detail, o.Authentic, o.Role = "INVALID-ID-INFORMATION", true, diagnose.Initiator
+		x.Tell(o)
+		return
+	}
 	if !errors[name] {
 		return
 	}
+	of(x).know()
 	o := p1(diagnose.NotifyReceived, 0)
 	o.Detail = name
 	if s := x.Session; s != nil {
@@ -298,50 +319,5 @@ func notify(x *read.Context, hit *read.Match) {
 			o.Message = s.Sent
 		}
 	}
-	x.Tell(o)
-}
-
-// events are lines of the event log, which are lists of values.
-var events = []read.Phrase{
-	{Text: "peer SA proposal not match local policy", Do: eventProposal},
-	{Text: "IPsec phase 1 error", Quiet: true},
-	{Text: "IPsec phase 2 error", Quiet: true},
-	{Text: "progress IPsec phase 1", Do: progress},
-	{Text: "IPsec DPD failed", Do: func(x *read.Context, _ *read.Match) {
-		x.Tell(diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})
-	}},
-	{Text: "IPsec ESP error", Quiet: true},
-	{Text: "reason=\"peer notification\"", Quiet: true},
-	{Text: "reason=\"peer irresponsive\"", Do: func(x *read.Context, hit *read.Match) {
-		if s := x.Session; s != nil && s.Sent == 0 {
-			s.Role, s.Sent = diagnose.Initiator, 1
-			x.Tell(p1(diagnose.MessageSent, 1))
-		}
-		gaveUp(x, hit)
-	}},
-}
-
-// progress is a step of phase 1 that failed.
-func progress(x *read.Context, _ *read.Match) {
-	text := string(x.Text)
-	s := x.Session
-	if s == nil || !strings.Contains(text, `status="success"`) {
-		return
-	}
-	if strings.Contains(text, `result="DONE"`) && !s.Up {
-		s.Up = true
-		x.Tell(p1(diagnose.Phase1Up, 0))
-	}
-}
-
-func eventProposal(x *read.Context, _ *read.Match) {
-	if strings.Contains(string(x.Text), "phase 2") {
-		o := p2(diagnose.Phase2OfferRefused, 1)
-		o.Role = diagnose.Responder
-		x.Tell(o)
-		return
-	}
-	o := p1(diagnose.AllOffersRefused, 1)
-	o.Role = diagnose.Responder
 	x.Tell(o)
 }

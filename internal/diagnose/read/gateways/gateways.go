@@ -1,8 +1,9 @@
 // Package gateways reads what other makes of gateways log of IKE: Juniper's SRX
 // and ScreenOS, Palo Alto, Check Point, SonicWall, WatchGuard, ZyXEL, OpenBSD's
-// isakmpd, Windows and the clouds of Amazon and Microsoft. Each is a table, a
+// isakmpd, Windows, Huawei, DrayTek, Shrew Soft's client, xl2tpd and pppd, and the
+// clouds of Amazon and Microsoft. Each is a table, a
 // file a make: they log verdicts rather than messages, and name the peer in the
-// same line.
+// same line. The last one, in unknown.go, is for makes that have no table.
 //
 // It must know no file and no clock.
 package gateways
@@ -16,7 +17,7 @@ import (
 
 // Vendors are all of them.
 func Vendors() []*read.Vendor {
-	return []*read.Vendor{juniper(), paloAlto(), checkPoint(), sonicWall(), watchGuard(), zyxel(), isakmpd(), windows(), aws()}
+	return []*read.Vendor{juniper(), paloAlto(), checkPoint(), sonicWall(), watchGuard(), zyxel(), isakmpd(), windows(), aws(), huawei(), shrew(), draytek(), l2tp()}
 }
 
 // table is a make whose lines name the peer behind one of some words.
@@ -68,6 +69,8 @@ func silent(text string) read.Phrase {
 		if s := x.Session; s != nil && s.Up {
 			x.Tell(diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase2, Message: 1, Role: diagnose.Initiator})
 			return
+		} else if s != nil && s.Role == diagnose.Responder {
+			return // it was told whose answer is missing
 		}
 		o := p1(diagnose.MessageSent, 1)
 		o.Role = diagnose.Initiator

@@ -21,6 +21,16 @@ func checkPoint() *read.Vendor {
 	return table("Check Point", []string{"IKE:", "Main Mode", "Quick Mode", "encrypt:", "reject:"}, read.Join([]read.Phrase{
 		{Text: "Main Mode Failed to match proposal: {rest}", Do: cpProposal},
 		says("Quick Mode Failed to match proposal", offer2Refused),
+		says("Main Mode Sent Notification to Peer: no proposal chosen", offersRefused),
+		says("Main Mode Sent Notification to Peer: {payload malformed|invalid payload type|invalid hash information}", keyDiffers),
+		says("Main Mode Sent Notification to Peer: invalid id information", wrongIdentity),
+		says("Main Mode Received Notification from Peer: {payload malformed|invalid payload type}", keyDiffers),
+		says("Quick Mode Sent Notification to Peer: no proposal chosen", offer2Refused),
+		says("Quick Mode Sent Notification to Peer: invalid id information", proxiesRefused),
+		says("Child SA exchange: Sent notification to peer: no proposal chosen", offer2Refused),
+		says("Child SA exchange: Received notification from peer: no proposal chosen", told2("NO-PROPOSAL-CHOSEN")),
+		says("Auth exchange: {Sent notification to|Received notification from} peer: authentication failed", p1(diagnose.HashMismatch, 5)),
+		says("Initial exchange: Sent notification to peer: no proposal chosen", offersRefused),
 		says("Main Mode Failed to match proposal", offersRefused),
 		says("Main Mode completion", phase1Up),
 		says("Quick Mode completion", phase2Up),
@@ -66,33 +76,60 @@ func sonicWall() *read.Vendor {
 		says("Perfect Forward Secrecy mismatch", pfsRefused),
 		says("Possible pre-shared key mismatch", keyDiffers),
 		says("Preshared key mismatch", keyDiffers),
+		says("Payload processing failed", keyDiffers),
 		says("Proposed IKE ID mismatch", wrongIdentity),
 		says("No matching Phase 1 ID found for proposed remote network", wrongIdentity),
 		says("No match for proposed remote network address", proxiesRefused),
-		says("destination network does not match VPN policy's", proxiesRefused),
+		says("Peer's {local|destination} network does not match VPN policy's", proxiesRefused),
+		says("Tunnel terminates on {where} but proposed local network is on", proxiesRefused),
 		says("Tunnel terminates inside firewall but proposed local network is not inside firewall", proxiesRefused),
 		says("Tunnel terminates outside firewall but proposed local network is not NAT public address", proxiesRefused),
+		says("Default LAN gateway is not set but peer is proposing to use this SA as a default route", proxiesRefused),
 		says("Default LAN gateway is set but peer is not proposing to use this SA as a default route", proxiesRefused),
 		says("Mode {n} - not {Main|Aggressive} mode", otherMode),
 		says("VPN policy not found", noConnection),
 		says("VPN Policy for gateway address not found", noConnection),
 		silent("Remote party timeout - Retransmitting IKE request"),
 		silent("IKE negotiation aborted due to timeout"),
+		silent("IKE Initiator: No response - remote party timeout"),
+		{Text: "IKE Responder: No response - remote party timeout", Do: unheard},
 		says("IKE Initiator: Main Mode complete (Phase 1)", phase1Up),
 		says("IKE Responder: Main Mode complete (Phase 1)", phase1Up),
 		says("Accepting IPSec proposal (Phase 2)", phase2Up),
 		says("IKE negotiation complete. Adding IPSec SA", phase2Up),
 		says("Authentication failed for user", userRefused),
 		says("Illegal IPSec SPI", unknownSPI),
-		says("Received notify. INVALID_ID_INFO", told2("INVALID-ID-INFORMATION")),
+		says("Received notify{}INVALID_ID_INFO", told2("INVALID-ID-INFORMATION")),
 	}, notifies("Received notify. NAME", "Received notify: NAME", "Received notify NAME")), "dst=", "dst:", "remote gateway: ", "peer=")
+}
+
+// unheard is a responder whose answer leads to nothing.
+func unheard(x *read.Context, _ *read.Match) {
+	if s := x.Session; s != nil {
+		s.Role = diagnose.Responder
+	}
+	o := p1(diagnose.MessageReceived, 1)
+	o.Role = diagnose.Responder
+	x.Tell(o)
+	o.Kind, o.Message = diagnose.MessageSent, 2
+	x.Tell(o)
+	o.Kind = diagnose.GaveUp
+	x.Tell(o)
 }
 
 // watchGuard is Fireware's log.
 func watchGuard() *read.Vendor {
 	return table("WatchGuard", []string{"Gateway-Endpoint=", "iked", "WatchGuard"}, read.Join([]read.Phrase{
 		says("Reason=Received unacceptable proposals", offersRefused),
+		says("IKE phase-2 negotiation from {}Reason=Received unacceptable proposals", offer2Refused),
 		says("Reason=No proposal chosen", told("NO-PROPOSAL-CHOSEN")),
+		says("IKE phase-2 negotiation from {}Reason=No proposal chosen", told2("NO-PROPOSAL-CHOSEN")),
+		says("Peer proposes phase one", offersRefused),
+		says("Peer proposes phase two", offer2Refused),
+		says("Mismatched DH group", refusal(offersRefused, diagnose.AttrGroup)),
+		says("Mismatched AES key length", refusal(offersRefused, diagnose.AttrKeyLength)),
+		silent("due to phase 1 retry timeout"),
+		unanswered2("due to phase 2 retry timeout"),
 		says("mismatched shared secrets", keyDiffers),
 		says("Reason=Pre-shared key mismatch", keyDiffers),
 		says("Authentication failure due to mismatched ID or pre-shared-key", keyDiffers),
@@ -105,12 +142,12 @@ func watchGuard() *read.Vendor {
 		says("expecting {Main|Aggressive} mode", otherMode),
 		says("Reason=IKE version mismatch", otherVersion),
 		says("PFS group mismatch", pfsRefused),
-	}), "to ", "remote=", "from ")
+	}, notifies("Received 'NAME' message from")), "to ", "remote=", "from ")
 }
 
 // zyxel is ZyWALL's log; routers of its make under other names print the same.
 func zyxel() *read.Vendor {
-	return table("ZyXEL", []string{"[SA] :", "IKE_LOG", "!! ", "Recv:[", "Send:["}, read.Join([]read.Phrase{
+	return table("ZyXEL", []string{"[SA] :", "IKE_LOG", "Recv:[", "Send:["}, read.Join([]read.Phrase{
 		says("Send:[NOTIFY:NO_PROPOSAL_CHOSEN]", offersRefused),
 		says("Send:[HASH][NOTIFY:NO_PROPOSAL_CHOSEN]", offer2Refused),
 		says("Send:[HASH][NOTIFY:INVALID_ID_INFORMATION]", proxiesRefused),
@@ -134,6 +171,13 @@ func zyxel() *read.Vendor {
 		says("Verifying {Remote|Local} ID failed", proxiesRefused),
 		says("Phase 1 IKE SA process done", phase1Up),
 		{Text: "Cannot find outbound SA for rule", Quiet: true},
+		{Text: "Duplicate requests with the same cookie", Quiet: true},
+		says("[COOKIE] Invalid cookie, no sa found", diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife}),
+		says("PYLD_MALFORMED", keyDiffers),
+		silent("!! IKE Packet Retransmit"),
+		says("!! Active connection allowed exceeded", p1(diagnose.AdmissionLimit, 1)),
+		says("Inbound packet {authentication|decryption} failed", diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "authentication failed", Count: 3}),
+		says("Cannot find Phase 2 SA", unknownSPI),
 		says("Discard REPLAY packet", diagnose.Observation{Kind: diagnose.ReplaySeen, Phase: diagnose.PhaseData, Count: 3}),
 		says("Receive IPSec packet, but no corresponding tunnel exists", unknownSPI),
 	}), "dst=", "peer ")
@@ -156,7 +200,23 @@ func isakmpd() *read.Vendor {
 		says("rsa_sig_encode_hash: could not get private key", p1(diagnose.ProofMissing, 5)),
 		says("check_policy: negotiated SA failed policy check", offer2Refused),
 		{Text: "transport_send_messages: giving up on exchange {name}, no response from peer {peer}", Do: isakmpdSilent},
-		{Text: "due to notification type {NO_PROPOSAL_CHOSEN|INVALID_ID_INFORMATION|AUTHENTICATION_FAILED}", Quiet: true},
+		says("due to notification type NO_PROPOSAL_CHOSEN", p1(diagnose.ExchangeFailed, 0)), // of either phase, for what was told before
+		{Text: "due to notification type {INVALID_ID_INFORMATION|AUTHENTICATION_FAILED}", Quiet: true},
+		says("isakmpd: phase 1 done", phase1Up),
+		says("isakmpd: quick mode done", phase2Up),
+		says("exchange_setup_p1: expected exchange type {wanted} got {offered}", otherMode),
+		says("no \"Default\" tag in [Phase 1] section", noConnection),
+		says("initiator_recv_HASH_SA_NONCE: disagreement on PFS", pfsRefused),
+		says("initiator_recv_HASH_SA_NONCE: policy check failed", offer2Refused),
+		says("message_recv: invalid cookie(s)", diagnose.Observation{Kind: diagnose.NoSAForMessage, Phase: diagnose.PhaseLife}),
+		says("message_recv: cleartext phase {n} message", p1(diagnose.NotEncrypted, 0)),
+		says("message_recv: invalid version major", otherVersion),
+		says("pf_key_v2_open: socket (PF_KEY, SOCK_RAW, PF_KEY_V2) failed", diagnose.Observation{Kind: diagnose.SupportMissing, Detail: "the kernel has no PF_KEY"}),
+		says("x509_cert_validate: certificate has expired", p1(diagnose.CertificateExpired, 5)),
+		says("x509_cert_validate: certificate is not yet valid", p1(diagnose.CertificateEarly, 5)),
+		says("x509_cert_validate: certificate revoked", p1(diagnose.CertificateRevoked, 5)),
+		says("x509_cert_validate: unable to get {local issuer|issuer} certificate", p1(diagnose.IssuerUnknown, 5)),
+		says("x509_cert_validate: self signed certificate", p1(diagnose.IssuerUnknown, 5)),
 		says("due to notification type {PAYLOAD_MALFORMED|INVALID_PAYLOAD_TYPE}", keyDiffers),
 		says("message_parse_payloads: reserved field non-zero", keyDiffers),
 		says("check passphrases, if applicable and in Phase 1", keyDiffers),
@@ -201,7 +261,7 @@ func isakmpdSilent(x *read.Context, hit *read.Match) {
 // windows is the audit log and the errors of Windows, which Azure's gateways
 // print too.
 func windows() *read.Vendor {
-	return table("Windows", []string{"ERROR_IPSEC_IKE", "Failure Reason:", "SESSION_ID :", "An IPsec main mode negotiation failed", "An IPsec quick mode negotiation failed"}, []read.Phrase{
+	return table("Windows", []string{"ERROR_IPSEC_IKE", "Failure Reason:", "SESSION_ID :", "An IPsec main mode negotiation failed", "An IPsec quick mode negotiation failed", "RasClient", "The L2TP connection attempt failed"}, []read.Phrase{
 		silent("Failure Reason: Negotiation timed out"),
 		silent("ERROR_IPSEC_IKE_TIMED_OUT"),
 		silent("Timeout due to no response"),
@@ -223,6 +283,20 @@ func windows() *read.Vendor {
 		says("ERROR_IPSEC_IKE_NO_PRIVATE_KEY", noKey),
 		says("The recipient cannot handle version of IKE specified in the header", otherVersion),
 		says("traffic selectors {unacceptable|do not match}", proxiesRefused),
+		{Text: "error code returned on failure is {code}", Do: dialCode},
+		{Text: "encountered a processing error during initial negotiations with the remote computer", Do: dialCode789},
+		says("security layer could not negotiate compatible parameters", offersRefused),
+		says("security layer could not authenticate the remote computer", keyDiffers),
+		says("there is no valid machine certificate on your computer", p1(diagnose.ProofMissing, 5)),
+		says("certificate validation on the remote computer failed", p1(diagnose.IssuerUnknown, 5)),
+		says("because security policy for the connection was not found", noConnection),
+		silent("because security negotiation timed out"),
+		silent("could not be established because the remote server is not responding"),
+		silent("the attempted VPN tunnels failed. The VPN server might be unreachable"),
+		silent("Unable to establish the VPN connection. The VPN server may be unreachable"),
+		says("the user name and password combination you provided is not recognized", userRefused),
+		says("the username and/or password was invalid on the domain", userRefused),
+		says("the name of the remote access server did not resolve", p1(diagnose.NameUnknown, 0)),
 	}, "Remote ", "Network Address:	", "Remote Network Address:")
 }
 

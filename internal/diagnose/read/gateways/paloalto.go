@@ -32,9 +32,14 @@ func paloAlto() *read.Vendor {
 		says("pfs group mismatched: my: {wanted} peer: {offered}", pfsRefused),
 		says("IKE phase-1 SA is down determined by DPD", peerDead),
 		says("unknown ikev2 peer", noConnection),
+		says("IKEv2 IKE SA negotiation is failed", p1(diagnose.ExchangeFailed, 0)),
+		says("IKEv2 IKE SA negotiation is failed{}no suitable proposal found", offersRefused),
+		says("IKEv2 child SA negotiation {is failed|failed}", p2(diagnose.QuickFailed, 1)),
+		says("IKEv2 child SA negotiation {is failed|failed}{}no suitable proposal found", offer2Refused),
+		says("for received traffic selector", proxiesRefused),
 		{Text: "ikev2-nego-child-start", Quiet: true},
 		says("exchange {Identity Protection|Aggressive} not allowed in any applicable rmconf", otherMode),
-	}, notifies("IKE protocol notification message received: NAME", "notification message {n}:NAME", "received notify type NAME")), "]-", "peer IP ", "peer ")
+	}, notifies("IKE protocol notification message received: NAME", "notification message {n}:NAME", "received notify type NAME", "unauthenticated notify payload (NAME", "unauthenticated NAME")), "]-", "peer IP ", "peer ")
 }
 
 // failed is a negotiation of phase 1 that timed out: the cookies say whether the

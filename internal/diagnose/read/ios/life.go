@@ -64,6 +64,7 @@ var reasons = []struct {
 	{"PEERS_ALIVE_TIMER", diagnose.PeerDead, diagnose.PhaseLife, 0},
 	{"IKE SA Lifetime Exceeded", diagnose.LifetimeEnded, diagnose.PhaseLife, 0},
 	{"BY user command", diagnose.OperatorCleared, diagnose.PhaseLife, 0},
+	{"Fail to allocate ip address", diagnose.PoolEmpty, diagnose.PhaseConfig, 0},
 	{"Failed to allocate ip address", diagnose.PoolEmpty, diagnose.PhaseConfig, 0},
 	{"XAuthenticate fail", diagnose.XauthRejected, diagnose.PhaseConfig, 0},
 	{"SA policy proposal not accepted", diagnose.AllOffersRefused, diagnose.Phase1, 1},

@@ -2,6 +2,7 @@ package ios
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +12,11 @@ import (
 
 // showISAKMP are the rows of `show crypto isakmp sa`.
 var showISAKMP = []read.Phrase{
-	does("dst src state {conn-id|connid}", func(x *read.Context, _ *read.Match) { remember(x).tables.isakmp(x) }),
+	does("dst src state {conn-id|connid}", func(x *read.Context, _ *read.Match) {
+		t := &remember(x).tables
+		t.isakmp(x)
+		t.headed = x.Quote()
+	}),
 	does("Crypto ISAKMP SA", func(x *read.Context, _ *read.Match) { remember(x).tables.isakmp(x) }),
 	does("MM_NO_STATE {}", isakmpRow), does("MM_SA_SETUP {}", isakmpRow), does("MM_KEY_EXCH {}", isakmpRow), does("MM_KEY_AUTH {}", isakmpRow),
 	does("AG_NO_STATE {}", isakmpRow), does("AG_INIT_EXCH {}", isakmpRow), does("AG_AUTH {}", isakmpRow), does("QM_IDLE {}", isakmpRow),
@@ -33,10 +38,10 @@ func isakmpRow(x *read.Context, _ *read.Match) {
 		return
 	}
 	t := &remember(x).tables
-	t.rows = append(t.rows, row{dst: dst, src: src, state: f[2], conn: f[3], dead: strings.Contains(string(x.Text), "(deleted)"), at: x.Quote(), look: t.looks})
-	if len(t.rows) > maxRows {
-		t.rows = t.rows[1:]
+	if len(t.rows) == maxRows+maxRows/4 {
+		t.rows = slices.Delete(t.rows, 0, maxRows/4)
 	}
+	t.rows = append(t.rows, row{dst: dst, src: src, state: f[2], conn: f[3], dead: strings.Contains(string(x.Text), "(deleted)"), at: x.Quote(), look: t.looks})
 }
 
 // standIn says whether a word is what people put in the place of an address.
@@ -54,9 +59,14 @@ type row struct {
 	look     int // the table that it is of
 }
 
+// maxRows are the rows that are kept of all tables, at least.
 const maxRows = 512
 
 func (t *tables) isakmp(x *read.Context) { t.looks++ }
+
+// keyed is what the numbers of SAs with keys lie above: one without has 0. What is
+// deleted stands as MM_NO_STATE in a table, however far it came.
+const keyed = 1000
 
 // tell says what the rows show, when all that tells which end is this one was
 // read.
@@ -66,6 +76,9 @@ func (r *row) tell(x *read.Context, m *memory, rows []row) {
 		peer, local, role = r.src, r.dst, diagnose.Responder
 	}
 	state := r.state
+	if n, _ := strconv.Atoi(r.conn); r.dead && state == "MM_NO_STATE" && n > keyed {
+		state = diagnose.DeletedWithKeys
+	}
 	o := diagnose.Observation{Kind: diagnose.StateSeen, Peer: peer, Local: local, Role: role, Phase: diagnose.Phase1, Detail: state, Evidence: r.at,
 		Session: x.Fresh("row/" + strconv.Itoa(r.at.Line)).ID()}
 	if r.dead {
@@ -76,6 +89,14 @@ func (r *row) tell(x *read.Context, m *memory, rows []row) {
 		o.Kind, o.Detail = diagnose.Phase1Up, ""
 		x.TellApart(o)
 	}
+}
+
+// replaced says whether an SA between the two ends of a row that is deleted is up in the
+// same table: it has taken the other's place.
+func (t *tables) replaced(dead *row) bool {
+	return slices.ContainsFunc(t.rows, func(r row) bool {
+		return r.state == "QM_IDLE" && !r.dead && r.look == dead.look && (r.dst == dead.dst && r.src == dead.src || r.dst == dead.src && r.src == dead.dst)
+	})
 }
 
 // isHere says whether the responder of a row is this router: its address is

@@ -52,6 +52,7 @@ type tables struct {
 	session   sessionBlock
 	rows      []row
 	looks     int
+	headed    diagnose.Evidence // the head of a table of SAs
 	localAddr netip.Addr
 	routes    []netip.Prefix
 	listed    bool // routes were listed, and there is no default one
@@ -108,9 +109,18 @@ func (t *tables) row(x *read.Context, m *memory) bool {
 
 // end tells what the tables say, when everything was read.
 func (t *tables) end(x *read.Context, m *memory) {
+	if t.mapName != "" {
+		t.interfaces(x, "")
+	}
 	t.flush(x)
 	t.endSession(x)
+	if t.headed.Text != "" && len(t.rows)+len(m.there) == 0 && x.Find(func(*read.Session) bool { return true }) == nil {
+		x.TellApart(diagnose.Observation{Kind: diagnose.NothingAsked, Evidence: t.headed})
+	}
 	for i := range t.rows {
+		if t.rows[i].dead && t.replaced(&t.rows[i]) {
+			continue
+		}
 		t.rows[i].tell(x, m, t.rows)
 		x.Session = nil
 	}

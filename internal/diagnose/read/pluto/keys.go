@@ -29,6 +29,20 @@ var offers = []read.Phrase{
 	{Text: "policy does not allow Extended Authentication (XAUTH) {rest}", Do: xauthNotAllowed},
 	{Text: "policy mandates Extended Authentication (XAUTH) {rest}", Do: xauthWanted},
 	{Text: "Can't authenticate: no preshared key found for {rest}", Do: noKey},
+	{Text: "No matching PSK found for connection", Do: noKey},
+	{Text: "Failed to find our PreShared Key", Do: noKey},
+	{Text: "rejecting I1 from {peer}, invalid DH group", Do: func(x *read.Context, hit *read.Match) {
+		o := x.Fill(hit)
+		o.Kind, o.Phase, o.Message, o.Attr, o.Role = diagnose.OfferRefused, diagnose.Phase1, 1, diagnose.AttrGroup, diagnose.Responder
+		tell(x, o)
+	}},
+	{Text: "authentication failed: peer attempted {offered} but we want {wanted}", Do: otherMethod},
+	{Text: "connection refused, IKEv2 not authorized", Do: noVersion2},
+	{Text: "missing mandatory attribute(s) {what} in Oakley Transform", Do: func(x *read.Context, _ *read.Match) {
+		o := p1(diagnose.Malformed, 1)
+		o.Detail = "an offer that lacks an attribute"
+		tell(x, o)
+	}},
 	{Text: "proposal {n} failed encr= (policy: {a} vs offered:{b})", Do: compared(diagnose.AttrEncryption)},
 	{Text: "proposal {n} failed integ=(policy: {a} vs offered:{b})", Do: compared(diagnose.AttrHash)},
 	{Text: "proposal {n} failed dh= (policy:{a} vs offered:{b})", Do: compared(diagnose.AttrGroup)},
@@ -37,7 +51,7 @@ var offers = []read.Phrase{
 	{Text: "initial Main Mode message received on {local} but {name} forbids connection", Do: noConnection},
 	{Text: "no connection has been authorized with policy", Do: noConnection},
 	{Text: "initial Aggressive Mode message from {peer} but no (wildcard) connection has been configured", Do: noAggressive},
-	{Text: "initial Aggressive Mode packet claiming to be from {offered} on {addr} but no connection has been authorized", Do: wrongIdentity},
+	{Text: "initial Aggressive Mode packet claiming to be from {offered} on {addr} but no {connection|matching connection} has been authorized", Do: wrongIdentity},
 	{Text: "would have matched, but ike version policy was wrong", Do: wrongVersion},
 	{Text: "rejecting IKEv1 packet as global policy is set to reject all IKEv1 packets", Do: version1Off},
 	{Text: "ignoring IKEv1 packet as global policy is set to silently drop all IKEv1 packets", Do: version1Off},
@@ -53,9 +67,11 @@ var offers = []read.Phrase{
 	{Text: "added oriented IKEv2 connection", Do: func(x *read.Context, _ *read.Match) { of(x).v2++ }},
 	{Text: "global ikev1-policy does not allow IKEv1 connections", Do: version1Refused},
 	{Text: "no local proposal matches remote proposals {rest}", Do: noCommon},
-	{Text: "AUTH mismatch: Received AUTH != computed AUTH", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.HashMismatch, 5)) }},
+	{Text: "AUTH mismatch: Received AUTH != computed AUTH", Do: otherSecret},
+	{Text: "computed hash does not match hash received from peer", Do: otherSecret},
 	{Text: "We cannot identify ourselves with either end of this connection", Do: noSelf},
 	{Text: "specify the local host's IP address", Do: noSelf},
+	{Text: "{no IKE algorithms for this connection|empty ISAKMP SA proposal to send}", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.NoUsablePolicy, 1)) }},
 	{Text: "no IKE proposal policy specified in config", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.NoUsablePolicy, 1)) }},
 	{Text: "IKE Transform [{offered}] refused due to {rest}", Quiet: true},
 	{Text: "malformed Phase 1 message: {detail}", Do: func(x *read.Context, hit *read.Match) { tell(x, p1(diagnose.Malformed, 1)) }},
@@ -118,6 +134,14 @@ func wrongMethod(x *read.Context, hit *read.Match) {
 	case "OAKLEY_RSA_SIG":
 		o.Offered, o.Wanted = "rsa-sig", "another method"
 	}
+	tell(x, o)
+}
+
+// otherMethod is IKEv2's proof by another method than is wanted here.
+func otherMethod(x *read.Context, hit *read.Match) {
+	o := p1(diagnose.OfferRefused, 5)
+	o.Attr, o.Role = diagnose.AttrAuth, diagnose.Responder
+	o.Offered, o.Wanted = hit.Hole("offered"), hit.Hole("wanted")
 	tell(x, o)
 }
 
@@ -231,9 +255,16 @@ var keys = []read.Phrase{
 	{Text: "peer certificate subjectAltName extension does not match {type} '{wanted}'", Do: wrongIdentity},
 	{Text: "peer certificate contains no subjectAltName extension to match", Do: wrongIdentity},
 	{Text: "I am sending my cert", Do: signs},
+	{Text: "sent IKE_AUTH request to {addr} with {RSA|ECDSA|digital-signature}", Do: func(x *read.Context, hit *read.Match) {
+		reach(x, "V2_I2")
+		signs(x, hit)
+	}},
 	{Text: "authenticated peer certificate", Do: signs},
 	{Text: "authenticated using RSA", Do: signs},
 	{Text: "ID_DER_ASN1_DN '{offered}' needs further ID comparison against '{wanted}'", Quiet: true},
+	{Text: "No policy for initiator with id={offered} (me", Do: wrongIdentity},
+	{Text: "signature check for '{offered}' failed", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.SignatureInvalid, 5)) }},
+	{Text: "RSA authentication failed", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.SignatureInvalid, 5)) }},
 	{Text: "Signature check (on {offered}) failed", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.SignatureInvalid, 5)) }},
 	{Text: "authentication failed: using raw {rest}", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.SignatureInvalid, 5)) }},
 	{Text: "authentication failed: no certificate matched {rest}", Do: func(x *read.Context, _ *read.Match) { tell(x, p1(diagnose.IssuerUnknown, 5)) }},
@@ -329,6 +360,14 @@ func signs(x *read.Context, _ *read.Match) {
 	tell(x, o)
 }
 
+// otherSecret is a proof of IKEv2, made with another secret. The identity can be
+// read all the same: the keys are not made of the secret there.
+func otherSecret(x *read.Context, _ *read.Match) {
+	o := p1(diagnose.HashMismatch, 5)
+	o.Attr = diagnose.AttrProtocol
+	tell(x, o)
+}
+
 // errors are the notifies that refuse something.
 var errors = []string{
 	"NO_PROPOSAL_CHOSEN", "INVALID_ID_INFORMATION", "AUTHENTICATION_FAILED", "INVALID_KEY_INFORMATION", "INVALID_HASH_INFORMATION", "PAYLOAD_MALFORMED",
@@ -349,12 +388,18 @@ var notifies = func() (all []read.Phrase) {
 		}
 	}
 	return append(all,
+		read.Phrase{Text: "IKE SA authentication request rejected by peer: {name}", Do: rejected},
 		read.Phrase{Text: "sending notification {name} to {addr}", Do: sent},
 		read.Phrase{Text: "sending encrypted notification {name} to {addr}", Do: sent},
 		read.Phrase{Text: "ignoring informational payload, type {rest}", Quiet: true},
 		read.Phrase{Text: "received and ignored informational message", Quiet: true},
 	)
 }()
+
+// rejected is the answer to IKEv2's proof.
+func rejected(x *read.Context, hit *read.Match) {
+	told(x, strings.TrimPrefix(strings.Trim(hit.Hole("name"), ". "), "v2N_"), true)
+}
 
 // told is an error that the peer tells: of phase 1 until that is up.
 func told(x *read.Context, name string, secured bool) {
@@ -364,7 +409,13 @@ func told(x *read.Context, name string, secured bool) {
 	if name == "TS_UNACCEPTABLE" {
 		o.Detail = "INVALID-ID-INFORMATION"
 	}
+	if name == "NO_PROPOSAL_CHOSEN" && (strings.Contains(string(x.Text), "IKE_SA_INIT") || strings.Contains(string(x.Text), "v2N_")) {
+		o.Attr = diagnose.AttrProtocol // it may have the connection for IKEv1
+	}
 	if name == "AUTHENTICATION_FAILED" {
+		if text := string(x.Text); strings.Contains(text, "IKE_AUTH") || strings.Contains(text, "IKE SA authentication") {
+			o.Attr = diagnose.AttrProtocol // IKEv2's keys say nothing of the pre-shared one
+		}
 		secured = false // of phase 1, whatever protects it
 	}
 	switch {
@@ -397,8 +448,12 @@ func (m *memory) pairUnder(st *state) string {
 	return ""
 }
 
-// sent names the peer's address.
+// sent names the peer's address. An error for a packet of no state is told for the
+// refusal that it is, where the reason is not told.
 func sent(x *read.Context, hit *read.Match) {
+	if x.Session == nil && of(x).from.IsValid() && hit.Hole("name") == "NO_PROPOSAL_CHOSEN" {
+		tell(x, p1(diagnose.ExchangeFailed, 1))
+	}
 	if s := x.Session; s != nil {
 		peer := hit.Addr("addr")
 		x.SetPeer(s, peer, s.Local)

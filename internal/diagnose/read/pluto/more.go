@@ -10,7 +10,9 @@ import (
 // life is about SAs that were up.
 var life = []read.Phrase{
 	{Text: "Starting Pluto {rest}", Do: started},
+	{Text: "Pluto is shutting down", Do: func(x *read.Context, _ *read.Match) { of(x).closing = true }},
 	{Text: "listening for IKE messages", Quiet: true},
+	{Text: "terminating SAs using this connection", Do: func(x *read.Context, _ *read.Match) { of(x).ended = of(x).name }},
 	says("DPD: No response from peer - declaring peer dead", diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}),
 	says("No response from peer - declaring peer dead", diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}),
 	says("IKEv1 DPD action - {rest}", diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}),
@@ -67,6 +69,9 @@ var local = []read.Phrase{
 	{Text: "No XFRM kernel support detected", Do: noSupport},
 	{Text: "no kernel support for {rest}", Do: noSupport},
 	{Text: "can not initiate: no acceptable kernel algorithms loaded", Do: noSupport},
+	{Text: "Diffie Hellman group {what} is not available", Do: noAlgorithm},
+	{Text: "ike alg: {crypter|hasher|dh group} {what} not present", Do: noAlgorithm},
+	{Text: "empty IPSEC SA proposal to send", Do: noAlgorithm},
 	{Text: "cannot initiate connection without knowing peer IP address", Quiet: true},
 	{Text: "can not initiate: no remote address available", Do: noAddress},
 	{Text: "cannot initiate connection without resolved dynamic peer IP address", Do: noAddress},
@@ -127,15 +132,24 @@ func noSupport(x *read.Context, _ *read.Match) {
 	x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel lacks IPsec or an algorithm"})
 }
 
+// noAlgorithm is a connection that asks for what this daemon has not.
+func noAlgorithm(x *read.Context, _ *read.Match) {
+	tell(x, diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase1, Detail: "this daemon, or the kernel, lacks an algorithm of the connection"})
+}
+
 // remoteAccess is about users and addresses.
 var remoteAccess = []read.Phrase{
 	says("Authentication Failed: Incorrect Username or Password", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
 	says("Authentication Failed (Retried {n} times)", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
+	says("Authentication Failed (retry {n})", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
+	says("received FAIL status in XAUTH reply", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
+	says("xauth user credentials not found", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
 	says("Received Cisco XAUTH status: FAIL", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
+	says("encountered fatal error in state STATE_XAUTH_{state}", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
 	says("XAUTH: Bad Message: {rest}", diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}),
 	says("received MODECFG message when in state {state}, and we aren't xauth client", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the peer asks for a user, and the connection here is no client of XAUTH"}),
-	says("Username/password request was received, but XAUTH client mode not enabled", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the peer asks for a user, and the connection here is no client of XAUTH"}),
-	says("XAUTH: No username/password request was received", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "this end expects to be asked for a user, and is not"}),
+	says("Username{/| or }password request was received, but XAUTH client mode not enabled", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the peer asks for a user, and the connection here is no client of XAUTH"}),
+	says("XAUTH: No username{/| or }password request was received", diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "this end expects to be asked for a user, and is not"}),
 	says("modecfg: Sending IP request", diagnose.Observation{Kind: diagnose.ConfigAsked, Phase: diagnose.PhaseConfig}),
 	says("leasing IPv4 address failed: {rest}", diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}),
 	says("no free address in addresspool", diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}),
@@ -145,7 +159,7 @@ var remoteAccess = []read.Phrase{
 
 // certificates are about chains and their revocation.
 var certificates = []read.Phrase{
-	says("SEC_ERROR_EXPIRED_CERTIFICATE", p1(diagnose.CertificateExpired, 5)),
+	{Text: "SEC_ERROR_EXPIRED_CERTIFICATE{rest}", Do: outOfTime},
 	says("SEC_ERROR_EXPIRED_ISSUER_CERTIFICATE", p1(diagnose.CertificateExpired, 5)),
 	says("SEC_ERROR_REVOKED_CERTIFICATE", p1(diagnose.CertificateRevoked, 5)),
 	says("SEC_ERROR_UNKNOWN_ISSUER", p1(diagnose.IssuerUnknown, 5)),
@@ -155,6 +169,8 @@ var certificates = []read.Phrase{
 	says("certificate '{}' is expired or not yet valid", p1(diagnose.CertificateExpired, 1)),
 	says("certificate '{}' not found in the NSS database", p1(diagnose.ProofMissing, 1)),
 	says("find the private key matching the NSS CKAID", p1(diagnose.ProofMissing, 5)),
+	says("unable to locate my private key for signature", p1(diagnose.ProofMissing, 5)),
+	says("find the private key from the NSS CERT", p1(diagnose.ProofMissing, 5)),
 	says("unable to locate my private key for {what} Signature", p1(diagnose.ProofMissing, 5)),
 	says("Certificate Revocation List (CRL) is expired or missing", p1(diagnose.CRLMissing, 5)),
 	says("issuer cacert not found", p1(diagnose.IssuerUnknown, 5)),
@@ -166,8 +182,12 @@ var certificates = []read.Phrase{
 	says("certificate revoked on", p1(diagnose.CertificateRevoked, 5)),
 	says("certificate is not valid before", p1(diagnose.CertificateEarly, 5)),
 	says("certificate is not valid yet", p1(diagnose.CertificateEarly, 5)),
+	says("certificate is invalid (valid from {rest}", p1(diagnose.CertificateExpired, 5)),
 	says("certificate invalid (valid from {rest}", p1(diagnose.CertificateExpired, 5)),
-	says("certificate '{}' is not yet valid", p1(diagnose.CertificateEarly, 5)),
+	{Text: "certificate '{}' is not yet valid", Do: func(x *read.Context, _ *read.Match) {
+		of(x).early = true
+		tell(x, p1(diagnose.CertificateEarly, 5))
+	}},
 	says("certificate '{}' has expired", p1(diagnose.CertificateExpired, 5)),
 	says("SEC_ERROR_CERT_NOT_YET_VALID", p1(diagnose.CertificateEarly, 5)),
 	says("SEC_ERROR_OCSP_{}", p1(diagnose.CRLMissing, 5)),
@@ -182,6 +202,16 @@ var certificates = []read.Phrase{
 	says("X509: CERT payload bogus or revoked", p1(diagnose.CertificateRefused, 5)),
 	{Text: "crl not found", Quiet: true},
 	{Text: "certificate status unknown", Quiet: true},
+}
+
+// outOfTime is NSS's word for a certificate before its time too, which pluto has told
+// when it loaded one such.
+func outOfTime(x *read.Context, _ *read.Match) {
+	if of(x).early {
+		tell(x, p1(diagnose.CertificateEarly, 5))
+		return
+	}
+	tell(x, p1(diagnose.CertificateExpired, 5))
 }
 
 // status are rows of `ipsec auto --status` and of `ipsec trafficstatus`.

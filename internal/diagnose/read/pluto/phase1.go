@@ -90,6 +90,7 @@ var exchange = []read.Phrase{
 	{Text: "deleting other state #{n} {rest}", Quiet: true},
 	{Text: "deleting ISAKMP SA ({state})", Do: deleting},
 	{Text: "deleting IPsec SA ({state})", Do: deleting},
+	{Text: "deleting IKE SA (established IKE SA)", Quiet: true},
 	{Text: "NAT-Traversal: Result using {method}: {rest}", Do: nat},
 	{Text: "starting keying attempt {n}", Quiet: true},
 }
@@ -139,7 +140,7 @@ func reach(x *read.Context, name string) {
 	if st := of(x).now; st != nil {
 		st.aggressive = to.aggressive
 	}
-	o := diagnose.Observation{Phase: diagnose.Phase1}
+	o := diagnose.Observation{Phase: diagnose.Phase1, Detail: diagnose.PortsUnsaid}
 	if to.aggressive {
 		o.Detail = diagnose.InAggressiveMode
 	}
@@ -210,6 +211,10 @@ func gaveUp(x *read.Context, hit *read.Match) {
 	if strings.HasPrefix(name, "XAUTH_R") {
 		tell(x, diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig, Role: diagnose.Responder})
 	}
+	if strings.HasPrefix(name, "V2_ESTABLISHED") { // IKEv2 asks under the SA whether the peer lives
+		tell(x, diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})
+		return
+	}
 	if n, ok := quickSteps[name]; ok {
 		quickAt(x, name, n)
 		tell(x, diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase2, Message: n, Role: quickRole(name)})
@@ -265,8 +270,13 @@ func deleting(x *read.Context, hit *read.Match) {
 		x.Use(st.session)
 	}
 	if _, ok := quickSteps[name]; ok {
-		if name == "QUICK_I2" || name == "QUICK_R2" {
+		switch st := m.now; {
+		case name == "QUICK_I2" || name == "QUICK_R2":
 			tell(x, diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase2})
+		case name == "QUICK_I1" && st != nil && !st.up && m.ended != "" && m.ended == st.name: // by whoever works here
+		case name == "QUICK_I1" && st != nil && !st.up:
+			m.under(x, st, "")
+			tell(x, p2(diagnose.QuickFailed, 0, diagnose.Initiator))
 		}
 		return
 	}

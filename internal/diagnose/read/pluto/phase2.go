@@ -20,6 +20,15 @@ var quick = []read.Phrase{
 	{Text: "IPsec SA established", Do: ipsecUp},
 	{Text: "cannot respond to IPsec SA request because no connection is known for {rest}", Do: noNetworks},
 	{Text: "Quick Mode request rejected; connection has no remote client selector", Do: refuseProxies},
+	{Text: "peer proposal was {rejected|reject} in a virtual connection policy", Do: refuseProxies},
+	{Text: "ID payload in Quick I1, {what} unacceptable", Do: refuseProxies},
+	{Text: "no IKEv2 connection found with compatible Traffic Selectors", Do: refuseProxies},
+	{Text: "Child SA's Traffic Selector request {what} does not match {rest}", Do: refuseProxies},
+	{Text: "Child SA's Traffic Selector response {what} does not fit the proposal", Do: answerDiffers},
+	{Text: "subnet returned does not match my self-proposal", Do: answerDiffers},
+	{Text: "Quick Mode request rejected, peer requested lease of {addr} but it is unavailable", Do: func(x *read.Context, _ *read.Match) {
+		tell(x, diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig, Role: diagnose.Responder})
+	}},
 	{Text: "client ID returned doesn't match my proposal", Do: answerDiffers},
 	{Text: "client subnet returned doesn't match my proposal", Do: answerDiffers},
 	{Text: "subnet returned does not match my proposal", Do: answerDiffers},
@@ -38,12 +47,24 @@ var quick = []read.Phrase{
 	{Text: "kernel algorithm does not like: {rest}", Do: transformRefused},
 	{Text: "IPsec encryption transform {offered} did not specify required KEY_LENGTH attribute", Do: transformRefused},
 	{Text: "ENCAPSULATION_MODE_{what} must only be used if NAT-Traversal is {rest}", Do: encapsulation},
+	{Text: "incompatible with TRANSPORT mode -- refusing", Do: encapsulation},
 	{Text: "Transport mode disabled due to security concerns", Do: encapsulation},
 	{Text: "Quick Mode message is for a non-existent (expired?) ISAKMP SA", Do: stray},
 	{Text: "Quick Mode message is for a non-existent (expired or deleted?) ISAKMP SA", Do: stray},
 	{Text: "Quick Mode message is unacceptable because it is for an incomplete ISAKMP SA", Do: stray},
 	{Text: "initiate on demand from {rest}", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.Asked, 0, diagnose.Initiator)) }},
 	{Text: "Cannot do Quick Mode until XAUTH done", Do: xauthSkipped},
+	{Text: "state transition function for STATE_QUICK_{state} had internal error", Do: notInstalled},
+	{Text: "policy dictates Transport Mode, but peer requested Tunnel Mode", Do: otherEncapsulation},
+	{Text: "policy dictates Tunnel Mode, but peer requested Transport Mode", Do: otherEncapsulation},
+	{Text: "IKE_AUTH response rejected Child SA with {name}", Do: childRefused},
+	{Text: "{CREATE_CHILD_SA|CREATE_CHILD_SA response} failed with error notification {name}", Do: childRefused},
+	{Text: "dropping unexpected ISAKMP_v2_{IKE_AUTH|CREATE_CHILD_SA} message containing {name} notification", Do: childRefused},
+	{Text: "responding to {IKE_AUTH|CREATE_CHILD_SA} message {id} from {addr} with encrypted notification {name}", Do: refuseChild},
+	{Text: "response for Child SA {n} was rejected with {name}; initiating delete", Do: childRefused},
+	{Text: "incomplete IKE_AUTH response contains the Child SA error notification {name}", Do: childRefused},
+	{Text: "cannot install eroute -- it is in use for {rest}", Do: occupied},
+	{Text: "cannot install route: peer is within its client", Do: around},
 }
 
 // quickAt tells that a quick mode came to a state.
@@ -69,6 +90,7 @@ func quickAt(x *read.Context, name string, message int) {
 
 func initiateQuick(x *read.Context, _ *read.Match) {
 	m := of(x)
+	m.ended = ""
 	text := string(x.Text)
 	if st := m.now; st != nil {
 		parent := ""
@@ -210,6 +232,61 @@ func noProposal(x *read.Context, _ *read.Match) {
 func encapsulation(x *read.Context, _ *read.Match) {
 	o := p2(diagnose.TransformRefused, 1, diagnose.Responder)
 	o.Attr, o.Offered = diagnose.AttrMode, "UDP or not"
+	tell(x, o)
+}
+
+// notInstalled is a quick mode that both ends agreed on, and that this host could not
+// install: its kernel, or the script that sets the routes, failed.
+func notInstalled(x *read.Context, _ *read.Match) {
+	o := p2(diagnose.SupportMissing, 0, diagnose.RoleUnknown)
+	o.Detail = "the IPsec SAs that were agreed on could not be installed"
+	tell(x, o)
+}
+
+func otherEncapsulation(x *read.Context, _ *read.Match) {
+	o := p2(diagnose.TransformRefused, 1, diagnose.RoleUnknown)
+	o.Attr = diagnose.AttrMode
+	tell(x, o)
+}
+
+// childRefused is IKEv2's answer to the offer of a tunnel.
+func childRefused(x *read.Context, hit *read.Match) {
+	o := p2(diagnose.NotifyReceived, 1, diagnose.Initiator)
+	o.Authentic = true
+	switch strings.TrimPrefix(hit.Hole("name"), "v2N_") {
+	case "NO_PROPOSAL_CHOSEN":
+		o.Detail = "NO-PROPOSAL-CHOSEN"
+	case "TS_UNACCEPTABLE":
+		o.Detail = "INVALID-ID-INFORMATION"
+	case "INVALID_SYNTAX":
+		o.Detail = "INVALID-SYNTAX"
+	default:
+		return
+	}
+	tell(x, o)
+}
+
+// refuseChild is this end's answer to such an offer.
+func refuseChild(x *read.Context, hit *read.Match) {
+	switch strings.TrimPrefix(strings.Trim(hit.Hole("name"), ". "), "v2N_") {
+	case "NO_PROPOSAL_CHOSEN":
+		tell(x, p2(diagnose.Phase2OfferRefused, 1, diagnose.Responder))
+	case "TS_UNACCEPTABLE":
+		refuseProxies(x, hit)
+	}
+}
+
+// occupied is a tunnel for networks that another connection has a tunnel for.
+func occupied(x *read.Context, _ *read.Match) {
+	o := p2(diagnose.Quirk, 0, diagnose.RoleUnknown)
+	o.Detail = "another connection has a tunnel for the same networks, and this end keeps one only"
+	tell(x, o)
+}
+
+// around is a tunnel for networks that the peer itself is in.
+func around(x *read.Context, _ *read.Match) {
+	o := p2(diagnose.Quirk, 0, diagnose.RoleUnknown)
+	o.Detail = "the networks of the tunnel include the peer's own address, which this end cannot lead around it"
 	tell(x, o)
 }
 

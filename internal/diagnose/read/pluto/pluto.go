@@ -26,7 +26,7 @@ import (
 func Vendor() *read.Vendor {
 	return &read.Vendor{
 		Name:    "pluto",
-		Marks:   []string{"pluto", "libreswan", "openswan", "VPN-IPSEC:", "STATE_MAIN_", "STATE_QUICK_", "STATE_AGGR_"},
+		Marks:   []string{"pluto", "libreswan", "openswan", "VPN-IPSEC:", "STATE_MAIN_", "STATE_QUICK_", "STATE_AGGR_", "ISAKMP_v2_", "v2N_", "computed hash does not match"},
 		Phrases: read.Join(exchange, offers, keys, notifies, quick, life, local, remoteAccess, certificates, status, quiet),
 		New:     func() any { return &memory{states: make(map[string]*state), peers: make(map[string]netip.Addr)} },
 		Begin:   begin,
@@ -47,6 +47,9 @@ type memory struct {
 	noKey   int                // the line that said that a secret is missing
 	v1, v2  int                // connections of IKEv1 and IKEv2 that were added
 	wrong   bool               // the connection that would fit is for another version
+	closing bool               // the daemon is being stopped
+	ended   string             // the connection that an operator takes down
+	early   bool               // a certificate that was loaded is not valid yet
 	refused *diagnose.Evidence // the last transform of quick mode that was refused
 }
 
@@ -266,6 +269,9 @@ func (m *memory) peer(x *read.Context, o *diagnose.Observation) {
 // its packet.
 func tell(x *read.Context, o diagnose.Observation) {
 	m := of(x)
+	if m.closing {
+		return // what this end's own end brings says nothing
+	}
 	m.peer(x, &o)
 	if o.Name = m.name; m.now != nil && m.now.name != "" {
 		o.Name = m.now.name
@@ -292,13 +298,14 @@ func started(x *read.Context, _ *read.Match) {
 	m := of(x)
 	m.restart++
 	clear(m.states)
-	m.order, m.now = nil, nil
+	m.order, m.now, m.closing = nil, nil, false
 	x.TellApart(diagnose.Observation{Kind: diagnose.Started})
 }
 
 // end tells of the negotiations behind which the log ends.
 func end(x *read.Context) {
 	m := of(x)
+	m.closing = false
 	for _, n := range m.order {
 		st := m.states[n]
 		if st.quick || st.up {

@@ -80,6 +80,9 @@ func refused(detail string) func(*read.Context, *read.Match) {
 }
 
 func limit(x *read.Context, _ *read.Match) {
+	if s := x.Session; s != nil {
+		stateOf(s).kernel = true
+	}
 	x.Tell(diagnose.Observation{Kind: diagnose.PlatformLimit, Phase: diagnose.Phase2, Detail: "the kernel, or its accelerator, refuses the keys of an IPsec SA"})
 }
 

@@ -48,12 +48,14 @@ var phase1 = []read.Phrase{
 	{Text: "rejected enctype: DB({a}):Peer({b}) = {wanted}:{rest}", Do: rejected(diagnose.AttrEncryption)},
 	{Text: "rejected hashtype: DB({a}):Peer({b}) = {wanted}:{rest}", Do: rejected(diagnose.AttrHash)},
 	{Text: "rejected dh_group: DB({a}):Peer({b}) = {wanted}:{rest}", Do: rejected(diagnose.AttrGroup)},
+	{Text: "invalid DH group {offered}", Tell: diagnose.Observation{Kind: diagnose.OfferRefused, Phase: diagnose.Phase1, Message: 1, Attr: diagnose.AttrGroup, Role: diagnose.Responder}},
 	{Text: "rejected authmethod: DB({a}):Peer({b}) = {wanted}:{rest}", Do: rejected(diagnose.AttrAuth)},
 	{Text: "exchange {detail} not allowed in any applicable rmconf", Do: wrongMode},
 	{Text: "not acceptable {detail} mode", Do: wrongMode},
 	{Text: "Invalid exchange type {n} from {peer}", Do: wrongMode},
 	{Text: "no configuration found for {peer}", Do: noConfiguration},
 	{Text: "couldn't find configuration", Do: noConfiguration},
+	{Text: "peer not compatible", Do: incompatible},
 	{Text: "invalid major version {n}", Tell: diagnose.Observation{Kind: diagnose.OtherIKEVersion, Phase: diagnose.Phase1}},
 }
 
@@ -318,6 +320,14 @@ func noConfiguration(x *read.Context, hit *read.Match) {
 	tell(x, o)
 }
 
+// incompatible is RouterOS's word for a first message that no configured peer is
+// for: they have another exchange, method or version.
+func incompatible(x *read.Context, _ *read.Match) {
+	o := p1(diagnose.NoConnection, 1)
+	o.Detail, o.Role = "no peer that is configured here takes such a message", diagnose.Responder
+	tell(x, o)
+}
+
 // keys are about secrets, proofs and what the peer tells.
 var keys = append([]read.Phrase{
 	{Text: "couldn't find the proper pskey, try to get one by the peer's address", Quiet: true},
@@ -325,6 +335,8 @@ var keys = append([]read.Phrase{
 	{Text: "couldn't find the pskey", Do: noKey},
 	{Text: "identity not found for peer: {rest}", Do: noKey},
 	{Text: "identity not found for server:{rest}", Do: noKey},
+	{Text: "identity not found for responder:{rest}", Do: noOwnName},
+	{Text: "can't find identity for peer: {rest}", Do: noKey},
 	{Text: "{failed to get my CERT|failed to get private key|no ID nor CERT found|no cert defined}", Do: noCertificate},
 	{Text: "{Public|Private} RSA key not found for {rest}", Do: noCertificate},
 	{Text: "invalid length of payload", Do: unreadable},
@@ -352,6 +364,19 @@ func noKey(x *read.Context, hit *read.Match) {
 	o := p1(diagnose.KeyMissing, 3)
 	if o.Offered = strings.TrimRight(hit.Hole("rest"), ". "); o.Offered == "" {
 		o.Offered = "the peer"
+	}
+	tell(x, o)
+}
+
+// noOwnName is a peer that calls this end, or itself, by a name that no identity
+// here has.
+func noOwnName(x *read.Context, hit *read.Match) {
+	told(x)
+	o := p1(diagnose.IdentityRefused, 5)
+	o.Role = diagnose.Responder
+	if _, peer, ok := strings.Cut(hit.Hole("rest"), "peer: "); ok {
+		_, o.Offered, _ = strings.Cut(peer, ":")
+		o.Offered = strings.TrimSpace(o.Offered)
 	}
 	tell(x, o)
 }
@@ -424,7 +449,7 @@ var notifies = func() (all []read.Phrase) {
 }()
 
 // notified is an error that the peer tells.
-func notified(x *read.Context, name string, _ *read.Match) {
+func notified(x *read.Context, name string, hit *read.Match) {
 	s := x.Session
 	text := string(x.Text)
 	if s != nil && stateOf(s).told && !s.Up && !strings.Contains(text, "fatal") {
@@ -435,6 +460,13 @@ func notified(x *read.Context, name string, _ *read.Match) {
 	}
 	o := p1(diagnose.NotifyReceived, 0)
 	o.Detail = name
+	if m := of(x); strings.Contains(hit.Text, "fatal") && (s == nil || s.Sent+s.Received == 0 && !s.Up && !stateOf(s).quick) {
+		o.Evidence = x.Quote()
+		m.fatal = &o // the next line may say of which phase
+		return
+	} else if strings.Contains(hit.Text, "notification message") {
+		m.fatal = nil
+	}
 	switch {
 	case name == "INVALID-COOKIE" || name == "INVALID-SPI":
 		o.Kind, o.Phase = diagnose.InvalidSPITold, diagnose.PhaseLife

@@ -31,11 +31,15 @@ var phase2 = []read.Phrase{
 	{Text: "pfs group mismatched: my:{wanted} peer:{offered}", Do: pfs},
 	{Text: "pfs_group mismatch. mine:{wanted} peer:{offered}", Do: pfs},
 	{Text: "trns_id mismatched: my:{wanted} peer:{offered}", Do: transform(diagnose.AttrTransform)},
+	{Text: "trns_id mismatched", Do: transform(diagnose.AttrTransform)},
 	{Text: "authtype mismatched: my:{wanted} peer:{offered}", Do: transform(diagnose.AttrIntegrity)},
+	{Text: "authtype mismatched", Do: transform(diagnose.AttrIntegrity)},
 	{Text: "encmode mismatched: my:{wanted} peer:{offered}", Do: transform(diagnose.AttrMode)},
+	{Text: "encmode mismatched", Do: transform(diagnose.AttrMode)},
 	{Text: "key length mismatched, mine:{wanted} peer:{offered}", Do: transform(diagnose.AttrKeyLength)},
 	{Text: "low key length proposed, mine:{wanted} peer:{offered}", Do: transform(diagnose.AttrKeyLength)},
 	{Text: "proto_id mismatched: my:{wanted} peer:{offered}", Do: transform(diagnose.AttrProtocol)},
+	{Text: "proto_id mismatched", Do: transform(diagnose.AttrProtocol)},
 	{Text: "no compatible transform found for {rest}", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.Phase2OfferRefused, 1, diagnose.Responder)) }},
 	{Text: "no suitable policy found", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.Phase2OfferRefused, 1, diagnose.Responder)) }},
 	{Text: "{IDci|IDcr} prefix/ulproto does not match proposal", Do: func(x *read.Context, _ *read.Match) { tell(x, p2(diagnose.ProxyRefused, 2, diagnose.Initiator)) }},
@@ -58,7 +62,7 @@ func quickBegins(role diagnose.Role) func(*read.Context, *read.Match) {
 		}
 		s.Up = true // a quick mode needs it
 		st := stateOf(s)
-		st.quick, st.told, st.unread, st.pair = true, false, false, ""
+		st.quick, st.told, st.unread, st.kernel, st.pair = true, false, false, false, ""
 		if role == diagnose.Initiator {
 			tell(x, p2(diagnose.MessageSent, 1, role))
 		} else {
@@ -69,7 +73,10 @@ func quickBegins(role diagnose.Role) func(*read.Context, *read.Match) {
 
 func ipsecUp(x *read.Context, _ *read.Match) {
 	if s := x.Session; s != nil {
-		stateOf(s).told = true
+		st := stateOf(s)
+		if st.told = true; st.kernel {
+			return // one direction alone is no tunnel
+		}
 	}
 	tell(x, p2(diagnose.Phase2Up, 0, diagnose.RoleUnknown))
 }

@@ -33,6 +33,8 @@ func Vendor() *read.Vendor {
 type memory struct {
 	verdict *diagnose.Evidence // "no suitable proposal found", until it is clear of which phase
 	peer    netip.Addr         // that stands before the text, as in RouterOS
+	// fatal is a notify of which it is not clear yet of which phase it is.
+	fatal *diagnose.Observation
 }
 
 func of(x *read.Context) *memory { return x.Memory.(*memory) }
@@ -43,6 +45,7 @@ type ike struct {
 	quick      bool // this end has begun a quick mode
 	unread     bool
 	told       bool // an error has been told
+	kernel     bool // it refuses the keys of the quick mode at hand
 	pair       string
 	last       diagnose.Evidence
 }
@@ -62,6 +65,9 @@ func begin(x *read.Context) {
 	if m.verdict != nil && !strings.Contains(text, "failed to") && !strings.Contains(text, "no proposal chosen") && !strings.Contains(text, "fatal") {
 		settle(x, x.Session != nil && (x.Session.Up || stateOf(x.Session).quick))
 	}
+	if m.fatal != nil && !strings.Contains(text, "notification message") {
+		m.tellFatal(x)
+	}
 	m.peer = netip.Addr{}
 	for _, mark := range []string{"ipsec,error ", "ipsec,info ", "ipsec,debug ", "ipsec, debug ", "ipsec,debug,packet ", "ipsec,error,ipsec "} {
 		if _, rest, ok := strings.Cut(text, mark); ok {
@@ -73,6 +79,17 @@ func begin(x *read.Context) {
 	if m.peer.IsValid() {
 		of(x).use(x, m.peer)
 	}
+}
+
+// tellFatal tells the notify that was held back: it is of phase 1, as far as the
+// log says.
+func (m *memory) tellFatal(x *read.Context) {
+	o := *m.fatal
+	m.fatal = nil
+	if s := x.Session; s != nil {
+		stateOf(s).told = true
+	}
+	tell(x, o)
 }
 
 // use makes the last negotiation with a peer that of the line.
@@ -141,6 +158,9 @@ func end(x *read.Context) {
 	m := of(x)
 	if m.verdict != nil {
 		settle(x, false)
+	}
+	if m.fatal != nil {
+		m.tellFatal(x)
 	}
 	x.Find(func(s *read.Session) bool {
 		st := stateOf(s)

@@ -20,6 +20,7 @@ var keys = []read.Phrase{
 	{Text: "no matching peer config found", Do: noPeer},
 	{Text: "found {n} matching {config|configs}, but none allows {what} authentication using {mode} Mode", Do: noneAllows},
 	{Text: "selected peer config {rest}", Quiet: true},
+	{Text: "peer supports MOBIKE", Quiet: true},
 	{Text: "authentication of '{id}' (myself) successful", Do: signs},
 	{Text: "authentication of '{id}' (myself) with RSA", Do: signs},
 	{Text: "sending end entity cert", Do: signs},
@@ -63,10 +64,13 @@ func noKey(x *read.Context, hit *read.Match) {
 	}
 	st := stateOf(s)
 	last := st.key != nil || !strings.Contains(o.Offered, "'") || st.v2
-	if s.Role == diagnose.Initiator {
+	switch {
+	case st.v2: // it is looked for when proofs are made and read
+		o.Message = 5
+	case s.Role == diagnose.Initiator:
 		o.Message = 4
 	}
-	st.key = &o
+	st.key, st.keyAt = &o, s.Sent+s.Received
 	if last {
 		missing(x)
 	}
@@ -121,9 +125,15 @@ func noPeer(x *read.Context, _ *read.Match) {
 	x.Tell(o)
 }
 
+// near is how many lines behind its reason a verdict may stand.
+const near = 4
+
 // noAlternative is a proof that no connection takes: its identity is another one
 // than is wanted, or its certificate does not do, which the lines before say.
 func noAlternative(x *read.Context, _ *read.Match) {
+	if m := of(x); m.method > 0 && x.Number-m.method < near {
+		return // it has been told why
+	}
 	o := diagnose.Observation{Kind: diagnose.IdentityRefused, Phase: diagnose.Phase1, Message: 5, Role: diagnose.Responder, Attr: diagnose.AttrUnknown}
 	if s := x.Session; s != nil {
 		o.Offered = stateOf(s).wanted
@@ -137,8 +147,15 @@ func noneAllows(x *read.Context, hit *read.Match) {
 	o := diagnose.Observation{Kind: diagnose.AggressiveMode, Phase: diagnose.Phase1, Message: 1, Attr: diagnose.AttrMode}
 	what := hit.Hole("what")
 	switch {
+	case strings.EqualFold(hit.Hole("mode"), "aggressive") && !of(x).aggressive: // which has to be allowed, and seldom is
+		o.Detail = "no connection here allows " + what + " in aggressive mode"
 	case strings.Contains(strings.ToLower(what), "xauth"), strings.Contains(strings.ToLower(what), "hybrid"):
 		o = diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "no connection here allows " + what}
+	case strings.Contains(what, "signature"): // aggressive mode is seldom wanted with certificates
+		otherMethod(what)(x, hit)
+		return
+	case of(x).xauth && !of(x).aggressive:
+		o = diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "the connection here wants XAUTH, and the peer offers " + what + " alone"}
 	default:
 		o.Detail = "no connection here allows " + what + " in " + strings.ToLower(hit.Hole("mode")) + " mode"
 	}

@@ -1,6 +1,7 @@
 package strongswan
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -89,11 +90,14 @@ func (m message) take(x *read.Context) {
 	case "ID_PROT", "AGGRESSIVE", "IKE_SA_INIT", "IKE_AUTH":
 		m.takePhase1(x)
 	case "QUICK_MODE", "CREATE_CHILD_SA":
+		if m.sent && m.request && m.has("SA") {
+			m.keepGroup(x)
+		}
 		m.takePhase2(x)
 	case "TRANSACTION":
-		if m.sent && m.request && m.hasPrefix("CPRQ(ADDR") {
-			x.Tell(diagnose.Observation{Kind: diagnose.ConfigAsked, Phase: diagnose.PhaseConfig})
-		}
+		m.takeAddress(x)
+	case "INFORMATIONAL_V1":
+		m.takeQuestion(x)
 	}
 	if !m.sent {
 		m.takeNotify(x)
@@ -113,7 +117,7 @@ func (m message) takePhase1(x *read.Context) {
 	}
 	s := m.sessionOf(x, number)
 	st := stateOf(s)
-	st.v2 = strings.HasPrefix(m.exchange, "IKE_")
+	st.v2, st.parsed = strings.HasPrefix(m.exchange, "IKE_"), true
 	st.aggressive = m.exchange == "AGGRESSIVE"
 	s.Aggressive = st.aggressive
 	if m.request == m.sent {
@@ -183,6 +187,34 @@ func (m message) takePhase2(x *read.Context) {
 	x.Tell(o)
 }
 
+// takeQuestion is dead peer detection, asked and answered.
+func (m message) takeQuestion(x *read.Context) {
+	s := x.Session
+	switch {
+	case s == nil || !s.Up:
+	case m.sent && m.has("N(DPD)"):
+		x.Tell(diagnose.Observation{Kind: diagnose.DPDUnanswered, Phase: diagnose.PhaseLife})
+	case !m.sent && m.has("N(DPD_ACK)"):
+		x.Tell(diagnose.Observation{Kind: diagnose.DPDAnswered, Phase: diagnose.PhaseLife})
+	}
+}
+
+// keepGroup remembers whether this end's offer for phase 2 has a group.
+func (m message) keepGroup(x *read.Context) {
+	of(x).group = m.has("KE")
+	if s := x.Session; s != nil {
+		stateOf(s).group = of(x).group
+	}
+}
+
+// offersGroup says whether the last offer did that a refusal may be about.
+func offersGroup(x *read.Context) bool {
+	if s := x.Session; s != nil && stateOf(s).quick > 0 {
+		return stateOf(s).group
+	}
+	return of(x).group
+}
+
 // quickRole is the part that this end plays in a quick mode: either end may
 // begin one.
 func quickRole(m message) diagnose.Role {
@@ -200,20 +232,28 @@ var notifies = map[string]string{
 	"INVAL_IKE_SPI": "INVALID-COOKIE", "INVAL_CERT": "INVALID-CERTIFICATE", "INVAL_CA": "INVALID-CERT-AUTHORITY",
 	"INVAL_CERTEN": "INVALID-CERT-ENCODING", "CERT_UNSUP": "CERT-TYPE-UNSUPPORTED", "TS_UNACCEPT": "TS-UNACCEPTABLE",
 	"INVAL_SYN": "INVALID-SYNTAX", "INT_ADDR_FAIL": "INTERNAL-ADDRESS-FAILURE", "FAIL_CP_REQ": "FAILED-CP-REQUIRED", "INVAL_MID": "INVALID-MESSAGE-ID",
-	"SINGLE_PAIR": "SINGLE-PAIR-REQUIRED", "NO_ADD_SAS": "NO-ADDITIONAL-SAS", "INVAL_EXCH": "INVALID-EXCHANGE-TYPE",
+	"SINGLE_PAIR": "SINGLE-PAIR-REQUIRED", "NO_ADD_SAS": "NO-ADDITIONAL-SAS", "INVAL_EXCH": "INVALID-EXCHANGE-TYPE", "CRIT": "UNSUPPORTED-CRITICAL-PAYLOAD",
+}
+
+// numbered are the errors of RFC 2408 that charon has no name for and prints as
+// "(29)".
+var numbered = map[string]string{
+	"(1)": "INVALID-PAYLOAD-TYPE", "(6)": "INVALID-MINOR-VERSION", "(10)": "INVALID-PROTOCOL-ID", "(12)": "INVALID-TRANSFORM-ID", "(15)": "BAD-PROPOSAL-SYNTAX",
+	"(25)": "INVALID-SIGNATURE", "(28)": "CERTIFICATE-UNAVAILABLE", "(29)": "UNSUPPORTED-EXCHANGE-TYPE", "(30)": "UNEQUAL-PAYLOAD-LENGTHS",
 }
 
 // takeNotify tells an error that a message bears.
 func (m message) takeNotify(x *read.Context) {
 	for _, p := range m.payloads {
 		short, ok := strings.CutPrefix(strings.TrimSuffix(p, ")"), "N(")
-		name := notifies[short]
+		name := cmp.Or(notifies[short], numbered[short])
 		if !ok || name == "" {
 			continue
 		}
 		if m.exchange == "IKE_SA_INIT" && short == "INVAL_KE" {
 			continue // asks for another group, which charon then offers
 		}
+		name = version1(name, m.exchange != "INFORMATIONAL_V1")
 		encrypted := m.has("HASH") || m.exchange == "IKE_AUTH" || m.exchange == "CREATE_CHILD_SA"
 		if x.Session == nil {
 			mem := of(x)
@@ -245,8 +285,11 @@ func tellNotify(x *read.Context, name string, encrypted bool, exchange string) {
 		up, asked = s.Up, st.quick > 0
 		o.Pair = st.pair
 	}
-	if exchange == "IKE_SA_INIT" && name == "NO-PROPOSAL-CHOSEN" {
+	if name == "NO-PROPOSAL-CHOSEN" && (exchange == "IKE_SA_INIT" || exchange == "" && s != nil && stateOf(s).v2 && s.Sent < 5) {
 		o.Attr = diagnose.AttrProtocol
+	}
+	if name == "AUTHENTICATION-FAILED" && (exchange == "IKE_AUTH" || exchange == "" && s != nil && stateOf(s).v2) {
+		o.Attr = diagnose.AttrProtocol // IKEv2's keys say nothing of the pre-shared one
 	}
 	switch {
 	case name == "INVALID-SPI" || name == "INVALID-COOKIE":
@@ -259,6 +302,9 @@ func tellNotify(x *read.Context, name string, encrypted bool, exchange string) {
 		o.Phase = diagnose.Phase2
 	case exchange == "IKE_AUTH" && name == "NO-PROPOSAL-CHOSEN":
 		o.Phase = diagnose.Phase2 // IKEv2 makes the first tunnel by the same message
+	}
+	if o.Phase == diagnose.Phase2 && o.Detail == "NO-PROPOSAL-CHOSEN" && offersGroup(x) {
+		o.Attr = diagnose.AttrGroup
 	}
 	if o.Phase == diagnose.Phase1 {
 		o.Pair = ""

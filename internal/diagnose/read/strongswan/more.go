@@ -54,6 +54,7 @@ func selector(s string) string { return strings.TrimSuffix(strings.TrimSpace(s),
 
 func asked(x *read.Context, hit *read.Match) {
 	if s := x.Session; s != nil {
+		stateOf(s).matches = 0
 		stateOf(s).pair = pairOf(hit)
 	}
 }
@@ -68,6 +69,8 @@ func noChild(x *read.Context, hit *read.Match) {
 		o.Role = diagnose.Responder
 		if st.quickSent {
 			o.Role, o.Message = diagnose.Initiator, 2
+		} else if st.matches >= 2 { // both networks fit: what does not is the mode
+			o.Kind, o.Attr = diagnose.TransformRefused, diagnose.AttrMode
 		}
 	}
 	x.Tell(o)
@@ -86,6 +89,9 @@ func childUp(x *read.Context, hit *read.Match) {
 }
 
 func quickFailed(x *read.Context, _ *read.Match) {
+	if of(x).noAddress {
+		return // the lines before say why
+	}
 	o := diagnose.Observation{Kind: diagnose.QuickFailed, Phase: diagnose.Phase2}
 	if s := x.Session; s != nil {
 		o.Pair = stateOf(s).pair
@@ -105,6 +111,10 @@ func notInstalled(x *read.Context, _ *read.Match) {
 }
 
 func policyRefused(x *read.Context, _ *read.Match) {
+	if m := of(x); m.limited || m.noAddress {
+		m.limited = false
+		return // the lines before say why
+	}
 	x.Tell(diagnose.Observation{Kind: diagnose.SupportMissing, Phase: diagnose.Phase2, Detail: "the kernel refuses a policy"})
 }
 
@@ -127,10 +137,20 @@ var life = []read.Phrase{
 	}},
 	{Text: "sending DELETE for IKE_SA {name}", Quiet: true},
 	{Text: "deleting IKE_SA {name} between {local}...{peer}]", Do: deleted},
-	{Text: "received DELETE for {proto} CHILD_SA with SPI {spi}", Quiet: true},
+	{Text: "received DELETE for {proto} CHILD_SA with SPI {spi}", Do: func(x *read.Context, _ *read.Match) {
+		if s := x.Session; s != nil {
+			stateOf(s).taken = stateOf(s).homeless
+		}
+	}},
 	{Text: "sending DELETE for {proto} CHILD_SA with SPI {spi}", Quiet: true},
 	{Text: "closing CHILD_SA {name} with SPIs {spis} and TS {pair} === {remote}", Do: func(x *read.Context, hit *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase2, Pair: pairOf(hit)})
+		if s := x.Session; s != nil && stateOf(s).taken {
+			stateOf(s).taken = false
+			o := noAddressGiven
+			o.Detail += ", and it takes down the tunnel that was made without one"
+			x.Tell(o)
+		}
 	}},
 	{Text: "sending DPD request", Quiet: true},
 	{Text: "DPD check timed out, enforcing DPD action", Tell: diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife}},
@@ -146,6 +166,10 @@ var life = []read.Phrase{
 	{Text: "ESP sequence number verification failed", Tell: diagnose.Observation{Kind: diagnose.ReplaySeen, Phase: diagnose.PhaseData, Count: 1}},
 	{Text: "discarding inbound IP packet {rest}", Tell: diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "selector mismatch", Count: 1}},
 }
+
+// noAddressGiven is an end that asked for an address and has none: its tunnel is of
+// no use to the peer, which takes it down.
+var noAddressGiven = diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig, Role: diagnose.Initiator, Attr: diagnose.AttrUnknown, Detail: "the peer's answer has no address"}
 
 func deleted(x *read.Context, hit *read.Match) {
 	rename(x, hit.Hole("name"))
@@ -169,9 +193,18 @@ var local = []read.Phrase{
 	{Text: "error writing to socket: {Connection refused}", Tell: diagnose.Observation{Kind: diagnose.Unreachable, Phase: diagnose.Phase1, Detail: "port unreachable"}},
 	{Text: "error writing to socket: {Invalid argument|Cannot assign requested address}", Tell: diagnose.Observation{Kind: diagnose.SendRefused, Phase: diagnose.Phase1, Detail: "the local address does not exist"}},
 	{Text: "unable to add SAD entry with SPI {spi}", Do: notInstalled},
+	{Text: "unable to allocate {SPI|SPIs} from kernel", Do: notInstalled},
 	{Text: "received netlink error: {Cannot allocate memory|No buffer space available}", Do: func(x *read.Context, _ *read.Match) {
 		of(x).limited = true
 		x.Tell(diagnose.Observation{Kind: diagnose.PlatformLimit, Phase: diagnose.Phase2, Detail: "the kernel has no memory for an IPsec SA"})
+	}},
+	{Text: "can't install route for {rest}", Do: func(x *read.Context, hit *read.Match) {
+		if strings.Contains(hit.Hole("rest"), "conflicts with IKE traffic") {
+			if of(x).limited = true; of(x).noAddress {
+				return // without an address a client's networks are its own address
+			}
+			x.Tell(diagnose.Observation{Kind: diagnose.Quirk, Phase: diagnose.Phase2, Detail: "the networks of the tunnel include the peer's own address, which charon's own ESP cannot lead around it"})
+		}
 	}},
 	{Text: "plugin 'kernel-{netlink|pfkey}': failed to load", Tell: lacking("the plugin for the kernel's IPsec does not load")},
 	{Text: "no kernel interface to {rest}", Tell: lacking("no plugin speaks to a kernel's IPsec")},
@@ -238,16 +271,40 @@ var remoteAccess = []read.Phrase{
 	{Text: "XAuth pam_acct_mgmt for '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
 	{Text: "RADIUS authentication of '{user}' failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
 	{Text: "RADIUS {what} timed out after {n} attempts", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Detail: "RADIUS does not answer"}},
+	{Text: "EAP method {what} failed for peer {user}", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig}},
+	{Text: "received {EAP_FAILURE|EAP/FAIL}, EAP authentication failed", Tell: diagnose.Observation{Kind: diagnose.XauthRejected, Phase: diagnose.PhaseConfig, Role: diagnose.Initiator}},
+	{Text: "peer requested EAP, config {unacceptable|inacceptable}", Do: otherMethod("EAP")},
+	{Text: "peer requested virtual IP, config {unacceptable|inacceptable}", Quiet: true},
+	{Text: "configured EAP-only authentication, but peer does not support it", Do: otherMethod("its own method")},
 	{Text: "peer did not respond to our XAuth request", Tell: diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig}},
 	{Text: "peer did not respond to our XAuth {what} request", Tell: diagnose.Observation{Kind: diagnose.XauthUnanswered, Phase: diagnose.PhaseConfig}},
 	{Text: "configuration payload missing in XAuth {request|response}", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig}},
 	{Text: "no XAuth method found", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig, Detail: "no XAUTH plugin is loaded here"}},
 	{Text: "no XAuth authentication round found", Tell: diagnose.Observation{Kind: diagnose.XauthUnexpected, Phase: diagnose.PhaseConfig}},
 	{Text: "pool '{detail}' is full, unable to assign address", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
-	{Text: "no virtual IP found for {what} requested by {rest}", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
+	{Text: "no virtual IP found for {what} requested by {rest}", Do: func(x *read.Context, _ *read.Match) {
+		of(x).noAddress = true
+		x.Tell(diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig})
+	}},
+	{Text: "no virtual IP found, sending {rest}", Do: func(x *read.Context, _ *read.Match) {
+		of(x).noAddress = true
+		x.Tell(diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig})
+	}},
+	{Text: "configuration payload negotiation failed, no CHILD_SA built", Quiet: true},
 	{Text: "no available address found in pool {rest}", Tell: diagnose.Observation{Kind: diagnose.PoolEmpty, Phase: diagnose.PhaseConfig}},
 	{Text: "assigning virtual IP {addr} to peer '{user}'", Quiet: true},
 	{Text: "installing new virtual IP {addr}", Quiet: true},
+}
+
+// otherMethod is a peer that proves itself by another method than is wanted here.
+func otherMethod(offered string) func(*read.Context, *read.Match) {
+	return func(x *read.Context, _ *read.Match) {
+		of(x).method = x.Number
+		o := diagnose.Observation{Kind: diagnose.OfferRefused, Phase: diagnose.Phase1, Message: 5, Attr: diagnose.AttrAuth, Offered: offered, Wanted: "another"}
+		x.Tell(o)
+		o.Kind = diagnose.AllOffersRefused
+		x.Tell(o)
+	}
 }
 
 // certificates are about chains and their revocation.

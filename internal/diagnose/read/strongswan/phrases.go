@@ -2,6 +2,7 @@ package strongswan
 
 import (
 	"bytes"
+	"cmp"
 	"strings"
 
 	"qmidle/internal/diagnose"
@@ -14,9 +15,9 @@ var phase1 = []read.Phrase{
 	{Text: "received packet: from {from} to {to} (", Do: packet},
 	{Text: "sending packet: from {from} to {to} (", Do: sending},
 	{Text: "initiating {Main|Aggressive} Mode IKE_SA {name} to {addr}", Do: initiating},
-	{Text: "initiating IKE_SA {name} to {addr}", Do: initiating},
-	{Text: "{addr} is initiating {a Main|a Aggressive|an Aggressive} Mode IKE_SA", Do: initiated},
-	{Text: "{addr} is initiating an IKE_SA", Do: initiated},
+	{Text: "initiating IKE_SA {name} to {addr}", Do: initiating2},
+	{Text: "{addr} is initiating {a Main|a Aggressive|an Aggressive} Mode IKE_SA", Do: initiated1},
+	{Text: "{addr} is initiating an IKE_SA", Do: initiated2},
 	{Text: "IKE_SA {name} established between {local}...{peer}]", Do: established},
 	{Text: "IKE_SA {name} state change: {rest}", Quiet: true},
 	{Text: "sending retransmit {n} of {kind} message ID {id}, seq {seq}", Do: retransmit},
@@ -28,9 +29,6 @@ var phase1 = []read.Phrase{
 	{Text: "deleting half open IKE_SA {name} with {addr} after timeout", Do: halfOpen},
 	{Text: "deleting half open IKE_SA with {addr} after timeout", Do: halfOpen},
 	{Text: "deleting half open IKE_SA after timeout", Do: halfOpen},
-	{Text: "local host is behind NAT, sending keep alives", Tell: diagnose.Observation{Kind: diagnose.NATFound, Phase: diagnose.Phase1, Detail: "here"}},
-	{Text: "remote host is behind NAT", Tell: diagnose.Observation{Kind: diagnose.NATFound, Phase: diagnose.Phase1, Detail: "peer"}},
-	{Text: "faking NAT situation to enforce UDP encapsulation", Tell: diagnose.Observation{Kind: diagnose.NATFound, Phase: diagnose.Phase1, Detail: "peer"}},
 	{Text: "no IKE config found for {local}...{peer}, sending {rest}", Do: noConfig},
 	{Text: "Aggressive Mode PSK disabled for security reasons", Tell: diagnose.Observation{Kind: diagnose.AggressiveMode, Phase: diagnose.Phase1, Message: 1, Attr: diagnose.AttrMode, Detail: "aggressive mode with a pre-shared key is disabled here"}},
 	{Text: "received {name} error notify", Do: notify},
@@ -90,6 +88,28 @@ func initiating(x *read.Context, hit *read.Match) {
 	}
 	s.Role, s.Aggressive = diagnose.Initiator, bytes.Contains(x.Text, []byte("Aggressive Mode"))
 	x.SetPeer(s, hit.Addr("addr"), s.Local)
+}
+
+// initiated1 is a first message of IKEv1, which the log may not have shown.
+func initiated1(x *read.Context, hit *read.Match) {
+	initiated(x, hit)
+	if s := x.Session; s != nil && s.Role == diagnose.Responder {
+		s.Aggressive = s.Aggressive || bytes.Contains(x.Text, []byte("Aggressive Mode"))
+		imply(x, 0, 1)
+	}
+}
+
+// initiating2 and initiated2 are those of IKEv2.
+func initiating2(x *read.Context, hit *read.Match) {
+	initiating(x, hit)
+	stateOf(x.Session).v2 = true
+}
+
+func initiated2(x *read.Context, hit *read.Match) {
+	initiated(x, hit)
+	if s := x.Session; s != nil {
+		stateOf(s).v2 = true
+	}
 }
 
 // initiated says who begins; the message itself was told when it was parsed.
@@ -254,6 +274,9 @@ func repeated(x *read.Context, _ *read.Match) {
 		return
 	}
 	st := stateOf(s)
+	if s.Role == diagnose.Responder && s.Received > 0 {
+		imply(x, s.Received+1, 0)
+	}
 	o := diagnose.Observation{Kind: diagnose.DuplicateSeen, Phase: diagnose.Phase1, Message: s.Received}
 	if s.Up && st.quick > 0 {
 		o.Phase, o.Message, o.Pair = diagnose.Phase2, st.quick, st.pair
@@ -285,24 +308,48 @@ func halfOpen(x *read.Context, hit *read.Match) {
 // noConfig is a first message for whose addresses nothing is configured. That of
 // IKEv2 may find a connection that is for IKEv1.
 func noConfig(x *read.Context, hit *read.Match) {
+	if o, ok := of(x).versionDiffers(); ok {
+		x.Tell(o)
+		return
+	}
 	o := x.Fill(hit)
 	o.Kind, o.Phase, o.Message, o.Role = diagnose.NoConnection, diagnose.Phase1, 1, diagnose.Responder
+	if s := x.Session; s != nil && stateOf(s).v2 {
+		o.Kind, o.Attr, o.Detail = diagnose.OtherIKEVersion, diagnose.AttrUnknown, "the peer speaks IKEv2, and no connection here takes that from it"
+	}
 	x.Tell(o)
+}
+
+// version1 is the name in IKEv1 of a notify, which charon may name by IKEv2's.
+func version1(name string, v2 bool) string {
+	switch {
+	case name == "INVALID-KE-PAYLOAD":
+		return "INVALID-KEY-INFORMATION"
+	case v2:
+		return name
+	case name == "UNSUPPORTED-CRITICAL-PAYLOAD":
+		return "INVALID-PAYLOAD-TYPE"
+	case name == "INVALID-SYNTAX":
+		return "INVALID-EXCHANGE-TYPE"
+	}
+	return name
 }
 
 // notify is an error that the peer tells. The message's payloads have told it
 // already, where they were logged.
 func notify(x *read.Context, hit *read.Match) {
 	name := strings.ReplaceAll(hit.Hole("name"), "_", "-")
-	if name == "INVALID-KE-PAYLOAD" {
-		name = "INVALID-KEY-INFORMATION"
-	}
+	name = cmp.Or(numbered[name], name)
 	m, s := of(x), x.Session
+	name = version1(name, s != nil && stateOf(s).v2)
 	if s != nil && stateOf(s).notify == name || s == nil && m.notify == name {
 		m.notify = ""
 		return
 	}
-	tellNotify(x, name, false, "")
+	// Behind the key exchange charon takes none in clear; the log may lack the message.
+	// Who refuses an identity of phase 1 in clear is not heard, so that of a log that
+	// has nothing else it is the networks'.
+	tellNotify(x, name, s != nil && !stateOf(s).parsed && s.Received >= 4 || s == nil && name == "INVALID-ID-INFORMATION", "")
 }
 
 // undecryptable is a message that makes no sense after decryption. An initiator
@@ -323,7 +370,7 @@ func undecryptable(x *read.Context, _ *read.Match) {
 		x.Tell(diagnose.Observation{Kind: diagnose.Malformed, Phase: diagnose.Phase2, Detail: "a message that cannot be decrypted"})
 	case st.v2:
 		x.Tell(diagnose.Observation{Kind: diagnose.Malformed, Phase: diagnose.Phase1, Message: 5, Detail: "a message that cannot be decrypted"})
-	case s.Role == diagnose.Initiator && s.Sent >= 5:
+	case s.Role == diagnose.Initiator && (s.Sent >= 5 || !st.parsed): // or its messages are not logged
 		x.Tell(diagnose.Observation{Kind: diagnose.RefusedUnread, Phase: diagnose.Phase1, Message: 5, Detail: "cannot be decrypted"})
 	default:
 		x.Tell(diagnose.Observation{Kind: diagnose.Undecryptable, Phase: diagnose.Phase1, Message: 5})
@@ -338,6 +385,10 @@ func corrupt(x *read.Context, hit *read.Match) {
 		st := stateOf(s)
 		if st.undecryptable || st.inClear {
 			st.inClear = false
+			return
+		}
+		if !st.parsed && !s.Up && strings.Contains(hit.Text, "verification") {
+			x.Tell(o) // it could be read
 			return
 		}
 		if !s.Up && !st.v2 && s.Received+s.Sent >= 7 || s.Sent >= 5 && !s.Up && !st.v2 {

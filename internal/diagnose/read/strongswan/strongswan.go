@@ -10,7 +10,7 @@
 //
 // It must know no file and no clock. The files: strongswan.go (lines and SAs),
 // phrases.go, message.go (the messages of the exchanges), proposal.go (what two
-// proposals differ in), keys.go and status.go.
+// proposals differ in), config.go, keys.go and status.go.
 package strongswan
 
 import (
@@ -28,7 +28,7 @@ func Vendor() *read.Vendor {
 	return &read.Vendor{
 		Name:    "strongSwan",
 		Marks:   []string{"charon", "strongswan", "swanctl", "[IKE]", "[NET]", "[ENC]", "[CFG]", "[KNL]", "[CHD]", "[MGR]", "[DMN]", "[IKE1]", "[NET1]", "[ENC1]", "[CFG1]", "[KNL1]", "ipsec_starter"},
-		Phrases: read.Join(exchanges, phase1, proposals, keys, phase2, life, local, remoteAccess, certificates, status, quiet),
+		Phrases: read.Join(exchanges, loaded, phase1, implied, proposals, keys, phase2, life, local, remoteAccess, certificates, status, quiet),
 		New:     func() any { return &memory{threads: make(map[string]string)} },
 		Begin:   begin,
 		Rest:    rest,
@@ -49,11 +49,20 @@ type memory struct {
 	resent  string
 	notify  string                             // the error that the last message told, of no known session
 	awaited func(*read.Context, *read.Session) // waits for the packet that says whose it is
+	packets bool                               // the log has lines of packets
 	lists   []string                           // lists of proposals that stand on lines of their own
 	table   *row
-	rows    int    // tunnels of tables
-	limited bool   // the kernel has no memory
-	side    string // the next line is a network of this end, or of the other
+	rows    int  // tunnels of tables
+	limited bool // the kernel has no memory
+	// noAddress says that a client was given none.
+	noAddress         bool
+	xauth, aggressive bool   // a connection that was loaded has it
+	seeks             string // the ends of the message that a connection is looked for
+	seeksV2           bool   // and that it is of IKEv2
+	otherVersion      bool   // there is one of the other version
+	group             bool   // the last offer for phase 2 had a group
+	method            int    // the line that said that the peer's method is another one
+	side              string // the next line is a network of this end, or of the other
 }
 
 // maxThreads bounds the memory of threads; charon has some dozens.
@@ -76,11 +85,18 @@ type sa struct {
 	pair           string // of the quick mode at hand
 	quick          int    // messages of it
 	quickSent      bool   // the last of them was ours
+	group          bool   // the offer of it had a group
 	key            *diagnose.Observation
+	keyAt          int               // messages until then
 	deleting       bool              // the peer has deleted it
 	last           diagnose.Evidence // the last message
 	wanted         string            // the identity that a connection is looked for by
 	near           string            // the network that this end asks for
+	parsed         bool              // the log has the messages of phase 1
+	asks           bool              // this end has asked for an address
+	homeless       bool              // and has got none
+	taken          bool              // the peer takes its tunnel down
+	matches        int               // networks of the quick mode at hand that fit
 }
 
 func stateOf(s *read.Session) *sa {
@@ -96,6 +112,9 @@ func begin(x *read.Context) {
 	x.Block = false
 	thread, id := prefix(x.Text)
 	m.named = id != ""
+	if m.awaited != nil && !m.packets && !bytes.Contains(x.Text, []byte("sending packet:")) {
+		m.resolve(x)
+	}
 	if thread != "" && len(m.threads) > maxThreads {
 		clear(m.threads)
 	}
@@ -217,7 +236,7 @@ func started(x *read.Context, _ *read.Match) {
 func packet(x *read.Context, hit *read.Match) {
 	peer, local := hit.Addr("from"), hit.Addr("to")
 	m := of(x)
-	m.peer, m.local = peer, local
+	m.peer, m.local, m.packets = peer, local, true
 	if !m.named {
 		x.Session = nil
 		if s := x.Find(func(s *read.Session) bool { return s.Peer == peer && peer.IsValid() }); s != nil {
@@ -239,6 +258,7 @@ func packet(x *read.Context, hit *read.Match) {
 func sending(x *read.Context, hit *read.Match) {
 	local, peer := hit.Addr("from"), hit.Addr("to")
 	m := of(x)
+	m.packets = true
 	s := x.Session
 	if !m.named && (s == nil || s.Peer.IsValid() && peer.IsValid() && s.Peer != peer) {
 		s = x.Find(func(s *read.Session) bool { return s.Peer == peer && peer.IsValid() })
@@ -256,6 +276,18 @@ func sending(x *read.Context, hit *read.Match) {
 	}
 }
 
+// resolve tells what has waited for the line of its packet, which does not come: it
+// is of the negotiation that this end has begun last.
+func (m *memory) resolve(x *read.Context) {
+	told := m.awaited
+	m.awaited = nil
+	if m.packets {
+		told(x, nil)
+		return
+	}
+	told(x, x.Find(func(s *read.Session) bool { return s.Role == diagnose.Initiator && !s.Up }))
+}
+
 // floated is the first message on UDP 4500.
 func floated(x *read.Context, s *read.Session) {
 	if st := stateOf(s); !st.floated {
@@ -268,7 +300,7 @@ func floated(x *read.Context, s *read.Session) {
 func end(x *read.Context) {
 	m := of(x)
 	if m.awaited != nil {
-		m.awaited(x, nil)
+		m.resolve(x)
 	}
 	m.finishTable(x)
 	x.Find(func(s *read.Session) bool {
@@ -280,10 +312,16 @@ func end(x *read.Context) {
 // unfinished tells that nothing more came of a negotiation, as far as the log
 // goes.
 func unfinished(x *read.Context, s *read.Session) {
-	if s.Up || s.Sent+s.Received < 2 {
+	if s.Up {
 		return
 	}
 	x.Session = s
 	st := stateOf(s)
+	if st.key != nil && st.keyAt == s.Sent+s.Received {
+		missing(x) // no other search has found one
+	}
+	if s.Sent+s.Received < 2 {
+		return
+	}
 	x.Tell(diagnose.Observation{Kind: diagnose.GaveUp, Phase: diagnose.Phase1, Message: s.Sent, Detail: diagnose.LogEnds, Evidence: st.last})
 }

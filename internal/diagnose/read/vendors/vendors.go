@@ -18,7 +18,7 @@ import (
 
 // All are the vendors. Where a phrase is of several, the first one has it.
 func All() []*read.Vendor {
-	return append([]*read.Vendor{
+	known := append([]*read.Vendor{
 		ios.Vendor(),
 		asa.Vendor(),
 		strongswan.Vendor(),
@@ -27,6 +27,7 @@ func All() []*read.Vendor {
 		vpnc.Vendor(),
 		fortigate.Vendor(),
 	}, gateways.Vendors()...)
+	return append(known, gateways.Unknown())
 }
 
 // Readers are those of all vendors, compiled once.

@@ -2,16 +2,19 @@ package vendors
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 )
 
+var logs = flag.String("logs", "../../../explain/testdata/*.log", "the logs that are read, as a pattern of files")
+
 // text is a log of some bytes, made of all vendors' logs again and again.
 func text(t testing.TB, size int) []byte {
 	t.Helper()
-	names, err := filepath.Glob("../../../explain/testdata/*.log")
+	names, err := filepath.Glob(*logs)
 	if err != nil || len(names) == 0 {
 		t.Fatal(err, len(names))
 	}
@@ -51,7 +54,7 @@ func TestMemory(t *testing.T) {
 	runtime.KeepAlive(log)
 }
 
-func BenchmarkRead(b *testing.B) { benchmark(b, text(b, 8<<20)) }
+func BenchmarkRead(b *testing.B) { benchmark(b, text(b, 64<<20)) }
 
 // noise is a line of another daemon.
 const noise = "Mar  1 05:06:03 host kernel: [12345.678901] eth0: link becomes ready, speed 1000, full duplex, flow control off\n"

@@ -162,8 +162,9 @@ var tunnel = []read.Phrase{
 		x.Tell(diagnose.Observation{Kind: diagnose.PeerDead, Phase: diagnose.PhaseLife})
 	}},
 	{Text: "connection terminated by peer", Do: func(x *read.Context, hit *read.Match) {
-		up(x, hit)
+		up(x, hit) // packets have passed, or it would say something else
 		x.Session.Up = false
+		x.Tell(diagnose.Observation{Kind: diagnose.Phase2Up, Phase: diagnose.Phase2})
 		x.Tell(diagnose.Observation{Kind: diagnose.SADeleted, Phase: diagnose.Phase1, Detail: diagnose.DeletedByPeer})
 	}},
 	{Text: "HMAC mismatch in ESP mode", Tell: diagnose.Observation{Kind: diagnose.DataDropped, Phase: diagnose.PhaseData, Detail: "authentication failed", Count: 1}},

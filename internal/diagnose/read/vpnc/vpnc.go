@@ -111,8 +111,8 @@ func silent(x *read.Context, _ *read.Match) {
 // name reads the notify in "(ISAKMP_N_NO_PROPOSAL_CHOSEN)(14)".
 func name(text string) string {
 	_, rest, ok := strings.Cut(text, "ISAKMP_N_")
-	if !ok {
-		return ""
+	if !ok { // the first releases print the bare name behind a colon
+		rest = strings.TrimSpace(text[strings.LastIndexByte(text, ':')+1:])
 	}
 	end := strings.IndexFunc(rest, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') })
 	if end >= 0 {
@@ -166,7 +166,7 @@ func refused(phase diagnose.Phase) func(*read.Context, *read.Match) {
 		if m.done {
 			return // a notice has said why
 		}
-		if m.done = true; n == "INVALID-MESSAGE-ID" || n == "INVALID-EXCHANGE-TYPE" {
+		if m.done = true; n == "INVALID-MESSAGE-ID" || n == "INVALID-EXCHANGE-TYPE" || n == "INVALID-PAYLOAD-TYPE" {
 			n = "NO-PROPOSAL-CHOSEN" // vpnc's own word for an answer that is a notify
 		}
 		x.Tell(diagnose.Observation{Kind: diagnose.NotifyReceived, Phase: phase, Detail: n, Authentic: true})
