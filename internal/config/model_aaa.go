@@ -178,6 +178,14 @@ func (c *Config) Pool(name string) *Pool {
 	return find(c.Pools, func(p *Pool) bool { return p.Name == name })
 }
 
+// PoolRanges are the addresses of all pools, in the order of their lines.
+func (c *Config) PoolRanges() (all []PoolRange) {
+	for _, p := range c.Pools {
+		all = append(all, p.Ranges...)
+	}
+	return all
+}
+
 // ClientGroup returns the client configuration group of that name, or nil.
 func (c *Config) ClientGroup(name string) *ClientGroup {
 	return find(c.ClientGroups, func(g *ClientGroup) bool { return g.Name == name })

@@ -2,7 +2,9 @@ package diagnose
 
 import (
 	"net/netip"
+	"slices"
 
+	"qmidle/internal/config"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 )
@@ -20,17 +22,9 @@ func (t *tracer) dynamic(c *ike.Connection, f ipsec.Flow) *chosen {
 
 // isClients says whether an entry gives an address to clients.
 func (t *tracer) isClients(c *ike.Connection, a netip.Addr) bool {
-	if c.Clients == nil || len(c.ACL) > 0 {
-		return false
-	}
-	for _, p := range t.s.Config.Pools {
-		for _, r := range p.Ranges {
-			if (ipsec.Range{Lo: r.Low, Hi: r.High}).Contains(a) {
-				return true
-			}
-		}
-	}
-	return false
+	return c.ServesPools() && slices.ContainsFunc(t.s.Config.PoolRanges(), func(r config.PoolRange) bool {
+		return ipsec.Range{Lo: r.Low, Hi: r.High}.Contains(a)
+	})
 }
 
 // dynamicText says why an entry of a dynamic crypto map is for a packet.

@@ -189,6 +189,10 @@ type Connection struct {
 	LocalPort uint16
 }
 
+// ServesPools says whether its clients get addresses of pools, and anything may go to
+// them: a template without an access list.
+func (c *Connection) ServesPools() bool { return c.Dynamic && len(c.ACL) == 0 && c.Clients != nil }
+
 // Interfaces are all by which the connection's traffic leaves.
 func (c *Connection) Interfaces() []string { return append([]string{c.Interface}, c.MoreInterfaces...) }
 

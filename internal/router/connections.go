@@ -237,7 +237,7 @@ func policyEntries(conns []*ike.Connection, pools []ipsec.Range) []ipsec.PolicyE
 		}
 		if c.Dynamic && len(c.ACL) == 0 {
 			all = append(all, ipsec.PolicyEntry{Tag: c.Tag, Permit: true, Selector: anything, Dynamic: true, Open: true})
-			if c.Clients != nil {
+			if c.ServesPools() {
 				all = append(all, poolEntries(c.Tag, pools)...)
 			}
 		}
@@ -260,10 +260,8 @@ func poolEntries(tag uint32, pools []ipsec.Range) (all []ipsec.PolicyEntry) {
 
 // poolRanges are the addresses of all pools.
 func poolRanges(c *config.Config) (all []ipsec.Range) {
-	for _, p := range c.Pools {
-		for _, r := range p.Ranges {
-			all = append(all, ipsec.Range{Lo: r.Low, Hi: r.High})
-		}
+	for _, r := range c.PoolRanges() {
+		all = append(all, ipsec.Range{Lo: r.Low, Hi: r.High})
 	}
 	return all
 }
