@@ -35,7 +35,7 @@ fuzz() {
 # A subshell, so that the times are this turn's alone.
 one() (
 	left=$((wanted - $(had "$1" "$2") + 3))
-	fuzz "$1" "$2" "$((left < turn ? left : turn))s"
+	fuzz "$1" "$2" "$((left < 30 ? 30 : left < turn ? left : turn))s"
 	status=$?
 	times >"$log.times"
 	exit $status
