@@ -55,8 +55,9 @@ type IKESuite struct {
 }
 
 func isakmpSAs(r Router) ISAKMPSAs {
-	table := ISAKMPSAs{SAs: []ISAKMPSA{}}
-	for _, sa := range r.ISAKMPSAs() {
+	all := r.ISAKMPSAs()
+	table := ISAKMPSAs{SAs: make([]ISAKMPSA, 0, len(all))}
+	for _, sa := range all {
 		table.SAs = append(table.SAs, isakmpSA(sa))
 	}
 	return table
@@ -99,10 +100,17 @@ func ikeSuite(p policy.IKE) *IKESuite {
 	}
 }
 
+// isakmpHeader is above the lines, each of which has isakmpLine octets.
+const (
+	isakmpHeader = "dst             src             state          conn-id slot\n"
+	isakmpLine   = len(isakmpHeader)
+)
+
 // Text has the header even where there is no SA, and then an empty line.
 func (t ISAKMPSAs) Text() string {
 	var b strings.Builder
-	b.WriteString("dst             src             state          conn-id slot\n")
+	b.Grow(len(isakmpHeader) + len(t.SAs)*isakmpLine)
+	b.WriteString(isakmpHeader)
 	for _, sa := range t.SAs {
 		fmt.Fprintf(&b, "%-15s %-15s %-15s%7d %4d\n", sa.Dst, sa.Src, sa.State, sa.ConnID, sa.Slot)
 	}
