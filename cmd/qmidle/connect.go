@@ -151,7 +151,7 @@ func beClient(o connectOptions, profile clientfile.File, log io.Writer) error {
 	defer stop()
 	u := newTerminalUser(os.Stdin, os.Stderr, profile.Noninteractive)
 	defer u.close()
-	return connect.Run(ctx, connect.Options{Profile: profile, Outside: o.outside, Socket: o.socket, State: o.state, Log: log, Version: versionInfo(), User: u})
+	return connect.Run(ctx, connect.Options{Profile: profile, Outside: o.outside, Socket: o.socket, State: o.state, Log: log, Version: versionInfo(), User: u, Cores: spareProcessors()})
 }
 
 // sameSignal is how soon after a signal another is the same one: a terminal tells

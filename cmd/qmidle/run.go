@@ -170,7 +170,7 @@ func serve(o runOptions, stderr io.Writer) error {
 	version := versionInfo()
 	version.ConfigFile = o.file
 	g, err := gateway.Open(gateway.Options{Config: c, Interfaces: o.interfaces, Socket: o.socket, Log: log, Version: version, Release: o.release, File: o.file, State: o.state,
-		Keys: o.keys, KeyPassphrase: passphrase, Built: built()})
+		Keys: o.keys, KeyPassphrase: passphrase, Built: built(), Cores: spareProcessors()})
 	if err != nil {
 		return err
 	}

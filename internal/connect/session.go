@@ -37,6 +37,7 @@ type Options struct {
 	Log     io.Writer
 	Version console.VersionInfo
 	User    User
+	Cores   int // as gateway.Options has them
 }
 
 // Run connects, and stays connected until ctx ends. An error is that the tunnel did
@@ -70,7 +71,7 @@ func Run(ctx context.Context, o Options) error {
 	defer end(nil)
 	s := &session{Options: o, end: end, known: Credentials{o.Profile.Username, o.Profile.Domain, o.Profile.Password}, changes: make(chan console.EasyVPNClient, 1)}
 	s.gateway, err = gateway.Open(gateway.Options{Config: cfg, Interfaces: map[string]string{outside: o.Outside}, Socket: o.Socket, State: o.State, Log: o.Log,
-		Version: o.Version, Release: true, EasyVPN: s.changed})
+		Version: o.Version, Release: true, EasyVPN: s.changed, Cores: o.Cores})
 	if err != nil {
 		return err
 	}

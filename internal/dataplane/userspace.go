@@ -36,6 +36,7 @@ type UserspaceConfig struct {
 	QueueLimit int // packets that wait for an SA, for each line of the policy
 	Random     io.Reader
 	Now        func() time.Time
+	Cores      int // that packets of many SAs are spread over; 0 for as many as Go runs goroutines at once
 }
 
 // Userspace is the Backend that does ESP in this process.
@@ -105,8 +106,7 @@ func OpenUserspace(host *Host, cfg UserspaceConfig) (*Userspace, error) {
 		close(u.closed)
 		return nil, errors.Join(err, u.raw.Close(), u.log.close(), u.space.close())
 	}
-	cores := runtime.GOMAXPROCS(0)
-	u.out, u.in = newLanes(cores, u.closed, &u.loops, u.sealLane), newLanes(cores, u.closed, &u.loops, u.openLane)
+	u.out, u.in = newLanes(cfg.Cores, u.closed, &u.loops, u.sealLane), newLanes(cfg.Cores, u.closed, &u.loops, u.openLane)
 	u.loops.Go(func() { u.watch.follow(changes) })
 	u.loops.Go(u.keepDevice)
 	u.loops.Go(u.readRaw)
@@ -120,6 +120,9 @@ func (cfg *UserspaceConfig) setDefaults() {
 	}
 	if cfg.MTU == 0 {
 		cfg.MTU = DefaultMTU
+	}
+	if cfg.Cores == 0 {
+		cfg.Cores = runtime.GOMAXPROCS(0)
 	}
 	if cfg.QueueLimit == 0 {
 		cfg.QueueLimit = DefaultQueueLimit

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -57,6 +58,8 @@ type Options struct {
 	// Built is when the program was built; zero where that is not known. A clock
 	// that is behind it is wrong.
 	Built time.Time
+	// Cores are what work is spread over; 0 for as many as Go runs goroutines at once.
+	Cores int
 }
 
 // Lengths of the queues to the loop.
@@ -124,7 +127,12 @@ type Gateway struct {
 // Open takes what the gateway needs of the host: the control socket, the UDP
 // sockets, the data plane and the routes. Nothing is answered before Run. An
 // error is for the operator, and leaves nothing behind.
-func Open(o Options) (*Gateway, error) { return open(o, thisHost()) }
+func Open(o Options) (*Gateway, error) {
+	if o.Cores == 0 {
+		o.Cores = runtime.GOMAXPROCS(0)
+	}
+	return open(o, thisHost(o.Cores))
+}
 
 func open(o Options, w world) (*Gateway, error) {
 	g := &Gateway{opts: o, world: w, datagrams: make(chan datagram, datagramQueue), firsts: make(chan datagram, firstQueue), strays: make(chan datagram, strayQueue), events: make(chan input, eventQueue), commands: make(chan input),

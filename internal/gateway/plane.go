@@ -65,7 +65,7 @@ type backend interface {
 	SetClients([]dataplane.ClientNetwork) error
 }
 
-func openPlane(kind planeKind, send dataplane.SendUDP, events dataplane.Events) (plane, error) {
+func openPlane(kind planeKind, cores int, send dataplane.SendUDP, events dataplane.Events) (plane, error) {
 	host, err := dataplane.OpenHost()
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func openPlane(kind planeKind, send dataplane.SendUDP, events dataplane.Events) 
 	if kind.kernel {
 		b, err = dataplane.OpenKernel(host, dataplane.KernelConfig{Events: events, InterfaceID: kind.ifID})
 	} else {
-		b, err = dataplane.OpenUserspace(host, dataplane.UserspaceConfig{SendUDP: send, Events: events})
+		b, err = dataplane.OpenUserspace(host, dataplane.UserspaceConfig{SendUDP: send, Events: events, Cores: cores})
 	}
 	if err != nil {
 		return nil, errors.Join(err, host.Close())

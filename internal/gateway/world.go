@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
 	"strings"
 
 	"qmidle/internal/config"
@@ -56,10 +55,10 @@ type world struct {
 	release    func() error // lets pass what the data plane has left blocked
 }
 
-func thisHost() world {
+func thisHost(cores int) world {
 	return world{
 		ports:      ports{isakmp.PortIKE, isakmp.PortNATT},
-		workers:    runtime.GOMAXPROCS(0),
+		workers:    cores,
 		rand:       rand.Reader,
 		interfaces: hostInterfaces,
 		forwards:   hostForwards,
@@ -68,8 +67,10 @@ func thisHost() world {
 		listen:     func(local netip.AddrPort) (udpSocket, error) { return dataplane.ListenUDP(local) },
 		userSpace:  os.Getenv(dataPlaneVariable) == config.DataPlane{Kind: config.DataPlaneUserSpace}.String(),
 		kernelESP:  dataplane.HasKernelESP,
-		openPlane:  openPlane,
-		release:    func() error { return Release(DefaultState) },
+		openPlane: func(kind planeKind, send dataplane.SendUDP, events dataplane.Events) (plane, error) {
+			return openPlane(kind, cores, send, events)
+		},
+		release: func() error { return Release(DefaultState) },
 	}
 }
 
