@@ -12,11 +12,12 @@ const waiters = 3
 // spareProcessors has Go's scheduler run as many goroutines more than there are cores
 // as there are such readers, unless the operator has chosen by GOMAXPROCS, and returns
 // the cores. The scheduler counts a reader that waits as one that runs, until its
-// monitor has seen it for 20 µs; where none other could run, the monitor wakes that often for as
-// long as packets flow. See docs/performance.md for what that takes.
+// monitor has seen it for 20 µs; where none other could run, the monitor wakes that
+// often for as long as packets flow. On a single core all does best in one thread.
+// See docs/performance.md for what either takes.
 func spareProcessors() (cores int) {
 	cores = runtime.GOMAXPROCS(0)
-	if os.Getenv("GOMAXPROCS") == "" {
+	if cores > 1 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(cores + waiters)
 	}
 	return cores

@@ -6,16 +6,17 @@ import (
 )
 
 func TestSpareProcessors(t *testing.T) {
-	before := runtime.GOMAXPROCS(2)
+	before := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(before)
 	for _, c := range []struct {
+		cores  int
 		chosen string
 		after  int
-	}{{"", 2 + waiters}, {"2", 2}} {
-		runtime.GOMAXPROCS(2)
+	}{{2, "", 2 + waiters}, {2, "2", 2}, {1, "", 1}} {
+		runtime.GOMAXPROCS(c.cores)
 		t.Setenv("GOMAXPROCS", c.chosen)
-		if cores, after := spareProcessors(), runtime.GOMAXPROCS(0); cores != 2 || after != c.after {
-			t.Errorf("GOMAXPROCS=%q: %d cores, %d goroutines at once; want 2 and %d", c.chosen, cores, after, c.after)
+		if cores, after := spareProcessors(), runtime.GOMAXPROCS(0); cores != c.cores || after != c.after {
+			t.Errorf("GOMAXPROCS=%q: %d cores, %d goroutines at once; want %d and %d", c.chosen, cores, after, c.cores, c.after)
 		}
 	}
 }
