@@ -83,6 +83,10 @@ func ipsecSAs(r Router) IPsecSAs {
 	view := IPsecSAs{Interfaces: []IPsecInterface{}}
 	sas := r.IPsecSAs()
 	shown := make([]bool, len(sas))
+	of := make(map[uint32][]int) // of sas, by their connection
+	for i, sa := range sas {
+		of[sa.Connection] = append(of[sa.Connection], i)
+	}
 	for _, c := range r.Connections() {
 		if c.Dynamic {
 			continue
@@ -92,16 +96,16 @@ func ipsecSAs(r Router) IPsecSAs {
 			if !entry.Permit {
 				continue
 			}
-			block.Idents = append(block.Idents, lineIdents(r, c, line, sas, shown)...)
+			block.Idents = append(block.Idents, lineIdents(r, c, line, sas, of[c.Tag], shown)...)
 		}
-		for i, sa := range sas {
-			if sa.Connection == c.Tag && !shown[i] {
+		for _, i := range of[c.Tag] {
+			if !shown[i] {
 				shown[i] = true
-				block.add(r, c, sa)
+				block.add(r, c, sas[i])
 			}
 		}
 	}
-	view.addInstances(r, sas, shown)
+	view.addInstances(r, sas, of, shown)
 	for i, sa := range sas {
 		if !shown[i] {
 			view.block("", "", sa.Local.Addr()).add(r, &ike.Connection{}, sa)
@@ -112,11 +116,7 @@ func ipsecSAs(r Router) IPsecSAs {
 }
 
 // addInstances adds an ident for each instance of a dynamic crypto map.
-func (v *IPsecSAs) addInstances(r Router, sas []ike.IPsecSA, shown []bool) {
-	of := map[uint32][]int{}
-	for i, sa := range sas {
-		of[sa.Connection] = append(of[sa.Connection], i)
-	}
+func (v *IPsecSAs) addInstances(r Router, sas []ike.IPsecSA, of map[uint32][]int, shown []bool) {
 	for _, c := range r.Instances() {
 		d := newIdent(c, c.ACL[0].Local, c.ACL[0].Remote)
 		d.FromACL, d.PeerPort = false, c.Remote.Port()
@@ -156,8 +156,8 @@ func (v *IPsecSAs) block(name, cryptoMap string, local netip.Addr) *IPsecInterfa
 }
 
 // lineIdents is the ident of an access list line, then those of the parts of
-// it that SAs were negotiated for.
-func lineIdents(r Router, c *ike.Connection, line int, sas []ike.IPsecSA, shown []bool) []IPsecIdent {
+// it that SAs were negotiated for; own are those of the connection.
+func lineIdents(r Router, c *ike.Connection, line int, sas []ike.IPsecSA, own []int, shown []bool) []IPsecIdent {
 	acl := c.ACL[line]
 	whole := newIdent(c, acl.Local, acl.Remote)
 	whole.count(r.PolicyCounters(c.Tag, line))
@@ -165,8 +165,9 @@ func lineIdents(r Router, c *ike.Connection, line int, sas []ike.IPsecSA, shown 
 		whole.PeerHost = names[0]
 	}
 	parts := IPsecInterface{}
-	for i, sa := range sas {
-		if sa.Connection != c.Tag || sa.Line != line || shown[i] {
+	for _, i := range own {
+		sa := sas[i]
+		if sa.Line != line || shown[i] {
 			continue
 		}
 		shown[i] = true

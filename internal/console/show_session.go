@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"qmidle/internal/ike"
-	"qmidle/internal/isakmp"
 	"qmidle/internal/policy"
 )
 
@@ -83,90 +82,42 @@ type FlowLife struct {
 }
 
 func sessions(r Router) Sessions {
-	view := Sessions{Sessions: []PeerSession{}}
-	connections := r.Connections()
+	connections, isakmpSAs, ipsecPairs := r.Connections(), r.ISAKMPSAs(), r.IPsecSAs()
+	table := newSessionTable(connections)
 	for _, c := range connections {
 		if c.Dynamic {
 			continue
 		}
 		for _, peer := range c.Peers {
-			view.at(interfacesText(c), c.Local, peer, "").addLines(c)
+			table.at(interfacesText(c), c.Local, peer, "").addLines(c)
 		}
 		for _, name := range unresolved(r, c) {
-			view.at(interfacesText(c), c.Local, netip.Addr{}, name).addLines(c)
+			table.at(interfacesText(c), c.Local, netip.Addr{}, name).addLines(c)
 		}
 	}
 	for _, c := range r.Instances() {
-		view.of(connections, c.Local, c.Remote).addLines(c)
+		table.of(c.Local, c.Remote).addLines(c)
 	}
-	for _, sa := range r.ISAKMPSAs() {
+	for _, sa := range isakmpSAs {
 		if !sa.Dead {
-			view.of(connections, sa.Local.Addr(), sa.Remote).addISAKMP(sa, r.Now())
+			table.of(sa.Local.Addr(), sa.Remote).addISAKMP(sa, r.Now())
 		}
 	}
-	for _, sa := range r.IPsecSAs() {
-		view.of(connections, sa.Local.Addr(), sa.Remote).addIPsec(sa)
+	for _, sa := range ipsecPairs {
+		table.of(sa.Local.Addr(), sa.Remote).addIPsec(sa)
 	}
-	for i := range view.Sessions {
-		view.Sessions[i].Status = view.Sessions[i].status()
-	}
-	view.addDetail(r)
-	return view
-}
-
-// at returns a session, made if need be.
-func (v *Sessions) at(name string, local, peer netip.Addr, host string) *PeerSession {
-	for i := range v.Sessions {
-		s := &v.Sessions[i]
-		if s.Interface == name && s.local == local && s.Peer == peer && s.PeerHost == host && !s.remote.IsValid() {
-			return s
+	descriptions, idents, since := descriptions(r), indexIdents(ipsecSAs(r)), agesOf(isakmpSAs, ipsecPairs)
+	for i := range table.list {
+		s := &table.list[i]
+		s.Status = s.status()
+		s.Description = descriptions[peerNamed(s.Peer, s.PeerHost)]
+		if s.remote.IsValid() {
+			s.Description = descriptions[s.remote.String()]
 		}
+		s.UptimeSeconds = since.uptime(s, r.Now())
+		idents.addCounters(s)
 	}
-	v.Sessions = append(v.Sessions, PeerSession{
-		Interface: name, local: local, Peer: peer, PeerHost: host, PeerPort: isakmp.PortIKE,
-		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
-	})
-	return &v.Sessions[len(v.Sessions)-1]
-}
-
-// atPort returns the session of a dynamic crypto map's peer, made if need be.
-func (v *Sessions) atPort(name string, local netip.Addr, remote netip.AddrPort) *PeerSession {
-	for i := range v.Sessions {
-		if s := &v.Sessions[i]; s.Interface == name && s.local == local && s.remote == remote {
-			return s
-		}
-	}
-	v.Sessions = append(v.Sessions, PeerSession{
-		Interface: name, local: local, remote: remote, Peer: remote.Addr(), PeerPort: remote.Port(),
-		ISAKMPSAs: []SessionISAKMP{}, Flows: []SessionFlow{},
-	})
-	return &v.Sessions[len(v.Sessions)-1]
-}
-
-// of returns the session of two ends: of an instance's peer, of a static entry's,
-// or of one that a dynamic crypto map would answer.
-func (v *Sessions) of(connections []*ike.Connection, local netip.Addr, remote netip.AddrPort) *PeerSession {
-	for i := range v.Sessions {
-		if s := &v.Sessions[i]; s.local == local && s.remote == remote {
-			return s
-		}
-	}
-	for _, c := range connections {
-		if c.Local == local && !c.Dynamic && (slices.Contains(c.Peers, remote.Addr()) || slices.Contains(c.Former, remote.Addr())) {
-			return v.at(interfacesText(c), local, remote.Addr(), "")
-		}
-	}
-	for _, c := range connections {
-		if c.Local == local && c.Admits(remote.Addr()) {
-			return v.atPort(interfacesText(c), local, remote)
-		}
-	}
-	return v.at("", local, remote.Addr(), "")
-}
-
-// ends says whether an SA with a peer is the session's.
-func (s *PeerSession) ends(remote netip.AddrPort) bool {
-	return s.remote == remote || !s.remote.IsValid() && s.Peer == remote.Addr()
+	return Sessions{table.list}
 }
 
 // interfacesText are the interfaces of a connection, as IOS shows several.

@@ -2,9 +2,7 @@ package console
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
-	"time"
 
 	"qmidle/internal/config"
 )
@@ -118,25 +116,6 @@ var statusLetters = map[string]string{
 // up says whether the session has an SA that is in use.
 func (s PeerSession) up() bool { return strings.HasPrefix(s.Status, "UP") }
 
-// addDetail fills in what only the longer listings show.
-func (v *Sessions) addDetail(r Router) {
-	descriptions := descriptions(r)
-	idents := ipsecSAs(r)
-	for i := range v.Sessions {
-		s := &v.Sessions[i]
-		s.Description = descriptions[peerNamed(s.Peer, s.PeerHost)]
-		if s.remote.IsValid() {
-			s.Description = descriptions[s.remote.String()]
-		}
-		s.UptimeSeconds = uptimeOf(r, s)
-		for _, block := range idents.Interfaces {
-			if first, _, _ := strings.Cut(s.Interface, " "); block.Interface == first {
-				s.addCounters(block.Idents)
-			}
-		}
-	}
-}
-
 // descriptions are those of the crypto map entries, by peer.
 func descriptions(r Router) map[string]string {
 	all := map[string]string{}
@@ -167,47 +146,6 @@ func descriptions(r Router) map[string]string {
 		}
 	}
 	return all
-}
-
-// uptimeOf counts from the oldest SA of a session, or from a client's login.
-func uptimeOf(r Router, s *PeerSession) int64 {
-	now, since := r.Now(), r.Now()
-	older := func(t time.Time) {
-		if !t.IsZero() && t.Before(since) {
-			since = t
-		}
-	}
-	for _, sa := range r.ISAKMPSAs() {
-		if s.ends(sa.Remote) && upIdle(sa) {
-			older(sa.Established)
-			if sa.Login != nil {
-				older(sa.Login.Since)
-			}
-		}
-	}
-	for _, sa := range r.IPsecSAs() {
-		if s.ends(sa.Remote) {
-			older(sa.Created)
-		}
-	}
-	return int64(now.Sub(since) / time.Second)
-}
-
-// addCounters gives each flow the counters of its ident and the life of its
-// youngest SAs.
-func (s *PeerSession) addCounters(idents []IPsecIdent) {
-	for i := range s.Flows {
-		f := &s.Flows[i]
-		for _, d := range idents {
-			if !s.ends(netip.AddrPortFrom(d.Peer, d.PeerPort)) || d.Local != f.Local || d.Remote != f.Remote {
-				continue
-			}
-			f.Encrypted, f.Decrypted = d.Counters.EncapsPackets, d.Counters.DecapsPackets
-			f.EncryptedBytes, f.DecryptedBytes = d.Counters.EncapsBytes, d.Counters.DecapsBytes
-			f.OutboundDrops, f.InboundDrops = d.Counters.SendErrors, d.Counters.RecvErrors
-			f.Inbound, f.Outbound = lifeOf(d.Inbound), lifeOf(d.Outbound)
-		}
-	}
 }
 
 func lifeOf(sas []ESPSA) FlowLife {
