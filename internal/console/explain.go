@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"qmidle/internal/config"
@@ -54,14 +55,11 @@ func explain(r Router) Explanation {
 
 func explainPeer(r Router, a config.Args) (View, error) {
 	peer := a.Addr("peer")
-	report, known := diagnose.Judge(Observe(r, peer)).Of(peer), false
-	for _, o := range Observe(r, peer) {
-		known = known || o.Peer == peer
-	}
-	if !known {
+	seen := Observe(r, peer)
+	if !slices.ContainsFunc(seen, func(o diagnose.Observation) bool { return o.Peer == peer }) {
 		return Explanation{asked: peer}, nil
 	}
-	return Explanation{Report: report}, nil
+	return Explanation{Report: diagnose.Judge(seen).Of(peer)}, nil
 }
 
 func explainLast(r Router) Explanation { return Explanation{Report: explain(r).Report.Last()} }
@@ -69,7 +67,15 @@ func explainLast(r Router) Explanation { return Explanation{Report: explain(r).R
 // Observe is what is known of one peer, or of all for the invalid
 // address.
 func Observe(r Router, peer netip.Addr) []diagnose.Observation {
-	all := diagnose.FromRecords(r.History(peer))
+	var events diagnose.Records
+	if peer.IsValid() {
+		events.Read(r.History(peer))
+	} else {
+		peers := slices.Clone(r.PeersWithHistory())
+		slices.Reverse(peers)
+		eachHistory(r, peers, events.Read)
+	}
+	all := events.Observations()
 	return append(all, diagnose.FromSituation(situationOf(r))...)
 }
 

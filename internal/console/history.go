@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"qmidle/internal/config"
@@ -15,6 +16,48 @@ import (
 type History struct {
 	Peers  []netip.Addr `json:"peers"` // those that have a history
 	Events Events       `json:"events"`
+	// Omitted is how many peers' events are left out: those that were silent longest.
+	Omitted int `json:"omitted_peers,omitempty"`
+}
+
+// historyMost is about how many events one listing has. The flight recorder may hold
+// a million: as text they would be half a gigabyte.
+const historyMost = 10_000
+
+// Patient is a Router that lets the gateway go on with its own work, and comes back.
+type Patient interface {
+	// GoOn fails where the gateway has ended.
+	GoOn() error
+}
+
+// historiesAtOnce is how many peers' events are read before the gateway goes on.
+const historiesAtOnce = 32
+
+// eachHistory calls f with the events of each of some peers. Where the gateway ends
+// meanwhile the rest is left out.
+func eachHistory(r Router, peers []netip.Addr, f func([]trace.Record)) {
+	patient, _ := r.(Patient)
+	for i, peer := range peers {
+		if patient != nil && i%historiesAtOnce == historiesAtOnce-1 && patient.GoOn() != nil {
+			return
+		}
+		f(r.History(peer))
+	}
+}
+
+// lately calls f with the events of the peers that were active last, of as many as one
+// listing has, and returns how many are left out.
+func lately(r Router, f func(netip.Addr, []trace.Record)) (omitted int) {
+	peers, events := r.PeersWithHistory(), 0
+	for i, peer := range peers {
+		if events >= historyMost {
+			return len(peers) - i
+		}
+		list := r.History(peer)
+		events += len(list)
+		f(peer, list)
+	}
+	return 0
 }
 
 // Events are written as JSON only where somebody wants that: there may be half a
@@ -34,8 +77,13 @@ func (e Events) MarshalJSON() ([]byte, error) {
 }
 
 func history(r Router, a config.Args) (View, error) {
-	view := History{Peers: []netip.Addr{}, Events: r.History(a.Addr("peer"))}
-	view.Peers = append(view.Peers, r.PeersWithHistory()...)
+	view := History{Peers: append([]netip.Addr{}, r.PeersWithHistory()...)}
+	if peer := a.Addr("peer"); peer.IsValid() {
+		view.Events = r.History(peer)
+		return view, nil
+	}
+	view.Omitted = lately(r, func(_ netip.Addr, list []trace.Record) { view.Events = append(view.Events, list...) })
+	slices.SortStableFunc(view.Events, func(a, b trace.Record) int { return a.Time.Compare(b.Time) })
 	return view, nil
 }
 
@@ -55,7 +103,16 @@ func (v History) Text() string {
 			b.WriteString("    " + line)
 		}
 	}
+	b.WriteString(omittedText(v.Omitted))
 	return b.String()
+}
+
+// omittedText tells that a listing has not all.
+func omittedText(peers int) string {
+	if peers == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d peers that were silent longer are left out: ask for one by `peer A.B.C.D`\n", peers)
 }
 
 func peerText(a netip.Addr) string {

@@ -38,10 +38,11 @@ type Router interface {
 	// Matches counts the packets that a line has protected, in both directions.
 	Matches(tag uint32, line int) uint64
 
-	// PeersWithHistory lists the peers whose events were recorded.
+	// PeersWithHistory lists the peers whose events were recorded, the one that was
+	// active last first; the invalid address stands for events of no peer.
 	PeersWithHistory() []netip.Addr
-	// History returns the recorded events of a peer, oldest first; of all
-	// peers, sorted by time, for the invalid address.
+	// History returns the recorded events of a peer, oldest first; of no peer
+	// for the invalid address.
 	History(peer netip.Addr) []trace.Record
 	// HistoryLost is how many events of a peer were recorded before those.
 	HistoryLost(peer netip.Addr) uint64

@@ -3,8 +3,9 @@ package console
 import (
 	"bytes"
 	"fmt"
-	"net/netip"
+	"slices"
 	"strings"
+	"time"
 
 	"qmidle/internal/config"
 	"qmidle/internal/trace"
@@ -22,19 +23,33 @@ func logging(r Router) Logging {
 	quiet := trace.IOS{Sessions: r.Config().LogSessions, Started: r.Started(), DebugTime: stamp, LogTime: stamp}
 	ios := quiet
 	ios.ISAKMP, ios.IPsec, ios.Engine = d.ISAKMP, d.IPsec, d.Engine
-	view := Logging{Lines: []string{}}
-	records, cleared := r.History(netip.Addr{}), r.LogCleared()
-	for i := range records {
-		if !records[i].Time.After(cleared) {
-			continue
+	type logged struct {
+		at   time.Time
+		line string
+	}
+	var all []logged
+	var text []byte
+	cleared := r.LogCleared()
+	eachHistory(r, r.PeersWithHistory(), func(records []trace.Record) {
+		for i := range records {
+			rec := &records[i]
+			if !rec.Time.After(cleared) {
+				continue
+			}
+			renderer := &ios
+			if !shown(rec.Remote.Addr()) {
+				renderer = &quiet
+			}
+			text = renderer.Append(text[:0], rec)
+			for line := range bytes.Lines(text) {
+				all = append(all, logged{rec.Time, strings.TrimRight(string(line), "\n")})
+			}
 		}
-		renderer := &ios
-		if !shown(records[i].Remote.Addr()) {
-			renderer = &quiet
-		}
-		for line := range bytes.Lines(renderer.Append(nil, &records[i])) {
-			view.Lines = append(view.Lines, strings.TrimRight(string(line), "\n"))
-		}
+	})
+	slices.SortStableFunc(all, func(a, b logged) int { return a.at.Compare(b.at) })
+	view := Logging{Lines: make([]string, len(all))}
+	for i, l := range all {
+		view.Lines[i] = l.line
 	}
 	return view
 }

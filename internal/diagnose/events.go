@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"slices"
 	"strings"
 
 	"qmidle/internal/isakmp"
@@ -9,11 +10,32 @@ import (
 
 // FromRecords reads a gateway's own events, the oldest first.
 func FromRecords(records []trace.Record) []Observation {
-	r := eventReader{sessions: make(map[uint32]*session), asked: make(map[string][]string)}
-	for i := range records {
-		r.read(&records[i])
+	var r Records
+	r.Read(records)
+	return r.Observations()
+}
+
+// Records turns the events of one peer after the other into observations. Of peers
+// that were one at two addresses the earlier is to be read first.
+type Records struct{ reader *eventReader }
+
+// Read takes a peer's events, the oldest first.
+func (x *Records) Read(records []trace.Record) {
+	if x.reader == nil {
+		x.reader = &eventReader{sessions: make(map[uint32]*session), asked: make(map[string][]string)}
 	}
-	return r.out
+	for i := range records {
+		x.reader.read(&records[i])
+	}
+}
+
+// Observations are those of all that was read, the oldest first.
+func (x *Records) Observations() []Observation {
+	if x.reader == nil {
+		return nil
+	}
+	slices.SortStableFunc(x.reader.out, func(a, b Observation) int { return a.Time.Compare(b.Time) })
+	return x.reader.out
 }
 
 // eventReader turns events into observations, one record after the other.

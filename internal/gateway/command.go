@@ -92,6 +92,9 @@ func (v *view) aside(f func() error) error {
 // Now implements console.Router.
 func (v *view) Now() time.Time { return v.now }
 
+// GoOn implements console.Patient.
+func (v *view) GoOn() error { return v.aside(func() error { return nil }) }
+
 // ClearISAKMP implements console.Router.
 func (v *view) ClearISAKMP(conn uint32) int { return v.clear(v.Router.ClearISAKMP(v.now, conn)) }
 

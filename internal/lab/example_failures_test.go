@@ -187,7 +187,7 @@ func TestEachPriorityIsWalked(t *testing.T) {
 		priority  uint16
 	}
 	var got []comparison
-	for _, rec := range l.host("hub").router.History(noAddr) {
+	for _, rec := range recorded(l.host("hub")) {
 		if e, ok := rec.Event.(*trace.IKETransformOffered); ok {
 			got = append(got, comparison{e.Number, e.Priority})
 		}

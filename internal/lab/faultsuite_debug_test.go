@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"qmidle/internal/explain"
@@ -11,6 +12,15 @@ import (
 // debugLeast is how many faults of the suite are named first, or among the
 // alternatives, from the debugs of one end alone.
 const debugLeast = 160
+
+// recorded are all events of a host's flight recorder, the oldest first.
+func recorded(h *host) (all []trace.Record) {
+	for _, peer := range h.router.PeersWithHistory() {
+		all = append(all, h.router.History(peer)...)
+	}
+	slices.SortStableFunc(all, func(a, b trace.Record) int { return a.Time.Compare(b.Time) })
+	return all
+}
 
 // What our own gateway prints is a log like any other: the debugs of one end name
 // the suite's faults, and what they call certain is so.
@@ -23,7 +33,7 @@ func TestFaultsFromDebugs(t *testing.T) {
 			h := l.host(end)
 			ios := trace.IOS{ISAKMP: true, IPsec: true}
 			var text []byte
-			for _, rec := range (gateway{h.router, h}).History(noAddr) {
+			for _, rec := range recorded(h) {
 				text = ios.Append(text, &rec)
 			}
 			if len(text) == 0 {

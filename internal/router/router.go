@@ -3,7 +3,6 @@ package router
 import (
 	"io"
 	"net/netip"
-	"sort"
 	"strings"
 	"time"
 
@@ -345,16 +344,6 @@ func (r *Router) Errors() []error {
 // HistoryLost is how many events of a peer the flight recorder has dropped.
 func (r *Router) HistoryLost(peer netip.Addr) uint64 { return r.recorder.Lost(peer) }
 
-// History returns the recorded events of a peer, or of all for the invalid
+// History returns the recorded events of a peer, or those of no peer for the invalid
 // address, oldest first.
-func (r *Router) History(peer netip.Addr) []trace.Record {
-	if peer.IsValid() {
-		return r.recorder.Records(peer)
-	}
-	var all []trace.Record
-	for _, p := range r.recorder.Peers() {
-		all = append(all, r.recorder.Records(p)...)
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Time.Before(all[j].Time) })
-	return all
-}
+func (r *Router) History(peer netip.Addr) []trace.Record { return r.recorder.Records(peer) }
