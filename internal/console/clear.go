@@ -137,11 +137,13 @@ func clearMatches(r Router, a config.Args) (View, error) {
 	if list != "" && r.Config().AccessList(list) == nil {
 		return nil, fmt.Errorf("there is no access list %s", list)
 	}
+	users := r.Connections()
+	if list != "" {
+		users = usersOfLists(r)[list]
+	}
 	var tags []uint32
-	for _, c := range r.Connections() {
-		if list == "" || listOf(r.Config(), c.Map, c.Seq) == list {
-			tags = append(tags, c.Tag)
-		}
+	for _, c := range users {
+		tags = append(tags, c.Tag)
 	}
 	r.ClearMatches(tags)
 	return Cleared{Cleared: "access_list_counters"}, nil

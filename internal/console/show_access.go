@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qmidle/internal/config"
+	"qmidle/internal/ike"
 )
 
 // AccessLists is show access-lists.
@@ -28,13 +29,13 @@ type AccessListLine struct {
 }
 
 func accessLists(r Router, a config.Args) (View, error) {
-	view := AccessLists{Lists: []AccessList{}}
+	view, users := AccessLists{Lists: []AccessList{}}, usersOfLists(r)
 	for _, l := range r.Config().AccessLists {
 		if a.Has("list") && l.Name != a.Text("list") {
 			continue
 		}
 		shown := AccessList{Name: l.Name, Lines: []AccessListLine{}}
-		matches := aclMatches(r, l)
+		matches := matchesOf(r, l, users[l.Name])
 		for i, x := range l.Entries {
 			shown.Lines = append(shown.Lines, AccessListLine{x.Seq, x.String(), matches[i]})
 		}
@@ -43,13 +44,10 @@ func accessLists(r Router, a config.Args) (View, error) {
 	return view, nil
 }
 
-// aclMatches adds up what the connections of a list have carried by each line.
-func aclMatches(r Router, l *config.AccessList) []uint64 {
+// matchesOf adds up what the connections of a list have carried by each line.
+func matchesOf(r Router, l *config.AccessList, users []*ike.Connection) []uint64 {
 	matches := make([]uint64, len(l.Entries))
-	for _, c := range r.Connections() {
-		if listOf(r.Config(), c.Map, c.Seq) != l.Name {
-			continue
-		}
+	for _, c := range users {
 		for i := range min(len(matches), len(c.ACL)) {
 			if c.ACL[i].Permit {
 				matches[i] += r.Matches(c.Tag, i)
@@ -59,16 +57,26 @@ func aclMatches(r Router, l *config.AccessList) []uint64 {
 	return matches
 }
 
-// listOf is the access list of a crypto map entry, or "".
-func listOf(cfg *config.Config, name string, seq int) string {
-	if m := cfg.CryptoMap(name); m != nil {
+// usersOfLists are the connections that have each access list; "" is of those without.
+func usersOfLists(r Router) map[string][]*ike.Connection {
+	lists := map[entryKey]string{}
+	for _, m := range r.Config().CryptoMaps {
 		for _, e := range m.Entries {
-			if e.Seq == seq {
-				return e.ACL
-			}
+			lists[entryKey{m.Name, e.Seq}] = e.ACL
 		}
 	}
-	return ""
+	users := map[string][]*ike.Connection{}
+	for _, c := range r.Connections() {
+		list := lists[entryKey{c.Map, c.Seq}]
+		users[list] = append(users[list], c)
+	}
+	return users
+}
+
+// entryKey names an entry of a crypto map.
+type entryKey struct {
+	name string // of the map
+	seq  int
 }
 
 // Text is IOS's listing.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"qmidle/internal/config"
-	"qmidle/internal/ike"
 	"qmidle/internal/isakmp"
 )
 
@@ -65,7 +64,7 @@ type PeerHost struct {
 }
 
 func cryptoMaps(r Router) CryptoMaps {
-	instances := r.Instances()
+	instances, peers := r.Instances(), livePeers(r)
 	cfg := r.Config()
 	view := CryptoMaps{Maps: []CryptoMap{}}
 	for _, m := range cfg.CryptoMaps {
@@ -74,7 +73,7 @@ func cryptoMaps(r Router) CryptoMaps {
 			shown.LocalAddress = localAddress(r, m.Name)
 		}
 		for _, e := range m.Entries {
-			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m, e))
+			shown.Entries = append(shown.Entries, cryptoMapLine(r, cfg, m, e, peers[entryKey{m.Name, e.Seq}]))
 		}
 		for _, c := range instances {
 			if c.Map == m.Name {
@@ -101,7 +100,8 @@ func localAddress(r Router, name string) string {
 	return ""
 }
 
-func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry) CryptoMapLine {
+// cryptoMapLine is of an entry whose live peer is known, or invalid for none.
+func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.CryptoMapEntry, live netip.Addr) CryptoMapLine {
 	line := entryLine(cfg, e)
 	line.resolve(r)
 	line.Profile = m.ProfileOf(e)
@@ -111,8 +111,8 @@ func cryptoMapLine(r Router, cfg *config.Config, m *config.CryptoMap, e *config.
 			line.CurrentPeer = addrs[0].String()
 		}
 	}
-	if peer := livePeer(r, m.Name, e.Seq); peer.IsValid() {
-		line.CurrentPeer = peer.String()
+	if live.IsValid() {
+		line.CurrentPeer = live.String()
 	}
 	return line
 }
@@ -151,19 +151,21 @@ func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 	return line
 }
 
-// livePeer is the peer of the youngest IPsec SA of a crypto map entry.
-func livePeer(r Router, name string, seq int) netip.Addr {
-	tags := map[uint32]bool{}
+// livePeers are the peers of the youngest IPsec SAs of crypto map entries.
+func livePeers(r Router) map[entryKey]netip.Addr {
+	entries := map[uint32]entryKey{} // by the tag of their connection
 	for _, c := range r.Connections() {
-		tags[c.Tag] = c.Map == name && c.Seq == seq && !c.Dynamic
-	}
-	var youngest ike.IPsecSA
-	for _, sa := range r.IPsecSAs() {
-		if tags[sa.Connection] && !sa.Created.Before(youngest.Created) {
-			youngest = sa
+		if !c.Dynamic {
+			entries[c.Tag] = entryKey{c.Map, c.Seq}
 		}
 	}
-	return youngest.Remote.Addr()
+	created, peers := map[entryKey]time.Time{}, map[entryKey]netip.Addr{}
+	for _, sa := range r.IPsecSAs() {
+		if e, ok := entries[sa.Connection]; ok && !sa.Created.Before(created[e]) {
+			created[e], peers[e] = sa.Created, sa.Remote.Addr()
+		}
+	}
+	return peers
 }
 
 // Text is IOS's listing. Indentation is by tabs, the interfaces of a map stand
