@@ -55,8 +55,10 @@ type hub struct {
 	due   time.Time // when the sites are to be called; zero for never
 }
 
-func newHub(t testing.TB) *hub {
-	w, err := lab.NewWorld([]lab.Gateway{{Name: "hub", Config: configuration}}, lab.Options{Seed: 1, Diagnostics: io.Discard}, nil, io.Discard)
+func newHub(t testing.TB) *hub { return newHubOf(t, configuration) }
+
+func newHubOf(t testing.TB, text string) *hub {
+	w, err := lab.NewWorld([]lab.Gateway{{Name: "hub", Config: text}}, lab.Options{Seed: 1, Diagnostics: io.Discard}, nil, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
