@@ -14,7 +14,8 @@ const waiters = 3
 // the cores. The scheduler counts a reader that waits as one that runs, until its
 // monitor has seen it for 20 µs; where none other could run, the monitor wakes that
 // often for as long as packets flow. On a single core all does best in one thread.
-// See docs/performance.md for what either takes.
+// See docs/performance.md for what either takes. A limit of the cgroup counts as it
+// is at the start: Go follows it no more once it is told a number.
 func spareProcessors() (cores int) {
 	cores = runtime.GOMAXPROCS(0)
 	if cores > 1 && os.Getenv("GOMAXPROCS") == "" {
