@@ -79,9 +79,11 @@ type ESPSA struct {
 // defaultPathMTU is shown where the path's is not known.
 const defaultPathMTU = 1500
 
-func ipsecSAs(r Router) IPsecSAs {
+func ipsecSAs(r Router) IPsecSAs { return ipsecSAsOf(r, r.IPsecSAs()) }
+
+// ipsecSAsOf is of pairs that the router has listed already.
+func ipsecSAsOf(r Router, sas []ike.IPsecSA) IPsecSAs {
 	view := IPsecSAs{Interfaces: []IPsecInterface{}}
-	sas := r.IPsecSAs()
 	shown := make([]bool, len(sas))
 	of := make(map[uint32][]int) // of sas, by their connection
 	for i, sa := range sas {

@@ -54,8 +54,9 @@ type IKESuite struct {
 	LifetimeSeconds uint32 `json:"lifetime_seconds"`
 }
 
-func isakmpSAs(r Router) ISAKMPSAs {
-	all := r.ISAKMPSAs()
+func isakmpSAs(r Router) ISAKMPSAs { return isakmpSAsOf(r.ISAKMPSAs()) }
+
+func isakmpSAsOf(all []ike.ISAKMPSA) ISAKMPSAs {
 	table := ISAKMPSAs{SAs: make([]ISAKMPSA, 0, len(all))}
 	for _, sa := range all {
 		table.SAs = append(table.SAs, isakmpSA(sa))

@@ -16,18 +16,13 @@ import (
 type ISAKMPSADetails struct {
 	ISAKMPSAs
 
-	now      time.Time
-	policies []policy.IKE // of each SA
-	sas      []ike.ISAKMPSA
+	now time.Time
+	sas []ike.ISAKMPSA
 }
 
 func isakmpSADetails(r Router) ISAKMPSADetails {
-	view := ISAKMPSADetails{ISAKMPSAs: isakmpSAs(r), now: r.Now()}
-	for _, sa := range r.ISAKMPSAs() {
-		view.policies = append(view.policies, sa.Policy)
-		view.sas = append(view.sas, sa)
-	}
-	return view
+	all := r.ISAKMPSAs()
+	return ISAKMPSADetails{ISAKMPSAs: isakmpSAsOf(all), now: r.Now(), sas: all}
 }
 
 // activeISAKMPSAs is show crypto isakmp sa active: those that protect now.
@@ -65,7 +60,7 @@ func (v ISAKMPSADetails) Text() string {
 		if sa.Dead || sa.ConnID == 0 {
 			engine = "????"
 		}
-		encr, hash, auth, group := suiteColumns(v.policies[i])
+		encr, hash, auth, group := suiteColumns(v.sas[i].Policy)
 		fmt.Fprintf(&b, "%-5d %-15s %-15s %-6s %-6s %-4s %-6s %-4s %-2s %8s %-4s\n", sa.ConnID, sa.Local.Addr(), sa.Remote.Addr(),
 			"", status, encr, hash, auth, group, lifetimeLeft(v.now, sa.Expires), capabilitiesOf(v.sas[i]))
 		fmt.Fprintf(&b, "       Engine-id:Conn-id =  %s\n\n", engine)

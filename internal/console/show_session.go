@@ -106,7 +106,7 @@ func sessions(r Router) Sessions {
 	for _, sa := range ipsecPairs {
 		table.of(sa.Local.Addr(), sa.Remote).addIPsec(sa)
 	}
-	descriptions, idents, since := descriptions(r), indexIdents(ipsecSAs(r)), agesOf(isakmpSAs, ipsecPairs)
+	descriptions, idents, since := descriptions(r), indexIdents(ipsecSAsOf(r, ipsecPairs)), agesOf(isakmpSAs, ipsecPairs)
 	for i := range table.list {
 		s := &table.list[i]
 		s.Status = s.status()
