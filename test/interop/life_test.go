@@ -76,14 +76,7 @@ func TestRekey(t *testing.T) {
 			}
 			lost := 0
 			for i, e := range echoing {
-				list, err := e.lost()
-				if err != nil {
-					t.Error(err)
-				}
-				if len(list) > 0 {
-					t.Logf("from the host behind the %s %d of 600 echo requests were lost: %v", e.site.name, len(list), list)
-				}
-				lost += len(list)
+				lost += e.tell(t)
 				streams[i].wait(t)
 			}
 			log := c.log(t)

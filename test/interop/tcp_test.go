@@ -72,12 +72,7 @@ func TestVolume(t *testing.T) {
 			}
 			lost := 0
 			for _, e := range echoing {
-				list, err := e.lost()
-				if err != nil {
-					t.Error(err)
-				}
-				t.Logf("from the host behind the %s %d of 600 echo requests were lost: %v", e.site.name, len(list), list)
-				lost += len(list)
+				lost += e.tell(t)
 			}
 			late := overflows(t, l.hub) + overflows(t, l.spoke)
 			if made := established(c.log(t)); made < 16 {

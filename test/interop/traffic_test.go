@@ -110,6 +110,17 @@ func (e *echoes) lost() (lost []int, err error) {
 	return lost, err
 }
 
+// tell waits for the end, tells which had no answer, and returns how many.
+func (e *echoes) tell(t *testing.T) (lost int) {
+	t.Helper()
+	list, err := e.lost()
+	if err != nil {
+		t.Error(err)
+	}
+	t.Logf("from the host behind the %s %d of %d echo requests were lost: %v", e.site.name, len(list), len(e.answered), list)
+	return len(list)
+}
+
 // wantPing fails for any echo request that is lost.
 func wantPing(t *testing.T, s *site, count int) {
 	t.Helper()

@@ -110,17 +110,6 @@ func carry(t *testing.T, l *lab, count int) *echoes {
 	return e
 }
 
-// tell waits for their end, tells which had no answer, and returns how many.
-func (e *echoes) tell(t *testing.T) (lost int) {
-	t.Helper()
-	list, err := e.lost()
-	if err != nil {
-		t.Error(err)
-	}
-	t.Logf("%d of %d echo requests were lost: %v", len(list), len(e.answered), list)
-	return len(list)
-}
-
 // TestIdleVPNCIsRenewed: what wakes a vpnc that carries nothing, it takes for the
 // answer to its renewal of the ISAKMP SA. The server leaves it alone, though it asks
 // by dead peer detection as often as it may.
