@@ -7,18 +7,15 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/secret"
+	"qmidle/test/netns"
 )
 
 // What runs here runs on a machine of its own, whose kernel has ESP: see test/kernel.
@@ -41,26 +38,6 @@ const (
 	guestTag    = 1
 	guestAnswer = 2 * time.Second // that one is waited for
 )
-
-// inNamespace runs f on a thread of its own that is in a namespace.
-func inNamespace(namespace string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and ends with the goroutine
-		done <- func() error {
-			ns, err := os.Open("/run/netns/" + namespace)
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			return f()
-		}()
-	}()
-	return <-done
-}
 
 func guestIP(t *testing.T, options []string, commands string) {
 	t.Helper()
@@ -89,7 +66,7 @@ func openEnds(t *testing.T, name string) *kernelEnds {
 func (x *kernelEnds) open(t *testing.T, namespace string, s ipsec.Selector) (k *Kernel) {
 	t.Helper()
 	events := Events{SoftLimit: func(sa ipsec.SAParams) { x.soft <- sa }, UsedUp: func(sa ipsec.SAParams) { x.used <- sa }}
-	err := inNamespace(namespace, func() error {
+	err := netns.Do(namespace, func() error {
 		host, err := OpenHost()
 		if err != nil {
 			return err
@@ -110,7 +87,7 @@ func (x *kernelEnds) open(t *testing.T, namespace string, s ipsec.Selector) (k *
 // converse opens a socket at either end, and has the spoke's answer.
 func (x *kernelEnds) converse(t *testing.T, hub, spoke string) {
 	t.Helper()
-	err := inNamespace(spoke, func() error {
+	err := netns.Do(spoke, func() error {
 		answers, err := net.ListenPacket("udp4", "192.168.3.1:7")
 		if err != nil {
 			return err
@@ -128,7 +105,7 @@ func (x *kernelEnds) converse(t *testing.T, hub, spoke string) {
 		}()
 		return nil
 	})
-	err = errors.Join(err, inNamespace(hub, func() (err error) {
+	err = errors.Join(err, netns.Do(hub, func() (err error) {
 		x.asks, err = net.Dial("udp4", "192.168.3.1:7")
 		return err
 	}))

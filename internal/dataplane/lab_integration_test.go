@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"qmidle/internal/ipsec"
 	"qmidle/internal/isakmp"
 	"qmidle/internal/secret"
+	"qmidle/test/netns"
 )
 
 // The namespaces of the tests: a host behind each gateway.
@@ -76,22 +76,7 @@ ip -n qdp-spoke route add default via 192.1.1.40
 // inside runs f on a thread in the namespace.
 func inside(t testing.TB, ns string, f func() error) {
 	t.Helper()
-	done := make(chan error)
-	go func() {
-		// The thread is not unlocked: it ends with the goroutine, so that no
-		// other code finds itself in the namespace.
-		runtime.LockOSThread()
-		fd, err := unix.Open("/var/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			defer unix.Close(fd)
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+	if err := netns.Do(ns, f); err != nil {
 		t.Fatalf("in %s: %v", ns, err)
 	}
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+
+	"qmidle/test/netns"
 )
 
 // capture is tcpdump on the bridge between the gateways.
@@ -67,7 +69,7 @@ func (c *capture) end(t *testing.T) seen {
 	if from == c.lab.behind {
 		from = c.lab.spoke
 	}
-	err := inside(from.ns, func() error {
+	err := netns.Do(from.ns, func() error {
 		conn, err := net.Dial("udp4", fmt.Sprintf("192.1.1.255:%d", lastPort))
 		if err != nil {
 			return err

@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"qmidle/internal/pki/pkitest"
+	"qmidle/test/netns"
 )
 
 // serveAt answers HTTP at the spoke's outside address.
 func serveAt(t *testing.T, s *site, port int, h http.Handler) {
 	t.Helper()
 	var listener net.Listener
-	err := inside(s.ns, func() (err error) {
+	err := netns.Do(s.ns, func() (err error) {
 		listener, err = net.Listen("tcp", fmt.Sprintf("%s:%d", s.outside, port))
 		return err
 	})

@@ -11,6 +11,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"qmidle/test/netns"
 )
 
 // stream is octets on their way over TCP, from a site's host to the other's.
@@ -35,7 +37,7 @@ type result struct {
 func startStream(t *testing.T, from, to *site, size, rate int64, limit time.Duration) *stream {
 	t.Helper()
 	var listener net.Listener
-	err := inside(to.hostNS, func() (err error) {
+	err := netns.Do(to.hostNS, func() (err error) {
 		listener, err = net.Listen("tcp4", to.host+":0")
 		return err
 	})
@@ -44,7 +46,7 @@ func startStream(t *testing.T, from, to *site, size, rate int64, limit time.Dura
 	}
 	defer listener.Close()
 	var sender net.Conn
-	err = inside(from.hostNS, func() (err error) {
+	err = netns.Do(from.hostNS, func() (err error) {
 		sender, err = net.DialTimeout("tcp4", listener.Addr().String(), 10*time.Second)
 		return err
 	})

@@ -6,14 +6,14 @@ import (
 	"errors"
 	"net"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
-	"golang.org/x/sys/unix"
+
+	"qmidle/test/netns"
 )
 
 const echoInterval, echoPatience = 20 * time.Millisecond, 10 * time.Second
@@ -44,7 +44,7 @@ type echoes struct {
 
 func startEchoes(s *site, count int, interval, patience time.Duration) (*echoes, error) {
 	e := &echoes{site: s, id: int(echoID.Add(1)), answered: make([]atomic.Bool, count), ended: make(chan error, 2)}
-	err := inside(s.hostNS, func() (err error) {
+	err := netns.Do(s.hostNS, func() (err error) {
 		e.conn, err = net.ListenPacket("ip4:icmp", s.host)
 		return err
 	})
@@ -142,24 +142,4 @@ func wake(t *testing.T, s *site) {
 	if n == 0 {
 		t.Fatalf("no echo request from the host behind the %s was answered: %v", s.name, err)
 	}
-}
-
-// inside runs f on a thread in a namespace; sockets that it makes stay there.
-func inside(ns string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		// The thread is not unlocked: it ends with the goroutine, so that no
-		// other code finds itself in the namespace.
-		runtime.LockOSThread()
-		fd, err := unix.Open("/run/netns/"+ns, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			defer unix.Close(fd)
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-		}
-		if err == nil {
-			err = f()
-		}
-		done <- err
-	}()
-	return <-done
 }

@@ -112,6 +112,7 @@ var house = []room{
 		whyNo: "everything may hold a secret"},
 	{path: "test/pcap", whyNo: "tests of what reads captures use it, so it must share no code with that"},
 	{path: "test/flood", whyNo: "it is an attacker, who knows the protocol and none of the code"},
+	{path: "test/netns", whyNo: "tests of every package may use it, so it must know none"},
 	{path: "test/printed", whyNo: "tests of every package use it, so it must know none"},
 	{path: "test/leak", whyNo: "tests of every package use it, so it must know none"},
 	{path: "test/interop", may: "test/chart", whyNo: "these tests know the daemon by its command line only"},

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"qmidle/test/netns"
 )
 
 // patience is how long the guest, which is slow, may take for one step.
@@ -27,24 +26,9 @@ var labs atomic.Int32
 // ns is the name of the namespace of a role.
 func (l *lab) ns(role string) string { return fmt.Sprintf("%s%d", role, l.number) }
 
-// within runs f on a thread of its own that is in a namespace; what f starts is there too.
+// within runs f in the namespace of a role.
 func (l *lab) within(role string, f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // and ends with the goroutine
-		done <- func() error {
-			ns, err := os.Open("/run/netns/" + l.ns(role))
-			if err != nil {
-				return err
-			}
-			defer ns.Close()
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			return f()
-		}()
-	}()
-	return <-done
+	return netns.Do(l.ns(role), f)
 }
 
 // run runs a program in a namespace and returns what it prints.
