@@ -34,6 +34,7 @@ func TestMoreTransforms(t *testing.T) {
 		return strings.Replace(config(name, more, ""), "esp-aes esp-sha-hmac", transforms, 1)
 	}
 	hub, spoke := l.gateway(t, "hub", config("hub", "", "")), l.gateway(t, "spoke", config("spoke", string(userSpace), ""))
+	wire := l.listen(t)
 	for _, x := range []struct{ transforms, kernel string }{
 		{"esp-gcm", "aead rfc4106(gcm(aes))"},
 		{"esp-gcm 256", "aead rfc4106(gcm(aes))"},
@@ -51,6 +52,9 @@ func TestMoreTransforms(t *testing.T) {
 		l.wantEchoes(t, "ls", echo{to: "192.168.2.10", count: 3, size: 1000}, 3)
 		if s := l.states(t, "hub"); !strings.Contains(s, x.kernel) {
 			t.Errorf("%s: the hub has the states\n%s", x.transforms, s)
+		}
+		if s := wire.look(); s.clear != 0 || s.udp != 0 || s.esp < 8 {
+			t.Errorf("%s: on the wire: %+v", x.transforms, s)
 		}
 	}
 }
