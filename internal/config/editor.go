@@ -64,14 +64,16 @@ type Editor struct {
 
 	marks    map[string]mark
 	uses     []use
+	lists    map[string]*AccessList
 	standard map[string]bool // standard access lists, which are not kept
 	foreign  int             // lines skipped
 	matched  map[*AccessList]map[packetMatch]bool
-	applied  map[string]bool // owners of what is in effect, during Check
-	hints    int             // given for names that do not exist, during Check
-	ended    bool            // `end` was read
-	loading  bool            // a file is read, where each block is to stand once
-	checked  bool            // Check was called
+	applied  map[string]bool      // owners of what is in effect, during Check
+	keys     map[string]*KeyTable // by keyring, likewise
+	hints    int                  // given for names that do not exist, during Check
+	ended    bool                 // `end` was read
+	loading  bool                 // a file is read, where each block is to stand once
+	checked  bool                 // Check was called
 	diags    Diagnostics
 }
 
@@ -99,7 +101,11 @@ type use struct {
 
 // NewEditor edits cfg in place.
 func NewEditor(cfg *Config) *Editor {
-	return &Editor{cfg: cfg, marks: map[string]mark{}, standard: map[string]bool{}}
+	e := &Editor{cfg: cfg, marks: map[string]mark{}, lists: make(map[string]*AccessList), standard: map[string]bool{}}
+	for _, l := range cfg.AccessLists {
+		e.lists[l.Name] = l
+	}
+	return e
 }
 
 // Line applies one line and returns what is to be said about it.

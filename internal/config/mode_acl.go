@@ -206,9 +206,10 @@ func extendedNumber(n int) bool { return n >= 100 && n <= 199 || n >= 2000 && n 
 // openACL finds or makes the access list of a line.
 func (e *Editor) openACL(a Args) *AccessList {
 	name := a.Text("list")
-	l := e.cfg.AccessList(name)
+	l := e.lists[name]
 	if l == nil {
 		l = &AccessList{Name: name}
+		e.lists[name] = l
 		e.cfg.AccessLists = append(e.cfg.AccessLists, l)
 		e.remember(aclMark(name), a, "list")
 	}
@@ -225,11 +226,12 @@ func (e *Editor) ofLine(a Args) *AccessList {
 }
 
 func noACL(e *Editor, a Args) *Problem {
-	before := len(e.cfg.AccessLists)
-	e.cfg.AccessLists = slices.DeleteFunc(e.cfg.AccessLists, func(l *AccessList) bool { return l.Name == a.Text("list") })
-	if len(e.cfg.AccessLists) == before {
+	l := e.lists[a.Text("list")]
+	if l == nil {
 		return &Problem{Code: CodeReference, Arg: "list", Message: "there is no such access list"}
 	}
+	delete(e.lists, l.Name)
+	e.cfg.AccessLists = slices.DeleteFunc(e.cfg.AccessLists, func(o *AccessList) bool { return o == l })
 	e.list = nil
 	e.enter(nil)
 	return nil
@@ -371,7 +373,7 @@ func noEntry(e *Editor, a Args) *Problem {
 	if p != nil {
 		return p
 	}
-	l := e.cfg.AccessList(a.Text("list"))
+	l := e.lists[a.Text("list")]
 	if !a.Has("list") {
 		l = e.list
 	} else if l != nil {

@@ -77,7 +77,7 @@ func noDynamicMap(e *Editor, a Args) *Problem {
 
 func noDynamicMapEntry(e *Editor, a Args) *Problem {
 	d, seq := e.cfg.DynamicMap(a.Text("map")), int(a.Number("seq"))
-	if d == nil || entryOf(d.Entries, seq) == nil {
+	if d == nil || d.Entry(seq) == nil {
 		return &Problem{Code: CodeReference, Arg: "seq", Message: "there is no such dynamic crypto map entry"}
 	}
 	d.Entries = slices.DeleteFunc(d.Entries, func(x *CryptoMapEntry) bool { return x.Seq == seq })
@@ -93,7 +93,7 @@ func noDynamicMapEntry(e *Editor, a Args) *Problem {
 func setDynamicEntry(e *Editor, a Args) *Problem {
 	name, seq, dynamic := a.Text("map"), int(a.Number("seq")), a.Text("dynamic")
 	if m := e.cfg.CryptoMap(name); m != nil {
-		if old := m.entry(seq); old != nil && old.Dynamic != dynamic {
+		if old := m.Entry(seq); old != nil && old.Dynamic != dynamic {
 			// The words are recalled.
 			return &Problem{Code: CodeValue, Arg: "dynamic", Message: "Attempt to change dynamic map tag for existing crypto map is not allowed.",
 				Hint: "write `no crypto map " + name + " " + strconv.Itoa(seq) + "` first"}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -120,7 +119,7 @@ func (e *Editor) rememberEntry(what string, a Args, arg string) {
 // enterCryptoMap reads `crypto map NAME SEQ ipsec-isakmp`.
 func enterCryptoMap(e *Editor, a Args) *Problem {
 	m := e.makeCryptoMap(a)
-	if old := m.entry(int(a.Number("seq"))); old != nil && old.Dynamic != "" {
+	if old := m.Entry(int(a.Number("seq"))); old != nil && old.Dynamic != "" {
 		return &Problem{Code: CodeValue, Arg: "seq", Message: "this entry is the dynamic crypto map " + old.Dynamic,
 			Hint: "configure `crypto dynamic-map " + old.Dynamic + "`, or remove the entry first"}
 	}
@@ -150,7 +149,7 @@ func (e *Editor) enterEntry(entries []*CryptoMapEntry, within string, a Args) []
 		return entries
 	}
 	e.entry = &CryptoMapEntry{Seq: seq}
-	i, _ := slices.BinarySearchFunc(entries, seq, func(o *CryptoMapEntry, seq int) int { return cmp.Compare(o.Seq, seq) })
+	i, _ := entryIndex(entries, seq)
 	e.remember(entryMark(within, seq), a, "seq")
 	return slices.Insert(entries, i, e.entry)
 }
@@ -158,7 +157,7 @@ func (e *Editor) enterEntry(entries []*CryptoMapEntry, within string, a Args) []
 // reenterCryptoMap reads `crypto map NAME SEQ`, for an entry that exists.
 func reenterCryptoMap(e *Editor, a Args) *Problem {
 	m := e.cfg.CryptoMap(a.Text("map"))
-	if m == nil || m.entry(int(a.Number("seq"))) == nil {
+	if m == nil || m.Entry(int(a.Number("seq"))) == nil {
 		return &Problem{Code: CodeIncomplete, Arg: "seq", Message: "a new crypto map entry needs its kind", Hint: "write `ipsec-isakmp` after the number"}
 	}
 	return enterCryptoMap(e, a)
@@ -176,7 +175,7 @@ func noCryptoMap(e *Editor, a Args) *Problem {
 
 func noCryptoMapEntry(e *Editor, a Args) *Problem {
 	m := e.cfg.CryptoMap(a.Text("map"))
-	if m == nil || m.entry(int(a.Number("seq"))) == nil {
+	if m == nil || m.Entry(int(a.Number("seq"))) == nil {
 		return &Problem{Code: CodeReference, Arg: "seq", Message: "there is no such crypto map entry"}
 	}
 	m.Entries = slices.DeleteFunc(m.Entries, func(c *CryptoMapEntry) bool { return c.Seq == int(a.Number("seq")) })

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -450,11 +451,22 @@ func (c *Config) Interface(name string) *Interface {
 	return find(c.Interfaces, func(i *Interface) bool { return i.Name == long })
 }
 
-// entry returns the map's entry of that number, or nil.
-func (m *CryptoMap) entry(seq int) *CryptoMapEntry { return entryOf(m.Entries, seq) }
+// Entry returns the map's entry of that number, or nil.
+func (m *CryptoMap) Entry(seq int) *CryptoMapEntry { return entryOf(m.Entries, seq) }
+
+// Entry returns the map's entry of that number, or nil.
+func (d *DynamicMap) Entry(seq int) *CryptoMapEntry { return entryOf(d.Entries, seq) }
 
 func entryOf(entries []*CryptoMapEntry, seq int) *CryptoMapEntry {
-	return find(entries, func(e *CryptoMapEntry) bool { return e.Seq == seq })
+	if i, found := entryIndex(entries, seq); found {
+		return entries[i]
+	}
+	return nil
+}
+
+// entryIndex is where an entry of that number is, or would be: entries stand in order.
+func entryIndex(entries []*CryptoMapEntry, seq int) (i int, found bool) {
+	return slices.BinarySearchFunc(entries, seq, func(e *CryptoMapEntry, seq int) int { return cmp.Compare(e.Seq, seq) })
 }
 
 func find[T any](all []*T, is func(*T) bool) *T {

@@ -14,6 +14,7 @@ import (
 // the configuration as a whole. It is to be called after the last line.
 func (e *Editor) Check() Diagnostics {
 	e.diags, e.hints, e.checked = nil, 0, true
+	e.keys = make(map[string]*KeyTable)
 	e.applied = appliedOwners(e.cfg)
 	e.checkUnsupported()
 	e.checkPolicies()
@@ -282,7 +283,7 @@ func (e *Editor) resolve(c *CryptoMapEntry, key string) {
 	if c.ACL == "" {
 		return
 	}
-	c.AccessList = e.cfg.AccessList(c.ACL)
+	c.AccessList = e.lists[c.ACL]
 	switch {
 	case c.AccessList != nil:
 	case e.isStandard(c.ACL):

@@ -88,7 +88,7 @@ func (e *Editor) checkGroup(g *ClientGroup) {
 // checkSplit looks at what a group's clients are to send through the tunnel: the
 // sources of the list's permits.
 func (e *Editor) checkSplit(g *ClientGroup, key string) {
-	l := e.cfg.AccessList(g.ACL)
+	l := e.lists[g.ACL]
 	if l == nil {
 		e.find(Error, CodeReference, key, e.similar("extended access list", g.ACL, e.cfg.listNames), "there is no access list %s", g.ACL)
 		return

@@ -48,8 +48,8 @@ func (e *Editor) checkDynamicMap(d *DynamicMap) {
 // name or a group too.
 func (e *Editor) hasKeyForRange(profile string) bool {
 	named := e.cfg.ISAKMP.AggressiveMode
-	for _, keys := range e.cfg.keysFor(profile) {
-		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 || named && k.Hostname != "" }) {
+	for _, keys := range e.keysFor(profile) {
+		if slices.ContainsFunc(keys.All(), func(k PresharedKey) bool { return k.Addr.IsValid() && k.Mask < 32 || named && k.Hostname != "" }) {
 			return true
 		}
 	}

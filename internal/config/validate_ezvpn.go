@@ -38,7 +38,7 @@ func (e *Editor) checkEasyVPN(v *EasyVPN, outside, inside bool) {
 	if v.Local != "" {
 		e.checkLocalInterface(v.Local, key+" local")
 	}
-	if v.Connect == ConnectACL && e.cfg.AccessList(v.ACL) == nil {
+	if v.Connect == ConnectACL && e.lists[v.ACL] == nil {
 		e.find(severity, CodeReference, key+" connect", e.similar("extended access list", v.ACL, e.cfg.listNames), "there is no access list %s", v.ACL)
 	}
 	switch {

@@ -127,34 +127,36 @@ func (e *Editor) hasKey(p Peer, profile string) bool {
 	if x := e.cfg.ISAKMP.Peer(p.Addr, p.Host); x != nil && x.Endpoint.Type != 0 && !x.Password.IsZero() && e.cfg.ISAKMP.AggressiveMode {
 		return true
 	}
-	for _, keys := range e.cfg.keysFor(profile) {
-		if slices.ContainsFunc(keys, func(k PresharedKey) bool { return k.serves(p) }) {
+	byName := func(k PresharedKey) bool { return strings.EqualFold(k.Hostname, p.Host) || k.Addr.IsValid() }
+	for _, keys := range e.keysFor(profile) {
+		if p.Host != "" && slices.ContainsFunc(keys.All(), byName) || p.Host == "" && keys.covers(p.Addr) {
 			return true
 		}
 	}
 	return false
 }
 
-func (k PresharedKey) serves(p Peer) bool {
-	if p.Host != "" {
-		return strings.EqualFold(k.Hostname, p.Host) || k.Addr.IsValid()
-	}
-	return k.Addr.IsValid() && k.Prefix().Contains(p.Addr)
-}
-
 // keysFor lists the keys of each keyring that a profile may use, of every one
 // for "".
-func (c *Config) keysFor(profile string) (all [][]PresharedKey) {
-	p := c.Profile(profile)
+func (e *Editor) keysFor(profile string) (all []*KeyTable) {
+	p := e.cfg.Profile(profile)
 	if p == nil || slices.Contains(p.KeyringNames(), DefaultKeyring) {
-		all = append(all, c.ISAKMP.Keys)
+		all = append(all, e.tableOf(DefaultKeyring, e.cfg.ISAKMP.Keys))
 	}
-	for _, k := range c.Keyrings {
+	for _, k := range e.cfg.Keyrings {
 		if p == nil || slices.Contains(p.KeyringNames(), k.Name) {
-			all = append(all, k.Keys)
+			all = append(all, e.tableOf(k.Name, k.Keys))
 		}
 	}
 	return all
+}
+
+// tableOf makes a keyring's table, once for all that Check looks for in it.
+func (e *Editor) tableOf(keyring string, keys []PresharedKey) *KeyTable {
+	if e.keys[keyring] == nil {
+		e.keys[keyring] = NewKeyTable(keys)
+	}
+	return e.keys[keyring]
 }
 
 func inProfile(name string) string {

@@ -131,7 +131,7 @@ func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 			line.PeerHosts = append(line.PeerHosts, PeerHost{p.Host, p.Dynamic, []netip.Addr{}})
 		}
 	}
-	if list := cfg.AccessList(e.ACL); list != nil {
+	if list := e.AccessList; list != nil {
 		for _, x := range list.Entries {
 			line.AccessListLines = append(line.AccessListLines, fmt.Sprintf("access-list %s %s", e.ACL, x))
 		}

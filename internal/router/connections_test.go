@@ -120,7 +120,7 @@ func TestWhatCannotRunIsRefusedWithAHint(t *testing.T) {
 }
 
 func TestLongestMaskOfAKeyWins(t *testing.T) {
-	keys := keyrings{{keys: load(t, plainACL, "").ISAKMP.Keys}}
+	keys := keyrings{{keys: config.NewKeyTable(load(t, plainACL, "").ISAKMP.Keys)}}
 	for peer, want := range map[string]string{"192.1.1.42": "host", "192.1.1.43": "range", "10.0.0.1": "anyone"} {
 		key, ok := keys.PresharedKey(ike.KeyQuery{Remote: netip.MustParseAddr(peer)})
 		if !ok || string(key.Secret.Reveal()) != want {

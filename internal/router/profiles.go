@@ -107,9 +107,7 @@ func (p *peering) mayProve(remote netip.Addr) bool {
 	if how := p.aggressive[remote]; how != nil && !how.Secret.IsZero() {
 		return true
 	}
-	return slices.ContainsFunc(p.keys, func(r keyring) bool {
-		return slices.ContainsFunc(r.keys, func(k config.PresharedKey) bool { return k.Hostname != "" })
-	})
+	return slices.ContainsFunc(p.keys, func(r keyring) bool { return r.keys.HasNames() })
 }
 
 func (p *peering) profile(name string) *ike.Profile {
