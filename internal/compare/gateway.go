@@ -201,7 +201,7 @@ func (g *Gateway) connection(tag uint32) *ike.Connection { return g.plan.Connect
 func (g *Gateway) addEntry(m *config.CryptoMap, holder, written *config.CryptoMapEntry) error {
 	used := false
 	for _, c := range g.plan.Connections {
-		if c.Map == m.Name && entryOf(g.cfg, c) == written && c.Seq == holder.Seq {
+		if c.Map == m.Name && router.EntryOf(g.cfg, c) == written && c.Seq == holder.Seq {
 			used = true
 			if !c.Local.IsValid() { // it negotiates nothing
 				unused := *c

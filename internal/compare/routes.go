@@ -6,6 +6,7 @@ import (
 
 	"qmidle/internal/config"
 	"qmidle/internal/ike"
+	"qmidle/internal/router"
 )
 
 // route leads to a network: by an interface, by a next hop, or both.
@@ -59,7 +60,7 @@ func leads(routes []route, to netip.Addr) bool {
 // reverseRoutes are those of a connection's `reverse-route` that are always
 // there, or those that come with its SAs.
 func reverseRoutes(c *config.Config, conn *ike.Connection, always bool) (all []route) {
-	asked := entryOf(c, conn).ReverseRoute
+	asked := router.EntryOf(c, conn).ReverseRoute
 	if !asked.On || always && !asked.Static {
 		return nil
 	}
@@ -78,17 +79,6 @@ func reverseRoutes(c *config.Config, conn *ike.Connection, always bool) (all []r
 		}
 	}
 	return all
-}
-
-// entryOf is what a connection was made of.
-func entryOf(c *config.Config, conn *ike.Connection) *config.CryptoMapEntry {
-	entries, seq := []*config.CryptoMapEntry(nil), conn.Seq
-	if conn.Dynamic {
-		entries, seq = c.DynamicMap(conn.DynamicMap).Entries, conn.DynamicSeq
-	} else {
-		entries = c.CryptoMap(conn.Map).Entries
-	}
-	return entries[slices.IndexFunc(entries, func(e *config.CryptoMapEntry) bool { return e.Seq == seq })]
 }
 
 // routeTo is the interface by which a packet leaves; false is that no route

@@ -23,8 +23,9 @@ func (r *Router) Follow(local LocalAddress) (*Change, error) {
 // another address than before.
 func (r *Router) tellAddresses(now time.Time, c *Change) {
 	var told []string
+	before := byEntry(r.conns)
 	for _, x := range c.Connections {
-		old := find(r.conns, x)
+		old := before.find(x)
 		name := endpointName(x)
 		if old == nil || old.Local == x.Local || slices.Contains(told, name) {
 			continue

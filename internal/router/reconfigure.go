@@ -48,9 +48,10 @@ func (r *Router) Prepare(cfg *config.Config, local LocalAddress) (*Change, error
 	}
 	c := &Change{Config: cfg, Connections: conns, reason: trace.ReasonReconfigured, local: local, names: known, peers: newPeering(cfg, local, known)}
 	tag := r.lastTag
+	before := byEntry(r.conns)
 	kept := make(map[uint32]bool) // several may come of one that had several interfaces
 	for _, x := range conns {
-		old := find(r.conns, x)
+		old := before.find(x)
 		if old != nil && difference(old, x) == "" && !kept[old.Tag] {
 			x.Tag, x.Former = old.Tag, old.Former
 			kept[x.Tag] = true
@@ -86,19 +87,6 @@ func (r *Router) Reconfigure(now time.Time, c *Change) Output {
 		r.Record(&trace.Record{Time: now, Event: &trace.ISAKMPOnOff{On: on}})
 	}
 	return out
-}
-
-// find returns the connection that x was before: the same entry of the same
-// crypto map on the same interface, or one of the same, and of the same dynamic
-// one.
-func find(conns []*ike.Connection, x *ike.Connection) *ike.Connection {
-	for _, c := range conns {
-		shared := slices.ContainsFunc(c.Interfaces(), func(i string) bool { return slices.Contains(x.Interfaces(), i) })
-		if shared && c.Map == x.Map && c.Seq == x.Seq && c.DynamicMap == x.DynamicMap && c.DynamicSeq == x.DynamicSeq {
-			return c
-		}
-	}
-	return nil
 }
 
 // difference names what of a connection changed so that its SAs cannot stay; ""
@@ -144,15 +132,18 @@ func rest(c *ike.Connection) ike.Connection {
 
 // endings are the notices of SAs that a change ends.
 func (r *Router) endings(c *Change) (notices []string) {
-	sas := r.engines.IPsecSAs()
 	if r.active() && !c.Config.ISAKMP.Enabled {
 		return []string{"ISAKMP is off: its SAs are cleared"}
 	}
+	up := make(map[uint32]bool)
+	for _, sa := range r.engines.IPsecSAs() {
+		up[sa.Configured] = true
+	}
+	after := byEntry(c.Connections)
 	for _, old := range r.conns {
-		has := slices.ContainsFunc(sas, func(s ike.IPsecSA) bool { return s.Configured == old.Tag })
-		x := find(c.Connections, old)
+		x := after.find(old)
 		switch {
-		case !has || x != nil && x.Tag == old.Tag:
+		case !up[old.Tag] || x != nil && x.Tag == old.Tag:
 		case x == nil:
 			notices = append(notices, fmt.Sprintf("%s: it no longer applies to %s: its SAs are cleared", entryName(old), old.Interface))
 		default:
@@ -192,8 +183,9 @@ func (r *Router) postponed(c *Change) (notices []string) {
 
 // newWindow says whether SAs that are up would have another replay window now.
 func (r *Router) newWindow(c *Change) bool {
+	before, after := byTag(r.conns), byTag(c.Connections)
 	for _, sa := range r.engines.IPsecSAs() {
-		old, now := tagged(r.conns, sa.Configured), tagged(c.Connections, sa.Configured)
+		old, now := before[sa.Configured], after[sa.Configured]
 		if old != nil && now != nil && old.ReplayWindow != now.ReplayWindow {
 			return true
 		}

@@ -58,9 +58,9 @@ func (r *Router) rename(now time.Time) {
 		r.errors = append(r.errors, err)
 		return
 	}
-	changed := false
+	changed, before := false, byEntry(r.conns)
 	for _, x := range conns {
-		old := find(r.conns, x)
+		old := before.find(x)
 		if old == nil {
 			return // the interfaces are about to change
 		}

@@ -78,7 +78,7 @@ func (r *Router) askReverseRoutes() {
 		if c.EasyVPN != nil {
 			continue
 		}
-		asked := entryOf(r.cfg, c).ReverseRoute
+		asked := EntryOf(r.cfg, c).ReverseRoute
 		if !asked.On {
 			continue
 		}
@@ -109,17 +109,6 @@ func (r *Router) askReverseRoutes() {
 		}
 		r.reverse.count[route] = want[route]
 	}
-}
-
-// entryOf is what a connection was made of.
-func entryOf(cfg *config.Config, c *ike.Connection) *config.CryptoMapEntry {
-	entries, seq := []*config.CryptoMapEntry(nil), c.Seq
-	if c.Dynamic {
-		entries, seq = cfg.DynamicMap(c.DynamicMap).Entries, c.DynamicSeq
-	} else {
-		entries = cfg.CryptoMap(c.Map).Entries
-	}
-	return entries[slices.IndexFunc(entries, func(e *config.CryptoMapEntry) bool { return e.Seq == seq })]
 }
 
 // permanentRoutes are those of `static`: of the access list, by the configured
