@@ -24,21 +24,15 @@ type History struct {
 // a million: as text they would be half a gigabyte.
 const historyMost = 10_000
 
-// Patient is a Router that lets the gateway go on with its own work, and comes back.
-type Patient interface {
-	// GoOn fails where the gateway has ended.
-	GoOn() error
-}
-
 // historiesAtOnce is how many peers' events are read before the gateway goes on.
 const historiesAtOnce = 32
 
 // eachHistory calls f with the events of each of some peers. Where the gateway ends
 // meanwhile the rest is left out.
 func eachHistory(r Router, peers []netip.Addr, f func([]trace.Record)) {
-	patient, _ := r.(Patient)
+	goOn := func() error { return nil }
 	for i, peer := range peers {
-		if patient != nil && i%historiesAtOnce == historiesAtOnce-1 && patient.GoOn() != nil {
+		if i%historiesAtOnce == historiesAtOnce-1 && aside(r, goOn) != nil {
 			return
 		}
 		f(r.History(peer))

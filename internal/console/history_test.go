@@ -52,12 +52,12 @@ type patientRouter struct {
 	times, end int
 }
 
-func (p *patientRouter) GoOn() error {
+func (p *patientRouter) Aside(f func() error) error {
 	p.times++
 	if p.times == p.end {
 		return errors.New("it has ended")
 	}
-	return nil
+	return f()
 }
 
 func TestTheGatewayGoesOnWhileHistoriesAreRead(t *testing.T) {

@@ -150,7 +150,7 @@ func (s *Session) renew(r Result) Result {
 	if s.edit == nil || s.console.router.Config().RunningConfig() == s.edit.running {
 		return r
 	}
-	e, err := newEdit(s.console.router.Config())
+	e, err := newEdit(s.console.router)
 	if err != nil {
 		return Result{Output: r.Output, Err: errors.Join(r.Err, err)}
 	}
@@ -215,7 +215,7 @@ func configure(s *Session) (View, error) {
 	if s.edit != nil {
 		return ModeChange{Mode: s.edit.editor.Prompt()}, nil
 	}
-	e, err := newEdit(s.console.router.Config())
+	e, err := newEdit(s.console.router)
 	if err != nil {
 		return nil, err
 	}

@@ -21,19 +21,27 @@ type edit struct {
 	told map[string]bool
 }
 
-func newEdit(running *config.Config) (*edit, error) {
-	text := running.RunningConfig()
-	cfg, err := clone(text)
-	if err != nil {
+// newEdit begins with the configuration that runs. To read its text takes most of a
+// second where it has thousands of entries.
+func newEdit(r Router) (*edit, error) {
+	e := &edit{running: r.Config().RunningConfig(), told: map[string]bool{}}
+	if err := aside(r, e.begin); err != nil {
 		return nil, err
 	}
-	before, err := clone(text)
-	if err != nil {
-		return nil, err
-	}
-	e := &edit{editor: config.NewEditor(cfg), cfg: cfg, running: text, chains: before.Chains, told: map[string]bool{}}
-	e.fresh(e.editor.Check())
 	return e, nil
+}
+
+func (e *edit) begin() (err error) {
+	if e.cfg, err = clone(e.running); err != nil {
+		return err
+	}
+	before, err := clone(e.running)
+	if err != nil {
+		return err
+	}
+	e.editor, e.chains = config.NewEditor(e.cfg), before.Chains
+	e.fresh(e.editor.Check())
+	return nil
 }
 
 // clone reads a configuration's text: an editor changes what it edits.

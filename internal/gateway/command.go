@@ -71,6 +71,9 @@ func (v *view) lease(f func()) (err error) {
 		l := lent{fault: recover()}
 		if l.fault != nil {
 			err, l.where = errFault, faultLine()
+			if v.returned == nil && !v.take() { // it has come aside
+				return
+			}
 		}
 		v.giveBack(l)
 	}()
@@ -78,9 +81,9 @@ func (v *view) lease(f func()) (err error) {
 	return nil
 }
 
-// aside runs f while the loop goes on. An error is that the loop has ended
-// since.
-func (v *view) aside(f func() error) error {
+// Aside implements console.Patient: it runs f while the loop goes on. An error is f's,
+// or that the loop has ended since.
+func (v *view) Aside(f func() error) error {
 	v.giveBack(lent{})
 	err := f()
 	if !v.take() {
@@ -91,9 +94,6 @@ func (v *view) aside(f func() error) error {
 
 // Now implements console.Router.
 func (v *view) Now() time.Time { return v.now }
-
-// GoOn implements console.Patient.
-func (v *view) GoOn() error { return v.aside(func() error { return nil }) }
 
 // ClearISAKMP implements console.Router.
 func (v *view) ClearISAKMP(conn uint32) int { return v.clear(v.Router.ClearISAKMP(v.now, conn)) }
@@ -117,7 +117,7 @@ func (v *view) Version() console.VersionInfo { return v.g.opts.Version }
 
 // Ping implements console.Router.
 func (v *view) Ping(req console.PingRequest) (result console.PingResult, err error) {
-	err = v.aside(func() (err error) {
+	err = v.Aside(func() (err error) {
 		result, err = v.g.ping(v.ctx, req)
 		return err
 	})
@@ -131,7 +131,7 @@ func (v *view) Apply(cfg *config.Config) ([]string, error) { return v.g.reconfig
 func (v *view) WriteMemory(text string) error {
 	kept := v.g.authorities.journal
 	mark := kept.mark()
-	return v.aside(func() error {
+	return v.Aside(func() error {
 		if err := v.g.writeStartup(text); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func await[T any](v *view, begin func(done func(T, error)) trustpoint.Output) (T
 		}
 	}))
 	var a awaited[T]
-	err := v.aside(func() error {
+	err := v.Aside(func() error {
 		select {
 		case a = <-said:
 			return nil
@@ -97,7 +97,7 @@ func (v *view) ImportCertificate(name, text string) error {
 // ImportPKCS12 implements console.PKI.
 func (v *view) ImportPKCS12(name string, data []byte, passphrase secret.Secret, exportable bool) (left int, err error) {
 	var b keystore.Bundle
-	err = v.aside(func() (err error) {
+	err = v.Aside(func() (err error) {
 		b, err = keystore.ReadPKCS12(data, passphrase)
 		return err
 	})
@@ -123,7 +123,7 @@ func (v *view) ExportPKCS12(name string, passphrase secret.Secret) (data []byte,
 		return nil, err
 	}
 	old := v.g.opts.Config.Trustpoint(name).Legacy
-	err = v.aside(func() (err error) {
+	err = v.Aside(func() (err error) {
 		data, err = v.g.authorities.keys.ExportPKCS12(label, b.Certificate, b.Authorities, passphrase, old)
 		return err
 	})
@@ -155,7 +155,7 @@ func (v *view) GenerateKey(kind keystore.Kind, label string, bits int, exportabl
 	if kind == keystore.EC {
 		generate = v.g.authorities.keys.GenerateEC
 	}
-	err = v.aside(func() (err error) {
+	err = v.Aside(func() (err error) {
 		p, err = generate(now, label, bits, exportable)
 		return err
 	})
@@ -164,7 +164,7 @@ func (v *view) GenerateKey(kind keystore.Kind, label string, bits int, exportabl
 
 // ZeroizeKey implements console.PKI.
 func (v *view) ZeroizeKey(label string) error {
-	return v.keysChanged(v.aside(func() error { return v.g.authorities.keys.Zeroize(label) }))
+	return v.keysChanged(v.Aside(func() error { return v.g.authorities.keys.Zeroize(label) }))
 }
 
 // ExportKey implements console.PKI.
@@ -175,7 +175,7 @@ func (v *view) ExportKey(label string, passphrase secret.Secret, strong bool) (s
 // ImportKey implements console.PKI.
 func (v *view) ImportKey(label, text string, passphrase secret.Secret, exportable bool) error {
 	now := v.now
-	return v.keysChanged(v.aside(func() error {
+	return v.keysChanged(v.Aside(func() error {
 		_, err := v.g.authorities.keys.ImportPEM(now, label, text, passphrase, exportable)
 		return err
 	}))

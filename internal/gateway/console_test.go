@@ -275,6 +275,10 @@ func TestAFaultInACommandIsContained(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	waitFor(t, "the notice", func() bool { return strings.Contains(one.log.String(), "broken on purpose at ") })
+	if err := v.lease(func() { v.Aside(func() error { panic("broken aside") }) }); err != errFault {
+		t.Errorf("aside: %v", err)
+	}
+	waitFor(t, "the notice", func() bool { return strings.Contains(one.log.String(), "broken aside at ") })
 	one.do(t, "show version")
 	one.stop(t)
 	if err := v.lease(func() { t.Error("it runs after the end") }); err != errStopping {

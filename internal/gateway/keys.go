@@ -23,7 +23,7 @@ func (v *view) WriteKeys(file string) (n int, err error) {
 	if n == 0 {
 		return 0, nil
 	}
-	err = v.aside(func() error { return writeNew(file, table.Bytes()) })
+	err = v.Aside(func() error { return writeNew(file, table.Bytes()) })
 	clear(table.Bytes())
 	if err != nil {
 		return 0, err

@@ -124,7 +124,7 @@ func (g *Gateway) Reload() error {
 func (v *view) Reload() (notices []string, err error) {
 	var cfg *config.Config
 	var warnings []string
-	err = v.aside(func() (err error) {
+	err = v.Aside(func() (err error) {
 		cfg, warnings, err = v.g.readStartup()
 		return err
 	})
