@@ -76,7 +76,7 @@ type initialKey struct {
 
 // New returns an engine without any SA.
 func New(cfg Config) *Engine {
-	return newEngine(cfg, indexOf(cfg.Connections), &serials{}, place{0, 1})
+	return newEngine(cfg, indexOf(cfg.Connections), &serials{}, place{0, 1, 1})
 }
 
 func newEngine(cfg Config, conns index, shared *serials, at place) *Engine {

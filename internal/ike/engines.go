@@ -32,7 +32,7 @@ func NewEngines(cfg Config, n int) *Engines {
 	n = min(max(1, n), maxEngines)
 	for k := range n {
 		x.work = append(x.work, &Share{tap: &tap{}})
-		x.list = append(x.list, newEngine(x.tapped(cfg, k), x.conns, shared, place{uint32(k), uint32(n)}))
+		x.list = append(x.list, newEngine(x.tapped(cfg, k), x.conns, shared, place{uint32(k), uint32(n), x.sharing(n)}))
 		x.work[k].e = x.list[k]
 	}
 	x.settle(cfg.Connections)
@@ -57,6 +57,15 @@ func (x *Engines) at(local, remote netip.Addr) *Engine {
 		return x.list[k]
 	}
 	return x.list[x.hash(remote)]
+}
+
+// sharing is how many of n engines share a bound for all: the first has it whole where
+// each peer is its own, for at each address clients come in.
+func (x *Engines) sharing(n int) uint32 {
+	if clients := len(x.conns.clients); clients > 0 && clients == len(x.conns.local) {
+		return 1
+	}
+	return uint32(n)
 }
 
 // hash spreads addresses: FNV-1a. A peer that chooses its address to share an engine

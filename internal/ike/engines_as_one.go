@@ -75,6 +75,7 @@ func (x *Engines) Reconfigure(now time.Time, cfg Config, why trace.Reason, fx *E
 	x.conns = indexOf(cfg.Connections)
 	x.settle(cfg.Connections)
 	for k, e := range x.list {
+		e.place.sharing = x.sharing(len(x.list))
 		e.reconfigure(now, x.tapped(cfg, k), x.conns, why, fx)
 	}
 	x.supplant(now, fx)

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -277,6 +278,33 @@ func TestClientsHaveOneEngine(t *testing.T) {
 		if c.hub.at(hubAddr, netip.AddrFrom4([4]byte{203, 0, 113, i})) != c.hub.list[0] {
 			t.Fatal("a client has another engine than the first")
 		}
+	}
+	if n := c.hub.list[0].maxHalfOpen(); n != DefaultMaxHalfOpen {
+		t.Errorf("%d of them may be half open, want %d", n, DefaultMaxHalfOpen)
+	}
+	cfg := configFor(hubAddr, spokeAddr, hubNet, spokeNet)
+	cfg.Events = c
+	var fx Effects
+	c.hub.Reconfigure(c.now, cfg, trace.ReasonReconfigured, &fx)
+	if n := c.hub.list[0].maxHalfOpen(); n != DefaultMaxHalfOpen/4 {
+		t.Errorf("without clients %d of an engine may be half open, want a quarter of %d", n, DefaultMaxHalfOpen)
+	}
+}
+
+// What is answered in a second is so of all engines together.
+func TestRatesOfEngines(t *testing.T) {
+	c := newCompany(t, 4, func(cfg *Config) { cfg.MaxHalfOpen = 64 })
+	c.many(1)
+	c.do(c.order[0], func(e *Engine, fx *Effects) { e.Acquire(c.now, Acquire{Connection: 1}, fx) })
+	first := c.wire[0]
+	var flood []Input
+	for i := range 10_000 {
+		d := Input{Local: first.Local, Remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(i)}), isakmp.PortIKE), Data: slices.Clone(first.Data)}
+		binary.BigEndian.PutUint32(d.Data, uint32(i+1)) // its cookie
+		flood = append(flood, d)
+	}
+	if n := len(c.atOnce(flood)); n < perPrefix*9/10 || n > perPrefix+64 {
+		t.Errorf("%d messages from one network are answered, want some %d", n, perPrefix)
 	}
 }
 

@@ -23,7 +23,7 @@ const (
 	maxStubbed    = 4096     // octets of one
 	stubAge       = 30 * time.Second
 
-	// First messages in a second: of main mode from one prefix or from one peer that
+	// First messages in a second, by all engines: of main mode from one prefix or from one peer that
 	// is known, of aggressive mode, and of those that come again.
 	perPrefix     = 2000
 	perKnownPeer  = 64
@@ -127,7 +127,7 @@ func (m *message) admitsUnderPressure(aggressive bool) bool {
 		return false
 	}
 	if aggressive {
-		if p.aggressive < perAggressive {
+		if p.aggressive < e.place.part(perAggressive) {
 			p.aggressive++
 			return true
 		}
@@ -136,7 +136,7 @@ func (m *message) admitsUnderPressure(aggressive bool) bool {
 	// What is known has an allowance of its own, so that its neighbours cannot use it up.
 	source, limit := m.remote.Addr().AsSlice(), uint16(perKnownPeer)
 	if !e.knows(m.local.Addr(), m.remote.Addr()) {
-		source, limit = sourcePrefix(m.remote.Addr()).Addr().AsSlice(), perPrefix
+		source, limit = sourcePrefix(m.remote.Addr()).Addr().AsSlice(), uint16(e.place.part(perPrefix))
 	}
 	n := &p.prefixes[p.hash(source)%prefixBuckets]
 	if *n < limit {
@@ -166,7 +166,7 @@ func (m *message) cameAgain(refused *uint64, reason trace.Drop) bool {
 	p := &m.e.pressure
 	h := p.hash(m.remote.Addr().AsSlice(), m.header.Initiator[:])
 	slot, print := &p.again[h%againSlots], uint32(h>>32)|1
-	if *slot == print && p.returning < perAgain {
+	if *slot == print && p.returning < m.e.place.part(perAgain) {
 		*slot = 0
 		p.returning++
 		return true

@@ -82,8 +82,9 @@ func (x *entryNumbers) give(n int) {
 	}
 }
 
-// place is an engine's among those that run side by side: number k of n.
-type place struct{ k, n uint32 }
+// place is an engine's among those that run side by side: number k of n, of which so
+// many share the bounds.
+type place struct{ k, n, sharing uint32 }
 
 // own makes an SPI one that no other engine has, by the remainder of its second octet.
 // The last one spreads renewals.
@@ -97,4 +98,4 @@ func (p place) own(spi uint32) uint32 {
 }
 
 // part is this engine's of a bound for all.
-func (p place) part(bound int) int { return max(1, bound/int(p.n)) }
+func (p place) part(bound int) int { return max(1, bound/int(p.sharing)) }
