@@ -77,7 +77,7 @@ func noDynamicMap(e *Editor, a Args) *Problem {
 
 func noDynamicMapEntry(e *Editor, a Args) *Problem {
 	d, seq := e.cfg.DynamicMap(a.Text("map")), int(a.Number("seq"))
-	if d == nil || d.Entry(seq) == nil {
+	if d.Entry(seq) == nil {
 		return &Problem{Code: CodeReference, Arg: "seq", Message: "there is no such dynamic crypto map entry"}
 	}
 	d.Entries = slices.DeleteFunc(d.Entries, func(x *CryptoMapEntry) bool { return x.Seq == seq })
@@ -92,12 +92,10 @@ func noDynamicMapEntry(e *Editor, a Args) *Problem {
 // has no commands below it.
 func setDynamicEntry(e *Editor, a Args) *Problem {
 	name, seq, dynamic := a.Text("map"), int(a.Number("seq")), a.Text("dynamic")
-	if m := e.cfg.CryptoMap(name); m != nil {
-		if old := m.Entry(seq); old != nil && old.Dynamic != dynamic {
-			// The words are recalled.
-			return &Problem{Code: CodeValue, Arg: "dynamic", Message: "Attempt to change dynamic map tag for existing crypto map is not allowed.",
-				Hint: "write `no crypto map " + name + " " + strconv.Itoa(seq) + "` first"}
-		}
+	if old := e.cfg.CryptoMap(name).Entry(seq); old != nil && old.Dynamic != dynamic {
+		// The words are recalled.
+		return &Problem{Code: CodeValue, Arg: "dynamic", Message: "Attempt to change dynamic map tag for existing crypto map is not allowed.",
+			Hint: "write `no crypto map " + name + " " + strconv.Itoa(seq) + "` first"}
 	}
 	m := e.makeCryptoMap(a)
 	m.Entries = e.enterEntry(m.Entries, name, a)

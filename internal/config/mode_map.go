@@ -156,8 +156,7 @@ func (e *Editor) enterEntry(entries []*CryptoMapEntry, within string, a Args) []
 
 // reenterCryptoMap reads `crypto map NAME SEQ`, for an entry that exists.
 func reenterCryptoMap(e *Editor, a Args) *Problem {
-	m := e.cfg.CryptoMap(a.Text("map"))
-	if m == nil || m.Entry(int(a.Number("seq"))) == nil {
+	if e.cfg.CryptoMap(a.Text("map")).Entry(int(a.Number("seq"))) == nil {
 		return &Problem{Code: CodeIncomplete, Arg: "seq", Message: "a new crypto map entry needs its kind", Hint: "write `ipsec-isakmp` after the number"}
 	}
 	return enterCryptoMap(e, a)
@@ -175,7 +174,7 @@ func noCryptoMap(e *Editor, a Args) *Problem {
 
 func noCryptoMapEntry(e *Editor, a Args) *Problem {
 	m := e.cfg.CryptoMap(a.Text("map"))
-	if m == nil || m.Entry(int(a.Number("seq"))) == nil {
+	if m.Entry(int(a.Number("seq"))) == nil {
 		return &Problem{Code: CodeReference, Arg: "seq", Message: "there is no such crypto map entry"}
 	}
 	m.Entries = slices.DeleteFunc(m.Entries, func(c *CryptoMapEntry) bool { return c.Seq == int(a.Number("seq")) })

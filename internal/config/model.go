@@ -451,11 +451,21 @@ func (c *Config) Interface(name string) *Interface {
 	return find(c.Interfaces, func(i *Interface) bool { return i.Name == long })
 }
 
-// Entry returns the map's entry of that number, or nil.
-func (m *CryptoMap) Entry(seq int) *CryptoMapEntry { return entryOf(m.Entries, seq) }
+// Entry returns the map's entry of that number, or nil; a map that is not there has none.
+func (m *CryptoMap) Entry(seq int) *CryptoMapEntry {
+	if m == nil {
+		return nil
+	}
+	return entryOf(m.Entries, seq)
+}
 
-// Entry returns the map's entry of that number, or nil.
-func (d *DynamicMap) Entry(seq int) *CryptoMapEntry { return entryOf(d.Entries, seq) }
+// Entry returns the map's entry of that number, or nil; a map that is not there has none.
+func (d *DynamicMap) Entry(seq int) *CryptoMapEntry {
+	if d == nil {
+		return nil
+	}
+	return entryOf(d.Entries, seq)
+}
 
 func entryOf(entries []*CryptoMapEntry, seq int) *CryptoMapEntry {
 	if i, found := entryIndex(entries, seq); found {

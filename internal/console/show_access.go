@@ -59,24 +59,15 @@ func matchesOf(r Router, l *config.AccessList, users []*ike.Connection) []uint64
 
 // usersOfLists are the connections that have each access list; "" is of those without.
 func usersOfLists(r Router) map[string][]*ike.Connection {
-	lists := map[entryKey]string{}
-	for _, m := range r.Config().CryptoMaps {
-		for _, e := range m.Entries {
-			lists[entryKey{m.Name, e.Seq}] = e.ACL
-		}
-	}
 	users := map[string][]*ike.Connection{}
 	for _, c := range r.Connections() {
-		list := lists[entryKey{c.Map, c.Seq}]
+		list := ""
+		if e := r.Config().CryptoMap(c.Map).Entry(c.Seq); e != nil {
+			list = e.ACL
+		}
 		users[list] = append(users[list], c)
 	}
 	return users
-}
-
-// entryKey names an entry of a crypto map.
-type entryKey struct {
-	name string // of the map
-	seq  int
 }
 
 // Text is IOS's listing.

@@ -67,12 +67,8 @@ func instanceLine(cfg *config.Config, c *ike.Connection) CryptoMapLine {
 	for _, set := range c.TransformSets {
 		line.TransformSets = append(line.TransformSets, set.Name)
 	}
-	if d := cfg.DynamicMap(c.DynamicMap); d != nil {
-		for _, e := range d.Entries {
-			if e.Seq == c.DynamicSeq {
-				line.Description, line.ReverseRoute = e.Description, e.ReverseRoute.On
-			}
-		}
+	if e := cfg.DynamicMap(c.DynamicMap).Entry(c.DynamicSeq); e != nil {
+		line.Description, line.ReverseRoute = e.Description, e.ReverseRoute.On
 	}
 	return line
 }

@@ -130,12 +130,8 @@ func hostAddresses(r Router, name string) []netip.Addr {
 
 // peersOf are the `set peer` lines of a crypto map entry.
 func peersOf(cfg *config.Config, name string, seq int) []config.Peer {
-	if m := cfg.CryptoMap(name); m != nil {
-		for _, e := range m.Entries {
-			if e.Seq == seq {
-				return e.Peers
-			}
-		}
+	if e := cfg.CryptoMap(name).Entry(seq); e != nil {
+		return e.Peers
 	}
 	return nil
 }

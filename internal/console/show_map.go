@@ -151,6 +151,12 @@ func entryLine(cfg *config.Config, e *config.CryptoMapEntry) CryptoMapLine {
 	return line
 }
 
+// entryKey names an entry of a crypto map.
+type entryKey struct {
+	name string // of the map
+	seq  int
+}
+
 // livePeers are the peers of the youngest IPsec SAs of crypto map entries.
 func livePeers(r Router) map[entryKey]netip.Addr {
 	entries := map[uint32]entryKey{} // by the tag of their connection

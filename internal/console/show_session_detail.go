@@ -137,12 +137,8 @@ func descriptions(r Router) map[string]string {
 		}
 	}
 	for _, c := range r.Instances() {
-		if d := r.Config().DynamicMap(c.DynamicMap); d != nil {
-			for _, e := range d.Entries {
-				if e.Seq == c.DynamicSeq {
-					all[c.Remote.String()] = e.Description
-				}
-			}
+		if e := r.Config().DynamicMap(c.DynamicMap).Entry(c.DynamicSeq); e != nil {
+			all[c.Remote.String()] = e.Description
 		}
 	}
 	return all

@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 
-	"qmidle/internal/config"
 	"qmidle/internal/ike"
 	"qmidle/internal/ipsec"
 )
@@ -230,11 +229,8 @@ func (t *tracer) tellEntry(c *ike.Connection, line int) {
 
 // lineText is a line as `show access-lists` has it.
 func (t *tracer) lineText(c *ike.Connection, line int) string {
-	if m := t.s.Config.CryptoMap(c.Map); m != nil {
-		i := slices.IndexFunc(m.Entries, func(e *config.CryptoMapEntry) bool { return e.Seq == c.Seq })
-		if i >= 0 && m.Entries[i].AccessList != nil && line < len(m.Entries[i].AccessList.Entries) {
-			return fmt.Sprintf("access-list %s %s", m.Entries[i].ACL, m.Entries[i].AccessList.Entries[line])
-		}
+	if e := t.s.Config.CryptoMap(c.Map).Entry(c.Seq); e != nil && e.AccessList != nil && line < len(e.AccessList.Entries) {
+		return fmt.Sprintf("access-list %s %s", e.ACL, e.AccessList.Entries[line])
 	}
 	return pairOf(c.ACL[line].Local, c.ACL[line].Remote)
 }

@@ -382,8 +382,8 @@ func (r *situationReader) lineAt(c *ike.Connection, l Line, pair string) {
 
 // makesRoutes says whether routes come and go with the entry's SAs.
 func (r *situationReader) makesRoutes(c *ike.Connection) bool {
-	m := r.s.Config.CryptoMap(c.Map)
-	return m != nil && slices.ContainsFunc(m.Entries, func(e *config.CryptoMapEntry) bool { return e.Seq == c.Seq && e.ReverseRoute.On })
+	e := r.s.Config.CryptoMap(c.Map).Entry(c.Seq)
+	return e != nil && e.ReverseRoute.On
 }
 
 // isakmp reads the states of the ISAKMP SAs.

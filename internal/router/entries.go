@@ -35,7 +35,8 @@ type entries map[entryKey][]*ike.Connection
 func byEntry(conns []*ike.Connection) entries {
 	all := make(entries, len(conns))
 	for _, c := range conns {
-		all[keyOfEntry(c)] = append(all[keyOfEntry(c)], c)
+		k := keyOfEntry(c)
+		all[k] = append(all[k], c)
 	}
 	return all
 }

@@ -134,14 +134,8 @@ func entryPeers(cfg *config.Config, c *ike.Connection) []config.Peer {
 	if v := clientOf(cfg, c); v != nil {
 		return v.Peers
 	}
-	m := cfg.CryptoMap(c.Map)
-	if m == nil {
-		return nil
-	}
-	for _, e := range m.Entries {
-		if e.Seq == c.Seq {
-			return e.Peers
-		}
+	if e := cfg.CryptoMap(c.Map).Entry(c.Seq); e != nil {
+		return e.Peers
 	}
 	return nil
 }
