@@ -48,7 +48,7 @@ func TestHistoryOfManyLeavesOutWhoWasSilentLongest(t *testing.T) {
 
 // patientRouter counts how often the gateway goes on, and ends after some.
 type patientRouter struct {
-	*fakeRouter
+	*liveRouter
 	times, end int
 }
 
@@ -61,13 +61,13 @@ func (p *patientRouter) Aside(f func() error) error {
 }
 
 func TestTheGatewayGoesOnWhileHistoriesAreRead(t *testing.T) {
-	f := manyHistories(4*historiesAtOnce, 1)
+	l := &liveRouter{fakeRouter: manyHistories(4*historiesAtOnce, 1)}
 	for _, line := range []string{"show logging", "explain"} {
-		p := &patientRouter{fakeRouter: f}
+		p := &patientRouter{liveRouter: l}
 		if r := New(p).Run(line); r.Err != nil || p.times != 4 {
 			t.Errorf("%s: the gateway goes on %d times: %v", line, p.times, r.Err)
 		}
-		p = &patientRouter{fakeRouter: f, end: 2}
+		p = &patientRouter{liveRouter: l, end: 2}
 		if r := New(p).Run(line); r.Err != nil || p.times != 2 {
 			t.Errorf("%s of a gateway that ends: it is asked %d times: %v", line, p.times, r.Err)
 		}

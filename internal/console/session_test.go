@@ -196,20 +196,8 @@ func TestLinesTakeEffectTogether(t *testing.T) {
 	}
 }
 
-// What the router got is its own: lines typed after a `do` do not reach it.
-// patientLive counts how often the gateway goes on.
-type patientLive struct {
-	*liveRouter
-	times int
-}
-
-func (p *patientLive) Aside(f func() error) error {
-	p.times++
-	return f()
-}
-
 func TestTheGatewayGoesOnWhileAnEditBegins(t *testing.T) {
-	p := &patientLive{liveRouter: live(t)}
+	p := &patientRouter{liveRouter: live(t)}
 	s := NewSession(p)
 	if r := s.Feed("configure terminal"); r.Err != nil || p.times != 1 {
 		t.Errorf("it goes on %d times: %v", p.times, r.Err)
@@ -220,6 +208,7 @@ func TestTheGatewayGoesOnWhileAnEditBegins(t *testing.T) {
 	}
 }
 
+// What the router got is its own: lines typed after a `do` do not reach it.
 func TestAppliedConfigurationIsNotEditedFurther(t *testing.T) {
 	l := live(t)
 	s := NewSession(l)
